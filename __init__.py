@@ -1,0 +1,1 @@
+"""Tilefold: an open compiler toolchain for reconfigurable neural-network accelerators."""

@@ -1,0 +1,1 @@
+"""The cost model: cycles of every unit, vectorised."""

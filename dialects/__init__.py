@@ -1,0 +1,1 @@
+"""The dialects: what the IR can say at each level."""

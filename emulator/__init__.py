@@ -1,0 +1,1 @@
+"""The emulator: runs program files, counts and checks them."""

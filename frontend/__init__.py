@@ -1,0 +1,1 @@
+"""The front end: from ONNX to the `nn` dialect."""

@@ -1,0 +1,1 @@
+"""The interpreters: what the IR means, in plain numpy."""

@@ -1,0 +1,1 @@
+"""The machines: files, and what is read from them."""
