@@ -1,0 +1,244 @@
+"""Choose tile sizes and loop order of every convolution and matrix product.
+
+```mlir
+%y = nn.conv %x, %w {fold = ...}  ->  %y = nn.conv %x, %w {fold = ..., tiling = #schedule.tiling<
+                                          rows = 8, columns = 56, k = 64, c = 64, order = "k y x">}
+```
+
+Candidates are all combinations of few sizes in each dimension and of two loop orders: output
+channels outside (weights are loaded once) or pixels outside (inputs are). Those whose buffers fit
+the memories, double buffered where they are in loops, are priced at once as
+
+    max(compute, each DMA class, DRAM) + the first loads + the last store
+
+cycles; the cheapest wins, then the one of fewest tiles.
+"""
+
+from dataclasses import dataclass, field
+from math import ceil
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.context import Context
+from xdsl.dialects.builtin import IntAttr, ModuleOp, StringAttr
+from xdsl.passes import ModulePass
+
+from ..costmodel.dma import transfer_cost
+from ..costmodel.integers import IntArray, as_array, ceil_div
+from ..dialects import nn
+from ..dialects.fabric import FoldAttr
+from ..dialects.location import name_of
+from ..dialects.schedule import TilingAttr
+from ..dialects.store import store_of
+from ..errors import TilefoldError
+from ..machines.model import Direction, Machine, Operand
+from .attach_machine import machine_of
+from .choose_fold import layer_cost
+from .lowering.budget import ceil_to
+from .lowering.convolution import conv_shape
+from .lowering.shapes import PARAMETER_BYTES, ConvShape
+
+ORDERS = ("k y x", "y x k")
+
+MAX_SIZES = 10
+"""Sizes tried in each dimension."""
+
+
+@dataclass(frozen=True)
+class ChooseTilePass(ModulePass):
+    """Attach the tiling with the lowest estimated time to every layer that has none."""
+
+    name = "choose-tile"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        machine, store = machine_of(op), store_of(ctx)
+        for layer in op.walk():
+            if isinstance(layer, nn.ConvOp | nn.MatmulOp) and "tiling" not in layer.attributes:
+                fold = layer.attributes.get("fold")
+                if not isinstance(fold, FoldAttr):
+                    raise TilefoldError(f"{name_of(layer)}: has no fold; run choose-fold first")
+                best = best_tiling(machine, conv_shape(layer, store), fold)
+                if best is None:
+                    raise TilefoldError(
+                        f"{name_of(layer)}: not even its smallest tile fits the memories of "
+                        f"machine {machine.name}"
+                    )
+                layer.attributes["tiling"] = best
+
+
+def best_tiling(machine: Machine, shape: ConvShape, fold: FoldAttr) -> TilingAttr | None:
+    """The cheapest tiling of a layer; None where no tile fits."""
+    for depth in (2, 1):
+        best: tuple[int, int, TilingAttr] | None = None
+        for order in ORDERS:
+            candidates = _Candidates(machine, shape, fold, order, *_grid(shape))
+            fitting = np.flatnonzero(candidates.fit(depth))
+            if fitting.size:
+                cycles = candidates.cycles()[fitting]
+                tiles = candidates.tiles[fitting]
+                index = int(np.lexsort((tiles, cycles))[0])
+                choice = candidates.tiling(fitting[index])
+                if best is None or (cycles[index], tiles[index]) < best[:2]:
+                    best = (int(cycles[index]), int(tiles[index]), choice)
+        if best:
+            return best[2]
+    return None
+
+
+def _sizes(size: int, step: int) -> list[int]:
+    """Few tile sizes from the whole dimension down to one step."""
+    every = sorted(
+        {min(ceil_to(size, step), ceil_to(ceil(size / n), step)) for n in range(1, size + 1)}
+    )
+    if len(every) <= MAX_SIZES:
+        return every
+    picks = np.unique(np.geomspace(1, len(every), MAX_SIZES).round().astype(int)) - 1
+    return [every[pick] for pick in picks]
+
+
+def _grid(shape: ConvShape) -> list[IntArray]:
+    """All combinations of rows, columns, k and c of a tile, one array each."""
+    k = _sizes(shape.k, shape.channel_step)
+    c = [shape.c] if shape.depthwise else _sizes(shape.c, shape.reduction_step)
+    axes = [_sizes(shape.rows, 1), _sizes(shape.columns, 1), k, c]
+    return [as_array(axis.ravel()) for axis in np.meshgrid(*axes, indexing="ij")]
+
+
+def _packed_bytes(elements: IntArray, bits: int) -> IntArray:
+    """Bytes of rows of `elements` padded to whole bytes."""
+    return ceil_div(elements * bits, 8)
+
+
+@dataclass
+class _Candidates:
+    """Tilings of one layer in one loop order, one array element each."""
+
+    machine: Machine
+    shape: ConvShape
+    fold: FoldAttr
+    order: str
+    rows: IntArray
+    columns: IntArray
+    k: IntArray
+    c: IntArray
+    pixel_trips: IntArray = field(init=False)
+    k_trips: IntArray = field(init=False)
+    c_trips: IntArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        shape = self.shape
+        self.pixel_trips = ceil_div(shape.rows, self.rows) * ceil_div(shape.columns, self.columns)
+        self.k_trips = ceil_div(shape.k, self.k)
+        self.c_trips = ceil_div(shape.c, self.c)
+
+    @property
+    def tiles(self) -> IntArray:
+        """Steps of the whole layer."""
+        return self.shape.groups * self.pixel_trips * self.k_trips * self.c_trips
+
+    def tiling(self, index: int) -> TilingAttr:
+        """The attribute of one candidate."""
+        sizes = [IntAttr(int(axis[index])) for axis in (self.rows, self.columns, self.k, self.c)]
+        return TilingAttr(*sizes, StringAttr(self.order))
+
+    def _window(self) -> tuple[IntArray, IntArray]:
+        shape = self.shape
+        return (
+            (self.rows - 1) * shape.strides[0] + (shape.kernel[0] - 1) * shape.dilations[0] + 1,
+            (self.columns - 1) * shape.strides[1] + (shape.kernel[1] - 1) * shape.dilations[1] + 1,
+        )
+
+    def _input_channels(self) -> IntArray:
+        return self.k // self.shape.multiplier if self.shape.depthwise else self.c
+
+    def _input_bytes(self) -> IntArray:
+        rows, columns = self._window()
+        return rows * columns * _packed_bytes(self._input_channels(), self.shape.input_type.bits)
+
+    def _weight_bytes(self) -> IntArray:
+        shape, bits = self.shape, self.shape.weight_type.bits
+        ky, kx = shape.kernel
+        if shape.depthwise:
+            weights = ky * _packed_bytes(as_array(kx), bits)
+        else:
+            weights = ky * kx * _packed_bytes(self.c, bits)
+        return self.k * (weights + PARAMETER_BYTES)
+
+    def _output_bytes(self) -> IntArray:
+        return self.rows * self.columns * _packed_bytes(self.k, self.shape.output_type.bits)
+
+    def _loads(self) -> tuple[IntArray, IntArray]:
+        """How often input and weight tiles are loaded: all loops out of the innermost they need."""
+        pixels, k, c = self.pixel_trips, self.k_trips, self.c_trips
+        every = pixels * k * c
+        if self.shape.depthwise:
+            inputs = every
+            weights = k if self.order == "k y x" else np.where(k > 1, every, 1)
+        elif self.order == "k y x":
+            inputs = np.where(pixels * c > 1, every, 1)
+            weights = np.where(c > 1, every, k)
+        else:
+            inputs = np.where(c > 1, every, pixels)
+            weights = np.where(k * c > 1, every, 1)
+        return inputs * self.shape.groups, weights * self.shape.groups
+
+    def fit(self, depth: int) -> npt.NDArray[np.bool_]:
+        """Which candidates fit the memories, with rings of `depth`, and the accumulators."""
+        inputs, weights = self._loads()
+        outputs = self.pixel_trips * self.k_trips * self.shape.groups
+        used: dict[str, IntArray] = {}
+        needs: list[tuple[Operand, IntArray, IntArray]] = [
+            ("I", self._input_bytes(), inputs),
+            ("W", self._weight_bytes(), weights),
+            ("O", self._output_bytes(), outputs),
+        ]
+        for operand, size, count in needs:
+            memory = self.machine.memory_for(operand)
+            taken = ceil_div(size, 4) * 4 * np.where(count > 1, depth, 1)
+            lines = ceil_div(taken, memory.line) * memory.line
+            used[memory.name] = used.get(memory.name, as_array(0)) + lines
+        fits = np.ones(self.k.shape, bool)
+        for name, size in used.items():
+            fits &= size <= self.machine.memory(name).bytes
+        partial = layer_cost(self.machine, self.fold, self.shape, **self._tile(), finishes=False)
+        return fits & ((self.c_trips == 1) | (as_array(partial.spilled) == 0))
+
+    def _tile(self) -> dict[str, IntArray]:
+        return {"rows": self.rows, "cols": self.columns, "k": self.k, "c": self.c}
+
+    def _runs(self) -> tuple[IntArray, IntArray]:
+        """Contiguous runs of an input tile in DRAM, and their bytes."""
+        shape = self.shape
+        rows, columns = self._window()
+        rows, columns = np.minimum(rows, shape.rows_in), np.minimum(columns, shape.columns_in)
+        channels = _packed_bytes(self._input_channels(), shape.input_type.bits)
+        whole_pixels = (self._input_channels() == shape.c) & (shape.groups == 1)
+        whole_rows = whole_pixels & (columns == shape.columns_in)
+        runs = np.where(whole_rows, 1, np.where(whole_pixels, rows, rows * columns))
+        return runs, rows * columns * channels // runs
+
+    def cycles(self) -> IntArray:
+        """The estimated cycles of the whole layer."""
+        cost = layer_cost(self.machine, self.fold, self.shape, **self._tile())
+        inputs, weights = self._loads()
+        outputs = self.pixel_trips * self.k_trips * self.shape.groups
+        runs, run_bytes = self._runs()
+        one = as_array(1)
+        transfers: list[tuple[Operand, Direction, IntArray, IntArray, IntArray]] = [
+            ("I", "load", inputs, runs, run_bytes),
+            ("W", "load", weights, one, self._weight_bytes()),
+            ("O", "store", outputs, self.rows, self._output_bytes() // self.rows),
+        ]
+        busy: dict[str, IntArray] = {"compute": as_array(cost.occupancy) * self.tiles}
+        exposed = as_array(cost.latency)
+        for operand, direction, count, rows, row_bytes in transfers:
+            dma = self.machine.dma_for_operand(operand, direction)
+            price = transfer_cost(dma, self.machine.dram, rows=rows, row_bytes=row_bytes)
+            port, dram = as_array(price.port_cycles), as_array(price.dram_cycles)
+            busy[dma.name] = busy.get(dma.name, as_array(0)) + count * port
+            busy["dram"] = busy.get("dram", as_array(0)) + count * dram
+            exposed = exposed + np.maximum(port, dram) + self.machine.dram.latency_cycles
+        longest = np.zeros_like(self.k)
+        for cycles in busy.values():
+            longest = np.maximum(longest, cycles)
+        return longest + exposed

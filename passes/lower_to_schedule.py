@@ -1,0 +1,127 @@
+"""Lower a network to a schedule: configurations, buffers and tile loops for its machine.
+
+```mlir
+func.func @main(%image: tensor<...xf32>) ...       schedule.program {
+  %q = nn.quantize %image                            %image = schedule.tensor {kind = "input"}
+  %y = nn.conv %q, %w {fold, tiling, ...}      ->    schedule.configure #fabric.fold<...>
+  ...                                                schedule.for %y = 7 {
+}                                                      schedule.load ... schedule.conv ...
+                                                       schedule.store ...
+                                                     }
+```
+
+Convolutions and matrix products must have been given a fold and a tiling (`choose-fold`,
+`choose-tile`). Quantising inputs and dequantising outputs is the host's work: such values become
+ports that users see in float32. The program is sequentially correct and has no tokens yet.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from xdsl.builder import Builder
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import Float32Type, ModuleOp
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from ..dialects import nn, schedule
+from ..dialects.location import name_of
+from ..dialects.nn_network import Network, network_of
+from ..dialects.nn_types import tensor_of
+from ..dialects.store import store_of
+from ..errors import TilefoldError
+from .attach_machine import machine_of
+from .lowering import convolution, movement, pooling, vector
+from .lowering.state import Lowering
+
+LOWERINGS: Mapping[type[Operation], Callable[[Lowering, Any], None]] = {
+    nn.ConvOp: convolution.lower,
+    nn.MatmulOp: convolution.lower,
+    nn.MaxPoolOp: pooling.lower,
+    nn.AvgPoolOp: pooling.lower,
+    nn.GlobalAvgPoolOp: pooling.lower,
+    nn.AddOp: vector.lower_add,
+    nn.LutOp: vector.lower_lut,
+    nn.RequantizeOp: vector.lower_requantize,
+    nn.ReshapeOp: movement.lower_reorder,
+    nn.TransposeOp: movement.lower_reorder,
+    nn.PadOp: movement.lower_pad,
+    nn.ConcatOp: movement.lower_concat,
+}
+"""How each operation of `nn` is lowered; the others are ports and constants."""
+
+
+@dataclass(frozen=True)
+class LowerToSchedulePass(ModulePass):
+    """Replace the function `@main` of `nn` operations by a `schedule.program`."""
+
+    name = "lower-to-schedule"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        network, machine = network_of(op), machine_of(op)
+        block = Block()
+        state = Lowering(machine, store_of(ctx), Builder(InsertPoint.at_end(block)))
+        _lower_network(state, network, block)
+        function = network.function
+        program = schedule.ProgramOp(function.sym_name.data, machine.name, Region(block))
+        program.location = function.location
+        Rewriter.replace_op(function, program, ())
+
+
+def _lower_network(state: Lowering, network: Network, block: Block) -> None:
+    _make_ports(state, network)
+    for op in network.function.body.ops:
+        if isinstance(op, nn.ConstantOp | nn.QuantizeOp | nn.DequantizeOp | func.ReturnOp):
+            continue
+        if type(op) not in LOWERINGS:
+            raise TilefoldError(f"{name_of(op)}: {op.name} cannot be lowered to a schedule")
+        before = block.last_op
+        LOWERINGS[type(op)](state, op)
+        _locate(block, before, op)
+
+
+def _locate(block: Block, before: Operation | None, source: Operation) -> None:
+    """Give all operations built after `before` the location of the `source` of the lowering."""
+    built = block.last_op
+    while built is not None and built is not before:
+        for op in built.walk():
+            op.location = source.location
+        built = built.prev_op
+
+
+def _make_ports(state: Lowering, network: Network) -> None:
+    for name, argument in zip(network.input_names, network.inputs, strict=True):
+        _make_input(state, name, argument)
+    for name, value in zip(network.output_names, network.outputs, strict=True):
+        _make_output(state, name, value)
+
+
+def _is_float(value: SSAValue) -> bool:
+    return isinstance(tensor_of(value).element_type, Float32Type)
+
+
+def _make_input(state: Lowering, name: str, argument: SSAValue) -> None:
+    """An input port for each quantisation of a float argument, or for the argument itself."""
+    values = [argument]
+    if _is_float(argument):
+        values = [use.operation.results[0] for use in argument.uses]
+        if len({value.type for value in values}) > 1:
+            raise TilefoldError(f"{name}: an input quantised in several ways is not supported")
+    for value in values[:1]:
+        state.add_port("input", name, value, host_float=_is_float(argument))
+    for value in values[1:]:
+        state.tensors[value] = state.tensors[values[0]]
+
+
+def _make_output(state: Lowering, name: str, value: SSAValue) -> None:
+    source = value
+    if isinstance(value.owner, nn.DequantizeOp):
+        source = value.owner.input
+    if source in state.tensors or isinstance(source.owner, nn.ConstantOp):
+        raise TilefoldError(
+            f"{name}: an output that is an input, a constant or another output is not supported"
+        )
+    state.add_port("output", name, source, host_float=source is not value)

@@ -1,0 +1,240 @@
+"""Convolutions and matrix products: tiles of input and packed weights, one step for each pair."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import SSAValue
+
+from ...dialects import nn, schedule
+from ...dialects.fabric import FoldAttr
+from ...dialects.isa_operands import ElementType
+from ...dialects.layout import row_elements
+from ...dialects.location import name_of
+from ...dialects.nn_types import element_of, shape_of
+from ...dialects.store import Store
+from .nest import HERE, Access, Nest, Place, Position, ints
+from .shapes import ConvShape, Tile
+from .state import Lowering, constant_of, container_of, int64, numbers
+from .weights import IntArray, pack_blocks, parameters
+
+Convolution = nn.ConvOp | nn.MatmulOp
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution or matrix product ready for the arrays.
+
+    `weights` is [groups, k, window rows, window columns, c], `words` [groups * k, 3].
+    """
+
+    shape: ConvShape
+    weights: IntArray
+    words: IntArray
+
+
+def layer_of(op: Convolution, store: Store) -> Layer:
+    """The layer that `op` is; grouped channels that do not start at bytes are made dense."""
+    shape, weights = _conv(op, store) if isinstance(op, nn.ConvOp) else _matmul(op, store)
+    words = _words(op, store)
+    if shape.groups > 1 and (shape.k % shape.channel_step or shape.c % shape.reduction_step):
+        shape, weights = _dense(shape, weights, words[:, 2])
+    return Layer(shape, weights, words)
+
+
+def conv_shape(op: Convolution, store: Store) -> ConvShape:
+    """The sizes alone of the layer that `op` is."""
+    return layer_of(op, store).shape
+
+
+def _conv(op: nn.ConvOp, store: Store) -> tuple[ConvShape, IntArray]:
+    weights = constant_of(op.weight, store)
+    _, channels, rows_in, columns_in = shape_of(op.input)
+    _, k, rows, columns = shape_of(op.result)
+    groups = op.groups.value.data
+    depthwise = groups == channels and groups > 1
+    k_total, c, ky, kx = weights.shape
+    if depthwise:
+        packed = weights.reshape(1, k_total, ky, 1, kx)
+    else:
+        packed = weights.reshape(groups, k_total // groups, c, ky, kx).transpose(0, 1, 3, 4, 2)
+    top, left, _, _ = numbers(op.pads)
+    sy, sx = numbers(op.strides)
+    dy, dx = numbers(op.dilations)
+    shape = ConvShape(
+        rows_in,
+        columns_in,
+        rows,
+        columns,
+        groups=1 if depthwise else groups,
+        k=k if depthwise else k // groups,
+        c=channels if depthwise else c,
+        kernel=(ky, kx),
+        strides=(sy, sx),
+        dilations=(dy, dx),
+        pads=(top, left),
+        multiplier=k // channels if depthwise else 0,
+        input_type=container_of(op.input),
+        weight_type=container_of(op.weight),
+        output_type=container_of(op.result),
+    )
+    return shape, packed
+
+
+def _matmul(op: nn.MatmulOp, store: Store) -> tuple[ConvShape, IntArray]:
+    weights = constant_of(op.weight, store)
+    c, k = weights.shape
+    columns = int(np.prod(shape_of(op.input)[:-1]))
+    shape = ConvShape(
+        1,
+        columns,
+        1,
+        columns,
+        groups=1,
+        k=k,
+        c=c,
+        kernel=(1, 1),
+        strides=(1, 1),
+        dilations=(1, 1),
+        pads=(0, 0),
+        multiplier=0,
+        input_type=container_of(op.input),
+        weight_type=container_of(op.weight),
+        output_type=container_of(op.result),
+    )
+    return shape, weights.T.reshape(1, k, 1, 1, c)
+
+
+def _words(op: Convolution, store: Store) -> IntArray:
+    k = shape_of(op.result)[1 if isinstance(op, nn.ConvOp) else -1]
+    bias = np.zeros(k, np.int32) if op.bias is None else constant_of(op.bias, store)
+    multiplier = np.broadcast_to(_multipliers(op, store), (k,))
+    zero_points = np.broadcast_to(element_of(op.weight).zero_points(store), (k,))
+    return parameters(bias, multiplier, zero_points)
+
+
+def _multipliers(op: Convolution, store: Store) -> npt.NDArray[np.float32]:
+    """f32(f32(xs * ws) / ys) for each output channel; 0 where the result stays raw."""
+    if op.is_raw:
+        return np.zeros(1, np.float32)
+    scales = element_of(op.input).scale * element_of(op.weight).scales(store)
+    return scales / element_of(op.result).scale
+
+
+def _dense(
+    shape: ConvShape, weights: IntArray, zero_points: IntArray
+) -> tuple[ConvShape, IntArray]:
+    """A grouped convolution as a dense one whose other weights are at their zero point."""
+    groups, k, ky, kx, c = weights.shape
+    dense = np.broadcast_to(
+        zero_points.reshape(groups * k, 1, 1, 1), (groups * k, ky, kx, groups * c)
+    ).astype(weights.dtype)
+    for group in range(groups):
+        dense[group * k : (group + 1) * k, :, :, group * c : (group + 1) * c] = weights[group]
+    return replace(shape, groups=1, k=groups * k, c=groups * c), dense[None]
+
+
+def lower(state: Lowering, op: Convolution) -> None:
+    """Build the configuration, buffers and tile loops of a convolution or matrix product."""
+    fold, tiling = op.attributes["fold"], op.attributes["tiling"]
+    assert isinstance(fold, FoldAttr) and isinstance(tiling, schedule.TilingAttr)
+    _ConvolutionNest(state, op, layer_of(op, state.store), fold, Tile.of(tiling)).build()
+
+
+class _ConvolutionNest:
+    """The nest of one layer."""
+
+    def __init__(self, state: Lowering, op: Convolution, layer: Layer, fold: FoldAttr, tile: Tile):
+        self.state, self.op, self.fold, self.tile = state, op, fold, tile
+        self.layer, self.shape = layer, layer.shape
+
+    def build(self) -> None:
+        """Build everything."""
+        state, shape, tile = self.state, self.shape, self.tile
+        state.builder.insert(schedule.ConfigureOp(self.fold))
+        blocks = pack_blocks(
+            self.layer.weights,
+            self.layer.words,
+            tile.k,
+            shape.kernel[1] if shape.depthwise else tile.c,
+            shape.weight_type.bits,
+        )
+        source = state.tensor(self.op.input)
+        target = state.result(self.op.result)
+        weights = state.constant(name_of(self.op), blocks)
+        block = state.buffer("W", (1, 1, blocks.shape[2]), ElementType.U8)
+        inputs = state.buffer("I", shape.input_sizes(tile), shape.input_type)
+        outputs = state.buffer("O", shape.output_sizes(tile), shape.output_type)
+        nest = Nest(state.builder, tile.loops(shape))
+        channel_axes = "k" if shape.depthwise else "gc"
+        pad = element_of(self.op.input).zero_point
+        nest.load("gkc", lambda at: state.load(at, "W", weights, block, self._block(blocks)))
+        nest.load(
+            "yx" + channel_axes,
+            lambda at: state.load(at, "I", source, inputs, self._input(), pad),
+        )
+        nest.result("gkyxc", lambda at: self._compute(at, outputs, inputs, block))
+        nest.result("gkyx", lambda at: state.store_tile(at, outputs, target, self._output()))
+        nest.emit()
+
+    def _block(self, blocks: IntArray) -> Access:
+        k_tiles = self.tile.trips(self.shape)["k"]
+        _, c_tiles, size = blocks.shape
+        positions: list[Position] = [(0, {"g": k_tiles, "k": 1}), (0, {"c": 1}), HERE]
+        return Access(positions, blocks.shape, (c_tiles * size, size, 1))
+
+    def _input(self) -> Access:
+        shape, tile = self.shape, self.tile
+        channels = shape.groups * shape.c
+        row = row_elements(channels, shape.input_type.bits)
+        sy, sx = shape.strides
+        positions: list[Position] = [
+            (-shape.pads[0], {"y": tile.rows * sy}),
+            (-shape.pads[1], {"x": tile.columns * sx}),
+        ]
+        extents, strides = [shape.rows_in, shape.columns_in], [shape.columns_in * row, row]
+        if shape.groups > 1:
+            positions.append((0, {"g": 1}))
+            extents.append(shape.groups)
+            strides.append(shape.c)
+        axis = "k" if shape.depthwise else "c"
+        positions.append((0, {axis: shape.input_channels(tile)}))
+        return Access(positions, [*extents, shape.c], [*strides, 1])
+
+    def _output(self) -> Access:
+        shape, tile = self.shape, self.tile
+        row = row_elements(shape.groups * shape.k, shape.output_type.bits)
+        positions: list[Position] = [(0, {"y": tile.rows}), (0, {"x": tile.columns})]
+        extents, strides = [shape.rows, shape.columns], [shape.columns * row, row]
+        if shape.groups > 1:
+            positions.append((0, {"g": 1}))
+            extents.append(shape.groups)
+            strides.append(shape.k)
+        positions.append((0, {"k": tile.k}))
+        return Access(positions, [*extents, shape.k], [*strides, 1])
+
+    def _compute(self, at: Place, outputs: SSAValue, inputs: SSAValue, block: SSAValue) -> None:
+        shape, access = self.shape, self._output()
+        origin, indices = at.origin(access.positions)
+        lo, hi = self.op.bounds
+        properties = {
+            "unit": StringAttr(f"{self.fold.array.data}.{self.fold.first.data}"),
+            "origin": origin,
+            "extents": ints(access.extents),
+            "kernel": ints(shape.kernel),
+            "strides": ints(shape.strides),
+            "dilations": ints(shape.dilations),
+            "weight_type": StringAttr(shape.weight_type),
+            "src_zero": int64(element_of(self.op.input).zero_point),
+            "dst_zero": int64(0 if self.op.is_raw else element_of(self.op.result).zero_point),
+            "lo": int64(lo),
+            "hi": int64(hi),
+        }
+        if shape.depthwise:
+            properties["multiplier"] = int64(shape.multiplier)
+            kind = schedule.DepthwiseOp
+        else:
+            properties["reduction"] = int64(int(self.tile.trips(shape)["c"] > 1))
+            kind = schedule.ConvOp
+        at.builder.insert(kind(operands=[outputs, inputs, block, indices], properties=properties))

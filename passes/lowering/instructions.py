@@ -1,0 +1,234 @@
+"""The instruction of each step: mnemonic and operands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from xdsl.dialects.builtin import AffineMapAttr, FloatAttr, IntegerAttr
+from xdsl.ir import SSAValue
+
+from ...dialects import schedule
+from ...dialects.isa_operands import Affine, Dim, ElementType, Operand, Ring, View
+from .shapes import PARAMETER_BYTES
+from .state import numbers
+
+Operands = Mapping[str, Operand]
+
+
+def affine(origin: AffineMapAttr, indices: Sequence[SSAValue]) -> list[Affine]:
+    """The results of an affine map as functions of loop levels."""
+    levels = [_level(index) for index in indices]
+    zeros = [0] * len(levels)
+    constants = origin.data.eval(zeros, [])
+    steps = [
+        origin.data.eval([int(i == position) for i in range(len(levels))], [])
+        for position in range(len(levels))
+    ]
+    return [
+        Affine.of(
+            constant,
+            {level: step[row] - constant for level, step in zip(levels, steps, strict=True)},
+        )
+        for row, constant in enumerate(constants)
+    ]
+
+
+def _level(counter: SSAValue) -> int:
+    loop = counter.owner.parent_op()
+    assert isinstance(loop, schedule.ForOp)
+    return len(schedule.loops_around(loop))
+
+
+def _address(op: schedule.TensorOp | schedule.BufferOp) -> int:
+    assert op.address is not None, "schedule-allocate has run"
+    return op.address.value.data
+
+
+def tensor_view(
+    dram: str, step: schedule.LoadOp | schedule.StoreOp, indices: Sequence[SSAValue]
+) -> View:
+    """The global view of the tensor that a step loads from or stores to."""
+    tensor = step.tensor.owner
+    assert isinstance(tensor, schedule.TensorOp)
+    sizes = schedule.box_of(step.buffer).sizes
+    dims = zip(
+        affine(step.origin, indices),
+        sizes,
+        numbers(step.extents),
+        numbers(step.strides),
+        strict=True,
+    )
+    element = schedule.box_of(step.buffer).element_type
+    return View(dram, _address(tensor), None, element, False, tuple(Dim(*dim) for dim in dims))
+
+
+def buffer_view(buffer: SSAValue) -> View:
+    """The local view of a whole tile, nothing clipped."""
+    op = buffer.owner
+    assert isinstance(op, schedule.BufferOp)
+    depth = op.depth.value.data
+    level = len(schedule.ring_loops(schedule.writer_of(buffer)))
+    ring = Ring(depth, op.slot_bytes, level) if depth > 1 else None
+    dims = tuple(Dim.whole(*dim) for dim in zip(op.box.sizes, op.box.strides, strict=True))
+    return View(op.memory.data, _address(op), ring, op.box.element_type, True, dims)
+
+
+def clipped(view: View, writer: schedule.StepOp) -> View:
+    """A view of a tile of which only what lies in its writer's logical tensor is real."""
+    origin = cast(AffineMapAttr, writer.properties["origin"])
+    extents = numbers(cast(Any, writer.properties["extents"]))
+    dims = [
+        replace(dim, origin=start, extent=extent)
+        for dim, start, extent in zip(
+            view.dims, affine(origin, writer.counters), extents, strict=True
+        )
+    ]
+    return replace(view, dims=tuple(dims))
+
+
+def _three_dims(view: View) -> View:
+    """Rows, columns and channels: the dimension of a single group is dropped."""
+    if len(view.dims) == 4:
+        return replace(view, dims=(*view.dims[:2], view.dims[3]))
+    return view
+
+
+def instruction(step: schedule.StepOp, dram: str) -> tuple[str, Operands]:
+    """Mnemonic and operands of a step's instruction."""
+    match step:
+        case schedule.LoadOp():
+            mnemonic, operands = "load", _load(step, dram)
+        case schedule.StoreOp():
+            mnemonic, operands = "store", _store(step, dram)
+        case schedule.ConvOp():
+            mnemonic, operands = "conv", _conv(step)
+        case schedule.DepthwiseOp():
+            mnemonic, operands = "dwconv", _depthwise(step)
+        case schedule.AddOp():
+            mnemonic, operands = "vadd", _add(step)
+        case schedule.LutOp():
+            mnemonic, operands = "vlut", _lut(step)
+        case schedule.RequantizeOp():
+            mnemonic, operands = "vquant", _requantize(step)
+        case schedule.PoolOp():
+            mnemonic, operands = "vpool", _pool(step)
+        case _:
+            raise AssertionError(f"{step.name} has no instruction")
+    return mnemonic, {"unit": step.queue, **operands}
+
+
+def _values(step: schedule.StepOp, *names: str) -> Operands:
+    """Integer and float properties as operands of the same names."""
+    values: dict[str, Operand] = {}
+    for name in names:
+        value = step.properties[name]
+        if isinstance(value, IntegerAttr):
+            values[name] = value.value.data
+        else:
+            values[name] = cast(FloatAttr[Any], value).value.data
+    return values
+
+
+def _pair(names: tuple[str, str], values: Sequence[int]) -> Operands:
+    return dict(zip(names, values, strict=True))
+
+
+def _load(step: schedule.LoadOp, dram: str) -> Operands:
+    source = tensor_view(dram, step, step.indices)
+    return {"src": source, "dst": buffer_view(step.buffer)} | _values(step, "pad")
+
+
+def _store(step: schedule.StoreOp, dram: str) -> Operands:
+    target = tensor_view(dram, step, step.indices)
+    return {"src": buffer_view(step.buffer), "dst": target}
+
+
+def _target(step: schedule.ComputeOp) -> View:
+    return clipped(buffer_view(step.target), step)
+
+
+def _source(buffer: SSAValue) -> View:
+    return clipped(buffer_view(buffer), schedule.writer_of(buffer))
+
+
+def _channels_clipped(buffer: SSAValue) -> View:
+    """An input tile whose padding counts as data, but whose channels end where the tensor's do."""
+    whole, clip = buffer_view(buffer), _source(buffer)
+    return _three_dims(replace(whole, dims=(*whole.dims[:-1], clip.dims[-1])))
+
+
+def _convolving(step: schedule.ConvOp | schedule.DepthwiseOp) -> Operands:
+    block, target = buffer_view(step.weights), _three_dims(_target(step))
+    source = _channels_clipped(step.source)
+    k, c = target.sizes[-1], source.sizes[-1]
+    ky, kx = numbers(step.kernel)
+    sizes = (k, ky, kx, c) if isinstance(step, schedule.ConvOp) else (k, ky, kx)
+    element = ElementType(step.weight_type.data)
+    box = schedule.BufferType(sizes, element)
+    words = replace(block, type=ElementType.I32, dims=(Dim.whole(k, 3), Dim.whole(3, 1)))
+    weights = replace(
+        block,
+        base=block.base + k * PARAMETER_BYTES,
+        type=element,
+        dims=tuple(Dim.whole(*dim) for dim in zip(sizes, box.strides, strict=True)),
+    )
+    return {
+        "src": source,
+        "wgt": weights,
+        "par": words,
+        "dst": target,
+        **_pair(("stride_y", "stride_x"), numbers(step.strides)),
+        **_pair(("dil_y", "dil_x"), numbers(step.dilations)),
+        **_values(step, "src_zero", "dst_zero", "lo", "hi"),
+    }
+
+
+def _conv(step: schedule.ConvOp) -> Operands:
+    loops = len(schedule.loops_around(step))
+    return {
+        **_convolving(step),
+        "reduce": frozenset(range(loops - step.reduction_loops, loops)),
+    }
+
+
+def _depthwise(step: schedule.DepthwiseOp) -> Operands:
+    return {
+        **_convolving(step),
+        "mult": step.multiplier.value.data,
+        "reduce": frozenset[int](),
+    }
+
+
+def _add(step: schedule.AddOp) -> Operands:
+    views = {"a": buffer_view(step.lhs), "b": buffer_view(step.rhs), "dst": _target(step)}
+    return views | _values(step, "ra", "rb", "fix", "lo", "hi")
+
+
+def _lut(step: schedule.LutOp) -> Operands:
+    return {
+        "src": buffer_view(step.source),
+        "table": buffer_view(step.table),
+        "dst": _target(step),
+    }
+
+
+def _requantize(step: schedule.RequantizeOp) -> Operands:
+    return {
+        "src": buffer_view(step.source),
+        "par": buffer_view(step.params),
+        "dst": _target(step),
+        **_values(step, "src_zero", "dst_zero", "lo", "hi"),
+    }
+
+
+def _pool(step: schedule.PoolOp) -> Operands:
+    return {
+        "src": _source(step.source),
+        "dst": _target(step),
+        "kind": schedule.POOL_KINDS.index(step.kind.data),
+        **_pair(("kernel_y", "kernel_x"), numbers(step.kernel)),
+        **_pair(("stride_y", "stride_x"), numbers(step.strides)),
+        **_pair(("dil_y", "dil_x"), numbers(step.dilations)),
+        **_values(step, "src_zero", "dst_zero", "src_scale", "dst_scale", "lo", "hi"),
+        "include_pad": int(bool(step.include_pad)),
+    }

@@ -1,0 +1,104 @@
+"""Tile loops: builds a nest and puts every step at the innermost loop that it depends on."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xdsl.builder import Builder
+from xdsl.dialects.builtin import AffineMapAttr, DenseArrayBase, IndexType, i64
+from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir.affine import AffineExpr, AffineMap
+from xdsl.rewriter import InsertPoint
+
+from ...dialects import schedule
+
+Position = tuple[int, Mapping[str, int]]
+"""A coordinate: a constant and the step along each loop axis."""
+
+HERE: Position = (0, {})
+"""The coordinate 0 in every iteration."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where a tile lies in a tensor seen with `extents` and `strides` (in elements)."""
+
+    positions: Sequence[Position]
+    extents: Sequence[int]
+    strides: Sequence[int]
+
+
+def ints(values: Sequence[int]) -> DenseArrayBase[Any]:
+    """An array attribute of 64-bit integers."""
+    return DenseArrayBase.from_list(i64, list(values))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A point in a nest: where to build, and the counters of the open loops by axis."""
+
+    builder: Builder
+    counters: Mapping[str, SSAValue]
+
+    def origin(self, positions: Sequence[Position]) -> tuple[AffineMapAttr, list[SSAValue]]:
+        """The affine map of a tile's position, and the counters that it takes."""
+        axes = [axis for axis in self.counters if any(axis in steps for _, steps in positions)]
+        results: list[AffineExpr] = []
+        for const, steps in positions:
+            expression = AffineExpr.constant(const)
+            for index, axis in enumerate(axes):
+                if step := steps.get(axis, 0):
+                    term = AffineExpr.dimension(index) * step
+                    expression = term if expression == AffineExpr.constant(0) else term + expression
+            results.append(expression)
+        origin = AffineMapAttr(AffineMap(len(axes), 0, tuple(results)))
+        return origin, [self.counters[axis] for axis in axes]
+
+
+Build = Callable[[Place], None]
+
+
+class Nest:
+    """The loops of a layer, outermost first, as (axis, trips); trips are more than one.
+
+    Loads are built before the inner loops, at the innermost loop among their axes; results
+    (computing and storing steps) after them.
+    """
+
+    def __init__(self, builder: Builder, loops: Iterable[tuple[str, int]]):
+        self._builder = builder
+        self._loops = list(loops)
+        self._loads: list[tuple[int, Build]] = []
+        self._results: list[tuple[int, Build]] = []
+
+    def _depth(self, axes: Iterable[str]) -> int:
+        wanted = set(axes)
+        levels = [level for level, (axis, _) in enumerate(self._loops, 1) if axis in wanted]
+        return max(levels, default=0)
+
+    def load(self, axes: Iterable[str], build: Build) -> None:
+        """Build a step before the loops inside the innermost of `axes`."""
+        self._loads.append((self._depth(axes), build))
+
+    def result(self, axes: Iterable[str], build: Build) -> None:
+        """Build a step after the loops inside the innermost of `axes`."""
+        self._results.append((self._depth(axes), build))
+
+    def emit(self) -> None:
+        """Build the loops and all steps."""
+        self._emit(0, Place(self._builder, {}))
+
+    def _emit(self, depth: int, place: Place) -> None:
+        for level, build in self._loads:
+            if level == depth:
+                build(place)
+        if depth < len(self._loops):
+            axis, trips = self._loops[depth]
+            body = Block(arg_types=[IndexType()])
+            inner = Builder(InsertPoint.at_end(body))
+            self._emit(depth + 1, Place(inner, {**place.counters, axis: body.args[0]}))
+            inner.insert(schedule.YieldOp())
+            place.builder.insert(schedule.ForOp(trips, (), Region(body)))
+        for level, build in self._results:
+            if level == depth:
+                build(place)

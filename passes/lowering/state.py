@@ -1,0 +1,153 @@
+"""What the lowering of every operation needs: the machine, the store, the tensors so far."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.builder import Builder
+from xdsl.dialects.builtin import AffineMapAttr, FloatAttr, IntegerAttr, StringAttr, f32, i64
+from xdsl.ir import Attribute, SSAValue
+
+from ...dialects import nn, schedule
+from ...dialects.isa_operands import ElementType
+from ...dialects.layout import memory_form, to_memory
+from ...dialects.location import name_of
+from ...dialects.nn_syntax import Ints
+from ...dialects.nn_types import element_of, shape_of
+from ...dialects.store import Store
+from ...errors import TilefoldError
+from ...machines.model import Machine, Operand
+from .nest import Access, Place, ints
+
+
+def container_of(value: SSAValue) -> ElementType:
+    """The container of a quantised tensor's elements in memory."""
+    element = element_of(value)
+    return ElementType.of(element.container_bits, element.signed)
+
+
+def numbers(values: Ints) -> tuple[int, ...]:
+    """The integers of an option of an `nn` operation."""
+    return tuple(values.get_values())
+
+
+def constant_of(value: SSAValue, store: Store) -> npt.NDArray[Any]:
+    """The integers of a constant operand; TilefoldError where it is none."""
+    if not isinstance(value.owner, nn.ConstantOp):
+        raise TilefoldError("weights and biases must be constants of the network")
+    return value.owner.array(store)
+
+
+def box_type(value: SSAValue) -> schedule.TensorType:
+    """The type of the tensor in DRAM that holds a value of the network."""
+    return schedule.TensorType(memory_form(shape_of(value)), container_of(value))
+
+
+def int64(value: int) -> IntegerAttr[Any]:
+    """A 64-bit integer attribute."""
+    return IntegerAttr(value, i64)
+
+
+def real(value: float) -> FloatAttr[Any]:
+    """A float32 attribute."""
+    return FloatAttr(float(value), f32)
+
+
+@dataclass
+class Lowering:
+    """The lowering of one network: `tensors` maps values of `nn` to tensors in DRAM."""
+
+    machine: Machine
+    store: Store
+    builder: Builder
+    tensors: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+
+    @property
+    def vector_unit(self) -> str:
+        """The vector unit that works between the memories of inputs and outputs."""
+        source, target = self.machine.memory_for("I"), self.machine.memory_for("O")
+        return self.machine.vector_for(source.name, target.name).name
+
+    def tensor(self, value: SSAValue) -> SSAValue:
+        """The tensor in DRAM that holds a value of the network; constants are put there."""
+        if value not in self.tensors:
+            data = to_memory(constant_of(value, self.store), container_of(value).bits)
+            assert isinstance(value.owner, nn.ConstantOp)
+            label = name_of(value.owner)
+            self.tensors[value] = self.constant(label, data, box_type(value))
+        return self.tensors[value]
+
+    def result(self, value: SSAValue) -> SSAValue:
+        """The tensor in DRAM that a value is to be stored in, made where it is no output."""
+        if value not in self.tensors:
+            label = f"t{len(self.tensors)}"
+            tensor = schedule.TensorOp("temporary", label, box_type(value))
+            self.tensors[value] = self.builder.insert(tensor).result
+        return self.tensors[value]
+
+    def add_port(self, kind: str, name: str, value: SSAValue, host_float: bool) -> None:
+        """Make the tensor of an input or output of the network."""
+        port = schedule.TensorOp(
+            kind, name, box_type(value), logical=value.type, host_float=host_float
+        )
+        self.tensors[value] = self.builder.insert(port).result
+
+    def buffer(self, operand: Operand, sizes: Sequence[int], element: ElementType) -> SSAValue:
+        """A new buffer for `operand` (I, W or O)."""
+        memory = self.machine.memory_for(operand).name
+        return self.builder.insert(
+            schedule.BufferOp(memory, schedule.BufferType(sizes, element))
+        ).result
+
+    def constant(
+        self, label: str, data: npt.NDArray[np.uint8], type: schedule.TensorType | None = None
+    ) -> SSAValue:
+        """A new constant tensor in DRAM with the bytes `data`; as they are where no `type`."""
+        type = type or schedule.TensorType(data.shape, ElementType.U8)
+        digest = self.store.put(data)
+        return self.builder.insert(schedule.TensorOp("constant", label, type, data=digest)).result
+
+    def words(self, label: str, words: npt.NDArray[np.int32]) -> SSAValue:
+        """A new constant tensor of 32-bit words."""
+        type = schedule.TensorType(words.shape, ElementType.I32)
+        return self.constant(label, words.view(np.uint8).reshape(-1), type)
+
+    def load(
+        self,
+        place: Place,
+        operand: Operand,
+        tensor: SSAValue,
+        buffer: SSAValue,
+        access: Access,
+        pad: int = 0,
+    ) -> None:
+        """Load the tile at `access` of `tensor` into the buffer of an operand (I or W)."""
+        origin, indices = place.origin(access.positions)
+        unit = self.machine.dma_for_operand(operand, "load").name
+        place.builder.insert(
+            schedule.LoadOp(
+                operands=[buffer, tensor, indices],
+                properties=_transfer(unit, origin, access) | {"pad": int64(pad)},
+            )
+        )
+
+    def store_tile(self, place: Place, buffer: SSAValue, tensor: SSAValue, access: Access) -> None:
+        """Store `buffer` into the tile at `access` of `tensor`."""
+        origin, indices = place.origin(access.positions)
+        unit = self.machine.dma_for_operand("O", "store").name
+        place.builder.insert(
+            schedule.StoreOp(
+                operands=[tensor, buffer, indices], properties=_transfer(unit, origin, access)
+            )
+        )
+
+
+def _transfer(unit: str, origin: AffineMapAttr, access: Access) -> Mapping[str, Attribute]:
+    return {
+        "unit": StringAttr(unit),
+        "origin": origin,
+        "extents": ints(access.extents),
+        "strides": ints(access.strides),
+    }

@@ -1,0 +1,156 @@
+"""Vector work: additions, tables and requantisation, element by element."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import Operation, SSAValue
+
+from ...dialects import nn, schedule
+from ...dialects.isa_operands import ElementType
+from ...dialects.layout import memory_form
+from ...dialects.location import name_of
+from ...dialects.nn_types import element_of, shape_of
+from ...interpreters import kernels
+from .elementwise import Side, broadcast_side, dense_side, flat_side, map_nest
+from .nest import HERE, Access, Place, ints
+from .state import Lowering, container_of, int64, real
+from .weights import parameters
+
+
+def looked_up(
+    state: Lowering,
+    op: Operation,
+    box: Sequence[int],
+    source: Side,
+    target: Side,
+    table: npt.NDArray[np.uint8],
+) -> None:
+    """Build a table look-up of `source` into `target` over `box`; the table is loaded once."""
+    tensor = state.constant(f"{name_of(op)}.table", table)
+    buffer = state.buffer("W", (256,), ElementType.U8)
+    whole = Access([HERE], (256,), (1,))
+    state.load(Place(state.builder, {}), "W", tensor, buffer, whole)
+
+    def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
+        origin, indices = at.origin(access.positions)
+        at.builder.insert(
+            schedule.LutOp(
+                operands=[out, ins[0], buffer, indices],
+                properties={
+                    "unit": StringAttr(state.vector_unit),
+                    "origin": origin,
+                    "extents": ints(access.extents),
+                },
+            )
+        )
+
+    map_nest(state, op, box, [source], target, compute)
+
+
+def by_stored_code(table: npt.NDArray[np.uint8], element: ElementType) -> npt.NDArray[np.uint8]:
+    """A table by bytes of values as one by stored codes: -1 of 4 bits is code 15, byte 255."""
+    if not element.signed or element.bits == 8:
+        return table
+    half, codes = 1 << (element.bits - 1), 1 << element.bits
+    coded = table.copy()
+    coded[half:codes] = table[256 - half :]
+    return coded
+
+
+def rescale_table(source: SSAValue, target: SSAValue) -> npt.NDArray[np.uint8]:
+    """The table that takes the stored integers of `source` to those of `target`."""
+    raise NotImplementedError(source, target, kernels)
+
+
+def lower_lut(state: Lowering, op: nn.LutOp) -> None:
+    """A table look-up of a whole tensor."""
+    source = flat_side(state.tensor(op.input), container_of(op.input))
+    target = flat_side(state.result(op.result), container_of(op.result))
+    table = by_stored_code(op.entries, container_of(op.input))
+    box: Sequence[int] = source.extents
+    if source.extents != target.extents:
+        box = memory_form(shape_of(op.input))
+        source = dense_side(source.tensor, source.element)
+        target = dense_side(target.tensor, target.element)
+    looked_up(state, op, box, source, target, table)
+
+
+def lower_add(state: Lowering, op: nn.AddOp) -> None:
+    """The sum of two tensors, the right one broadcast where it is smaller."""
+    target = state.result(op.result)
+    shape = shape_of(op.result)
+    sides = (op.lhs, op.rhs)
+    if all(shape_of(value) == shape for value in sides):
+        box: Sequence[int] = flat_side(target, container_of(op.result)).extents
+        sources = [flat_side(state.tensor(value), container_of(value)) for value in sides]
+        result = flat_side(target, container_of(op.result))
+        if any(side.extents != box for side in sources):
+            box = memory_form(shape)
+            sources = [dense_side(side.tensor, side.element) for side in sources]
+            result = dense_side(target, container_of(op.result))
+    else:
+        box = memory_form(shape)
+        sources = [
+            broadcast_side(state.tensor(value), container_of(value), shape_of(value), box)
+            for value in sides
+        ]
+        result = dense_side(target, container_of(op.result))
+    a, b, c = element_of(op.lhs), element_of(op.rhs), element_of(op.result)
+    ra, rb, fix = kernels.add_parameters(
+        a.scale, a.zero_point, b.scale, b.zero_point, c.scale, c.zero_point
+    )
+    lo, hi = op.bounds
+
+    def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
+        origin, indices = at.origin(access.positions)
+        at.builder.insert(
+            schedule.AddOp(
+                operands=[out, *ins, indices],
+                properties={
+                    "unit": StringAttr(state.vector_unit),
+                    "origin": origin,
+                    "extents": ints(access.extents),
+                    "ra": real(ra),
+                    "rb": real(rb),
+                    "fix": real(fix),
+                    "lo": int64(lo),
+                    "hi": int64(hi),
+                },
+            )
+        )
+
+    map_nest(state, op, box, sources, result, compute)
+
+
+def lower_requantize(state: Lowering, op: nn.RequantizeOp) -> None:
+    """Accumulators to quantised values, each channel by its own multiplier."""
+    box = memory_form(shape_of(op.input))
+    source, target = element_of(op.input), element_of(op.result)
+    channels = box[2]
+    scales = np.broadcast_to(source.scales(state.store), (channels,))
+    zeros = np.zeros(channels, np.int32)
+    words = state.words(name_of(op), parameters(zeros, scales / target.scale, zeros))
+    lo, hi = op.bounds
+
+    def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
+        origin, indices = at.origin(access.positions)
+        at.builder.insert(
+            schedule.RequantizeOp(
+                operands=[out, *ins, indices],
+                properties={
+                    "unit": StringAttr(state.vector_unit),
+                    "origin": origin,
+                    "extents": ints(access.extents),
+                    "src_zero": int64(source.zero_point),
+                    "dst_zero": int64(target.zero_point),
+                    "lo": int64(lo),
+                    "hi": int64(hi),
+                },
+            )
+        )
+
+    sides = dense_side(state.tensor(op.input), container_of(op.input))
+    result = dense_side(state.result(op.result), container_of(op.result))
+    map_nest(state, op, box, [sides], result, compute, words)
