@@ -7,7 +7,6 @@ from pathlib import Path
 import onnx
 from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.dialects.func import Func
-from xdsl.passes import ModulePass, PassPipeline
 
 from .backend.build import build_program
 from .backend.program import Program
@@ -18,7 +17,7 @@ from .machines import load_machine
 from .machines.model import Machine
 from .passes.attach_machine import attach_machine
 from .passes.lower_to_isa import LowerToIsaPass
-from .passes.pipelines import nn_passes, schedule_passes
+from .passes.pipelines import nn_passes, run_passes, schedule_passes
 
 Model = str | Path | onnx.ModelProto
 Progress = Callable[[str], None]
@@ -68,23 +67,9 @@ def compile_levels(
     levels: list[ModuleOp] = []
     for passes in (nn_passes(), schedule_passes(), (LowerToIsaPass(),)):
         module = module.clone()
-        _run(passes, context, module, progress)
+        run_passes(passes, context, module, progress)
         levels.append(module)
     return Compilation(context, target, *levels)
-
-
-def _run(
-    passes: tuple[ModulePass, ...],
-    context: StoreContext,
-    module: ModuleOp,
-    progress: Progress | None,
-) -> None:
-    def before_each(_: ModulePass | None, __: ModuleOp, following: ModulePass | None) -> None:
-        if following and progress:
-            progress(following.name)
-
-    PassPipeline(passes, before_each).apply(context, module)
-    module.verify()
 
 
 def compile(

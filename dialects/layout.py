@@ -62,9 +62,7 @@ def pack(rows: IntArray, bits: int) -> npt.NDArray[np.uint8]:
     return np.bitwise_or.reduce(codes << shifts, axis=-1).astype(np.uint8)
 
 
-def unpack(
-    data: npt.NDArray[np.uint8], channels: int, bits: int, signed: bool
-) -> IntArray:
+def unpack(data: npt.NDArray[np.uint8], channels: int, bits: int, signed: bool) -> IntArray:
     """The integers [..., channels] in bytes [..., row bytes]: the inverse of `pack`."""
     if bits == 32:
         return np.ascontiguousarray(data).view("<i4")

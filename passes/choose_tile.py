@@ -14,6 +14,7 @@ the memories, double buffered where they are in loops, are priced at once as
 cycles; the cheapest wins, then the one of fewest tiles.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
@@ -27,6 +28,7 @@ from ..costmodel.dma import transfer_cost
 from ..costmodel.integers import IntArray, as_array, ceil_div
 from ..dialects import nn
 from ..dialects.fabric import FoldAttr
+from ..dialects.isa_operands import ElementType
 from ..dialects.location import name_of
 from ..dialects.schedule import TilingAttr
 from ..dialects.store import store_of
@@ -34,9 +36,11 @@ from ..errors import TilefoldError
 from ..machines.model import Direction, Machine, Operand
 from .attach_machine import machine_of
 from .choose_fold import layer_cost
+from .fuse_epilogue import EPILOGUE, epilogue_of, other_operand
 from .lowering.budget import ceil_to
-from .lowering.convolution import conv_shape
+from .lowering.convolution import Convolution, conv_shape
 from .lowering.shapes import PARAMETER_BYTES, ConvShape
+from .lowering.state import container_of
 
 ORDERS = ("k y x", "y x k")
 
@@ -57,7 +61,11 @@ class ChooseTilePass(ModulePass):
                 fold = layer.attributes.get("fold")
                 if not isinstance(fold, FoldAttr):
                     raise TilefoldError(f"{name_of(layer)}: has no fold; run choose-fold first")
-                best = best_tiling(machine, conv_shape(layer, store), fold)
+                shape = conv_shape(layer, store)
+                best = best_tiling(machine, shape, fold, epilogue_types(layer))
+                if best is None and (epilogue := epilogue_of(layer)):
+                    del epilogue.attributes[EPILOGUE]
+                    best = best_tiling(machine, shape, fold)
                 if best is None:
                     raise TilefoldError(
                         f"{name_of(layer)}: not even its smallest tile fits the memories of "
@@ -66,12 +74,29 @@ class ChooseTilePass(ModulePass):
                 layer.attributes["tiling"] = best
 
 
-def best_tiling(machine: Machine, shape: ConvShape, fold: FoldAttr) -> TilingAttr | None:
+Extras = Sequence[tuple[Operand, ElementType]]
+"""More buffers of the size of an output tile, by the memory they are in and their elements."""
+
+
+def epilogue_types(layer: Convolution) -> Extras:
+    """The buffers that the epilogue of a layer takes: its result, and what it adds."""
+    epilogue = epilogue_of(layer)
+    if epilogue is None:
+        return ()
+    result: Extras = [("O", container_of(epilogue.result))]
+    if isinstance(epilogue, nn.LutOp):
+        return result
+    return [*result, ("I", container_of(other_operand(epilogue, layer)))]
+
+
+def best_tiling(
+    machine: Machine, shape: ConvShape, fold: FoldAttr, extras: Extras = ()
+) -> TilingAttr | None:
     """The cheapest tiling of a layer; None where no tile fits."""
     for depth in (2, 1):
         best: tuple[int, int, TilingAttr] | None = None
         for order in ORDERS:
-            candidates = _Candidates(machine, shape, fold, order, *_grid(shape))
+            candidates = _Candidates(machine, shape, fold, extras, order, *_grid(shape))
             fitting = np.flatnonzero(candidates.fit(depth))
             if fitting.size:
                 cycles = candidates.cycles()[fitting]
@@ -116,6 +141,7 @@ class _Candidates:
     machine: Machine
     shape: ConvShape
     fold: FoldAttr
+    extras: Extras
     order: str
     rows: IntArray
     columns: IntArray
@@ -164,8 +190,8 @@ class _Candidates:
             weights = ky * kx * _packed_bytes(self.c, bits)
         return self.k * (weights + PARAMETER_BYTES)
 
-    def _output_bytes(self) -> IntArray:
-        return self.rows * self.columns * _packed_bytes(self.k, self.shape.output_type.bits)
+    def _output_bytes(self, element: ElementType) -> IntArray:
+        return self.rows * self.columns * _packed_bytes(self.k, element.bits)
 
     def _loads(self) -> tuple[IntArray, IntArray]:
         """How often input and weight tiles are loaded: all loops out of the innermost they need."""
@@ -190,7 +216,10 @@ class _Candidates:
         needs: list[tuple[Operand, IntArray, IntArray]] = [
             ("I", self._input_bytes(), inputs),
             ("W", self._weight_bytes(), weights),
-            ("O", self._output_bytes(), outputs),
+            ("O", self._output_bytes(self.shape.output_type), outputs),
+        ]
+        needs += [
+            (operand, self._output_bytes(element), outputs) for operand, element in self.extras
         ]
         for operand, size, count in needs:
             memory = self.machine.memory_for(operand)
@@ -224,11 +253,17 @@ class _Candidates:
         outputs = self.pixel_trips * self.k_trips * self.shape.groups
         runs, run_bytes = self._runs()
         one = as_array(1)
+        stored = [element for operand, element in self.extras if operand == "O"]
+        added = [element for operand, element in self.extras if operand == "I"]
+        result = self._output_bytes(stored[0] if stored else self.shape.output_type)
         transfers: list[tuple[Operand, Direction, IntArray, IntArray, IntArray]] = [
             ("I", "load", inputs, runs, run_bytes),
             ("W", "load", weights, one, self._weight_bytes()),
-            ("O", "store", outputs, self.rows, self._output_bytes() // self.rows),
+            ("O", "store", outputs, self.rows, result // self.rows),
         ]
+        for element in added:
+            row_bytes = self._output_bytes(element) // self.rows
+            transfers.append(("I", "load", outputs, self.rows, row_bytes))
         busy: dict[str, IntArray] = {"compute": as_array(cost.occupancy) * self.tiles}
         exposed = as_array(cost.latency)
         for operand, direction, count, rows, row_bytes in transfers:

@@ -34,6 +34,7 @@ from ..dialects.nn_types import tensor_of
 from ..dialects.store import store_of
 from ..errors import TilefoldError
 from .attach_machine import machine_of
+from .fuse_epilogue import EPILOGUE
 from .lowering import convolution, movement, pooling, vector
 from .lowering.state import Lowering
 
@@ -75,6 +76,8 @@ def _lower_network(state: Lowering, network: Network, block: Block) -> None:
     _make_ports(state, network)
     for op in network.function.body.ops:
         if isinstance(op, nn.ConstantOp | nn.QuantizeOp | nn.DequantizeOp | func.ReturnOp):
+            continue
+        if EPILOGUE in op.attributes:
             continue
         if type(op) not in LOWERINGS:
             raise TilefoldError(f"{name_of(op)}: {op.name} cannot be lowered to a schedule")

@@ -5,15 +5,25 @@ from xdsl.passes import ModulePass
 from .attach_machine import AttachMachinePass
 from .choose_fold import ChooseFoldPass
 from .choose_tile import ChooseTilePass
+from .fuse_epilogue import FuseEpiloguePass
 from .lower_to_isa import LowerToIsaPass
 from .lower_to_schedule import LowerToSchedulePass
+from .nn_canonicalize import NnCanonicalizePass
+from .nn_fold_constants import NnFoldConstantsPass
+from .nn_fuse import NnFusePass
+from .pipelines import NnToIsaPass
 from .schedule_allocate import ScheduleAllocatePass
 from .schedule_buffer_depth import ScheduleBufferDepthPass
 from .schedule_drop_configure import ScheduleDropConfigurePass
 from .schedule_insert_tokens import ScheduleInsertTokensPass
+from .verify_semantics import VerifySemanticsPass
 
 PASSES: tuple[type[ModulePass], ...] = (
+    NnFoldConstantsPass,
+    NnCanonicalizePass,
+    NnFusePass,
     AttachMachinePass,
+    FuseEpiloguePass,
     ChooseFoldPass,
     ChooseTilePass,
     LowerToSchedulePass,
@@ -22,5 +32,7 @@ PASSES: tuple[type[ModulePass], ...] = (
     ScheduleAllocatePass,
     ScheduleInsertTokensPass,
     LowerToIsaPass,
+    NnToIsaPass,
+    VerifySemanticsPass,
 )
 """From the network down to instructions."""

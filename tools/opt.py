@@ -21,10 +21,13 @@ from xdsl.utils.exceptions import (
 )
 from xdsl.xdsl_opt_main import xDSLOptMain
 
+from ..dialects import isa
 from ..dialects.registry import DIALECTS
 from ..dialects.store import Store, StoreContext
 from ..errors import TilefoldError
 from ..passes.registry import PASSES
+from ..passes.verify_semantics import EXECUTORS
+from .semantics import run_isa
 
 STOCK_PASSES: tuple[type[ModulePass], ...] = (
     CanonicalizePass,
@@ -32,6 +35,9 @@ STOCK_PASSES: tuple[type[ModulePass], ...] = (
     DeadCodeElimination,
 )
 """Passes of xDSL that work on every dialect."""
+
+
+EXECUTORS[isa.ProgramOp.name] = run_isa
 
 
 class OptMain(xDSLOptMain):

@@ -38,7 +38,8 @@ class Calibration(CalibrationDataReader):
     def __init__(self, images: np.ndarray, batch: int = 64) -> None:
         self.batches = iter(np.split(images, range(batch, len(images), batch)))
 
-    def get_next(self) -> dict[str, np.ndarray] | None:
+    def get_next(self) -> dict[str, np.ndarray] | None:  # pyright: ignore
+        """The next batch, or None when there is no more: what the quantiser asks for."""
         batch = next(self.batches, None)
         return None if batch is None else {"image": batch}
 
@@ -76,7 +77,8 @@ def accuracy(model: Path, images: np.ndarray, labels: np.ndarray) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    """Quantises, writes the model and the images, and prints the accuracies."""
+    parser = argparse.ArgumentParser(description="Quantises the embedded default.")
     parser.add_argument("--data", type=Path, default=dataset.FOLDER, help="the dataset's folder")
     parser.add_argument("--output", type=Path, default=int8_model(), help="the model to write")
     parser.add_argument("--calibration", type=int, default=512, help="how many training images")

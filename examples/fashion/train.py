@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -52,6 +53,7 @@ class ConvUnit(nn.Module):
         self.norm = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Computes the layer."""
         x = self.norm(self.conv(x))
         if self.activation == "relu":
             return functional.relu(x)
@@ -98,6 +100,7 @@ class Network(nn.Module):
         self.classifier = nn.Linear(128, 10)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Computes the logits."""
         unit = self.units
         x = unit["stem/conv"](x)
         x = unit["block1/pointwise"](unit["block1/depthwise"](x))
@@ -118,12 +121,14 @@ class GraphWriter:
         self.weights: list[onnx.TensorProto] = []
 
     def weight(self, name: str, value: np.ndarray) -> str:
+        """Adds an initializer and returns its name."""
         self.weights.append(numpy_helper.from_array(value, name))
         return name
 
     def node(
-        self, kind: str, name: str, inputs: Sequence[str], output: str = "", **attributes: object
+        self, kind: str, name: str, inputs: Sequence[str], output: str = "", **attributes: Any
     ) -> str:
+        """Adds a node with one output and returns that output's name."""
         output = output or f"{name}:0"
         self.nodes.append(helper.make_node(kind, inputs, [output], name, **attributes))
         return output
@@ -241,10 +246,11 @@ def accuracy(model: Path, images: np.ndarray, labels: np.ndarray) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    """Trains, writes the model and prints its accuracy."""
+    parser = argparse.ArgumentParser(description="Trains the embedded default.")
     parser.add_argument("--data", type=Path, default=dataset.FOLDER, help="the dataset's folder")
     parser.add_argument("--output", type=Path, default=float_model(), help="the model to write")
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()

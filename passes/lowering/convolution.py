@@ -14,9 +14,11 @@ from ...dialects.layout import row_elements
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...dialects.store import Store
+from ..fuse_epilogue import Epilogue, epilogue_of, other_operand
 from .nest import HERE, Access, Nest, Place, Position, ints
 from .shapes import ConvShape, Tile
 from .state import Lowering, constant_of, container_of, int64, numbers
+from .vector import add_step, look_up_step, table_buffer
 from .weights import IntArray, pack_blocks, parameters
 
 Convolution = nn.ConvOp | nn.MatmulOp
@@ -161,7 +163,6 @@ class _ConvolutionNest:
             shape.weight_type.bits,
         )
         source = state.tensor(self.op.input)
-        target = state.result(self.op.result)
         weights = state.constant(name_of(self.op), blocks)
         block = state.buffer("W", (1, 1, blocks.shape[2]), ElementType.U8)
         inputs = state.buffer("I", shape.input_sizes(tile), shape.input_type)
@@ -175,8 +176,35 @@ class _ConvolutionNest:
             lambda at: state.load(at, "I", source, inputs, self._input(), pad),
         )
         nest.result("gkyxc", lambda at: self._compute(at, outputs, inputs, block))
-        nest.result("gkyx", lambda at: state.store_tile(at, outputs, target, self._output()))
+        self._finish(nest, outputs)
         nest.emit()
+
+    def _finish(self, nest: Nest, outputs: SSAValue) -> None:
+        """Store the tiles, or what the epilogue makes of them."""
+        state, value, epilogue = self.state, self.op.result, epilogue_of(self.op)
+        if epilogue is not None:
+            value, outputs = epilogue.result, self._run(nest, epilogue, outputs)
+        target = state.result(value)
+        access = self._output(container_of(value))
+        nest.result("gkyx", lambda at: state.store_tile(at, outputs, target, access))
+
+    def _run(self, nest: Nest, epilogue: Epilogue, made: SSAValue) -> SSAValue:
+        """Put the epilogue into the nest; returns the buffer of its results."""
+        state, sizes = self.state, self.shape.output_sizes(self.tile)
+        result = state.buffer("O", sizes, container_of(epilogue.result))
+        access = self._output(container_of(epilogue.result))
+        if isinstance(epilogue, nn.LutOp):
+            table = table_buffer(state, epilogue, epilogue.entries, self.shape.output_type)
+            nest.result("gkyx", lambda at: look_up_step(state, at, result, made, table, access))
+            return result
+        value = other_operand(epilogue, self.op)
+        tensor, element = state.tensor(value), container_of(value)
+        other = state.buffer("I", sizes, element)
+        where = self._output(element)
+        nest.load("gkyx", lambda at: state.load(at, "I", tensor, other, where))
+        ins = (made, other) if epilogue.lhs is self.op.result else (other, made)
+        nest.result("gkyx", lambda at: add_step(state, epilogue, at, result, ins, access))
+        return result
 
     def _block(self, blocks: IntArray) -> Access:
         k_tiles = self.tile.trips(self.shape)["k"]
@@ -202,9 +230,9 @@ class _ConvolutionNest:
         positions.append((0, {axis: shape.input_channels(tile)}))
         return Access(positions, [*extents, shape.c], [*strides, 1])
 
-    def _output(self) -> Access:
+    def _output(self, element: ElementType) -> Access:
         shape, tile = self.shape, self.tile
-        row = row_elements(shape.groups * shape.k, shape.output_type.bits)
+        row = row_elements(shape.groups * shape.k, element.bits)
         positions: list[Position] = [(0, {"y": tile.rows}), (0, {"x": tile.columns})]
         extents, strides = [shape.rows, shape.columns], [shape.columns * row, row]
         if shape.groups > 1:
@@ -215,7 +243,7 @@ class _ConvolutionNest:
         return Access(positions, [*extents, shape.k], [*strides, 1])
 
     def _compute(self, at: Place, outputs: SSAValue, inputs: SSAValue, block: SSAValue) -> None:
-        shape, access = self.shape, self._output()
+        shape, access = self.shape, self._output(self.shape.output_type)
         origin, indices = at.origin(access.positions)
         lo, hi = self.op.bounds
         properties = {

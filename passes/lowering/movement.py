@@ -8,9 +8,10 @@ from ...dialects.layout import memory_form, row_elements
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...errors import TilefoldError
+from ...interpreters import kernels
 from .elementwise import Side, dense_side, map_nest
 from .state import Lowering, container_of, numbers
-from .vector import looked_up, rescale_table
+from .vector import looked_up
 
 
 def _strides(shape: Sequence[int], bits: int) -> list[int]:
@@ -133,5 +134,6 @@ def lower_concat(state: Lowering, op: nn.ConcatOp) -> None:
         if element_of(value) == element_of(op.result):
             map_nest(state, op, box, [source], side)
         else:
-            looked_up(state, op, box, source, side, rescale_table(value, op.result))
+            table = kernels.rescale_table(element_of(value), element_of(op.result))
+            looked_up(state, op, box, source, side, table)
         start += box[place]

@@ -13,7 +13,7 @@ from xdsl.ir import Attribute, SSAValue
 from ...dialects import nn, schedule
 from ...dialects.isa_operands import ElementType
 from ...dialects.layout import memory_form, to_memory
-from ...dialects.location import name_of
+from ...dialects.location import name_of, named
 from ...dialects.nn_syntax import Ints
 from ...dialects.nn_types import element_of, shape_of
 from ...dialects.store import Store
@@ -92,6 +92,7 @@ class Lowering:
         port = schedule.TensorOp(
             kind, name, box_type(value), logical=value.type, host_float=host_float
         )
+        port.location = named(name)
         self.tensors[value] = self.builder.insert(port).result
 
     def buffer(self, operand: Operand, sizes: Sequence[int], element: ElementType) -> SSAValue:

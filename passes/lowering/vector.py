@@ -19,6 +19,34 @@ from .state import Lowering, container_of, int64, real
 from .weights import parameters
 
 
+def table_buffer(
+    state: Lowering, op: Operation, table: npt.NDArray[np.uint8], element: ElementType
+) -> SSAValue:
+    """Load a table by bytes, for elements of type `element`, once; its buffer."""
+    tensor = state.constant(f"{name_of(op)}.table", by_stored_code(table, element))
+    buffer = state.buffer("W", (256,), ElementType.U8)
+    whole = Access([HERE], (256,), (1,))
+    state.load(Place(state.builder, {}), "W", tensor, buffer, whole)
+    return buffer
+
+
+def look_up_step(
+    state: Lowering, at: Place, out: SSAValue, source: SSAValue, table: SSAValue, access: Access
+) -> None:
+    """Build the step that looks a tile up in a table."""
+    origin, indices = at.origin(access.positions)
+    at.builder.insert(
+        schedule.LutOp(
+            operands=[out, source, table, indices],
+            properties={
+                "unit": StringAttr(state.vector_unit),
+                "origin": origin,
+                "extents": ints(access.extents),
+            },
+        )
+    )
+
+
 def looked_up(
     state: Lowering,
     op: Operation,
@@ -27,24 +55,11 @@ def looked_up(
     target: Side,
     table: npt.NDArray[np.uint8],
 ) -> None:
-    """Build a table look-up of `source` into `target` over `box`; the table is loaded once."""
-    tensor = state.constant(f"{name_of(op)}.table", table)
-    buffer = state.buffer("W", (256,), ElementType.U8)
-    whole = Access([HERE], (256,), (1,))
-    state.load(Place(state.builder, {}), "W", tensor, buffer, whole)
+    """Build a look-up of `source` in a table by bytes over `box`."""
+    buffer = table_buffer(state, op, table, source.element)
 
     def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
-        origin, indices = at.origin(access.positions)
-        at.builder.insert(
-            schedule.LutOp(
-                operands=[out, ins[0], buffer, indices],
-                properties={
-                    "unit": StringAttr(state.vector_unit),
-                    "origin": origin,
-                    "extents": ints(access.extents),
-                },
-            )
-        )
+        look_up_step(state, at, out, ins[0], buffer, access)
 
     map_nest(state, op, box, [source], target, compute)
 
@@ -59,22 +74,16 @@ def by_stored_code(table: npt.NDArray[np.uint8], element: ElementType) -> npt.ND
     return coded
 
 
-def rescale_table(source: SSAValue, target: SSAValue) -> npt.NDArray[np.uint8]:
-    """The table that takes the stored integers of `source` to those of `target`."""
-    raise NotImplementedError(source, target, kernels)
-
-
 def lower_lut(state: Lowering, op: nn.LutOp) -> None:
     """A table look-up of a whole tensor."""
     source = flat_side(state.tensor(op.input), container_of(op.input))
     target = flat_side(state.result(op.result), container_of(op.result))
-    table = by_stored_code(op.entries, container_of(op.input))
     box: Sequence[int] = source.extents
     if source.extents != target.extents:
         box = memory_form(shape_of(op.input))
         source = dense_side(source.tensor, source.element)
         target = dense_side(target.tensor, target.element)
-    looked_up(state, op, box, source, target, table)
+    looked_up(state, op, box, source, target, op.entries)
 
 
 def lower_add(state: Lowering, op: nn.AddOp) -> None:
@@ -97,31 +106,44 @@ def lower_add(state: Lowering, op: nn.AddOp) -> None:
             for value in sides
         ]
         result = dense_side(target, container_of(op.result))
+
+    def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
+        add_step(state, op, at, out, ins, access)
+
+    map_nest(state, op, box, sources, result, compute)
+
+
+def add_step(
+    state: Lowering,
+    op: nn.AddOp,
+    at: Place,
+    out: SSAValue,
+    ins: Sequence[SSAValue],
+    access: Access,
+) -> None:
+    """Build the step that adds two tiles, `ins` in the order of the operands of `op`."""
     a, b, c = element_of(op.lhs), element_of(op.rhs), element_of(op.result)
     ra, rb, fix = kernels.add_parameters(
         a.scale, a.zero_point, b.scale, b.zero_point, c.scale, c.zero_point
     )
     lo, hi = op.bounds
-
-    def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
-        origin, indices = at.origin(access.positions)
-        at.builder.insert(
-            schedule.AddOp(
-                operands=[out, *ins, indices],
-                properties={
-                    "unit": StringAttr(state.vector_unit),
-                    "origin": origin,
-                    "extents": ints(access.extents),
-                    "ra": real(ra),
-                    "rb": real(rb),
-                    "fix": real(fix),
-                    "lo": int64(lo),
-                    "hi": int64(hi),
-                },
-            )
+    origin, indices = at.origin(access.positions)
+    # onnxruntime adds the right operand first, and the order of the two roundings matters.
+    at.builder.insert(
+        schedule.AddOp(
+            operands=[out, *reversed(ins), indices],
+            properties={
+                "unit": StringAttr(state.vector_unit),
+                "origin": origin,
+                "extents": ints(access.extents),
+                "ra": real(rb),
+                "rb": real(ra),
+                "fix": real(fix),
+                "lo": int64(lo),
+                "hi": int64(hi),
+            },
         )
-
-    map_nest(state, op, box, sources, result, compute)
+    )
 
 
 def lower_requantize(state: Lowering, op: nn.RequantizeOp) -> None:

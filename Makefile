@@ -1,0 +1,52 @@
+# Every target sets up what it needs in .venv, again only when pyproject.toml has changed.
+# PYTHON=... chooses the interpreter; otherwise the first of the usual names that is 3.11 to 3.13.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long bench docs clean setup
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CODE := dialects passes frontend backend emulator costmodel machines interpreters tools examples \
+        benchmarks tests *.py
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml
+	@supported='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; \
+	for python in $${PYTHON:-python3 python3.13 python3.12 python3.11}; do \
+	    if "$$python" -c "$$supported" 2>/dev/null; then break; else python=; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo 'error: no Python 3.11 to 3.13; set PYTHON=...' >&2; exit 1; fi; \
+	"$$python" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+setup: $(READY) ## Make the virtual environment .venv
+
+demo: $(READY) ## Compile, run and check the shipped network; writes to out/
+	$(BIN)/tilefold demo
+
+test: $(READY) ## Run every quick check: style, types, unit tests, IR tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lit --quiet tests/lit
+	$(BIN)/pytest --quiet --numprocesses auto -m 'not long'
+
+test-long: $(READY) ## Run the tests that take minutes or hours
+	$(BIN)/pytest --numprocesses auto -m long
+
+bench: $(READY) ## Measure the speed of the compiler and the emulator
+	$(BIN)/python benchmarks/bench.py
+
+docs: $(READY) ## Bring generated pages and the README's tour up to date
+	$(BIN)/python -m tilefold.tools.machines docs/machines.md
+	$(BIN)/python -m tilefold.tests.support.tour README.md
+
+clean: ## Remove everything that these targets made
+	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .hypothesis build out *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,275 @@
+"""Program files: all that an emulator (or a driver) needs to run a compiled network.
+
+| entry | content |
+|---|---|
+| `manifest.json` | format and ISA version, digests of all entries and of the machine, memory map |
+| `machine.mlir` | the machine, as text |
+| `code.bin` | the instructions (`encoding.py`) |
+| `weights.safetensors` | the bytes of every segment, by name |
+| `provenance.json` | the layer that each instruction came from |
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from math import isfinite, prod
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from ..dialects.isa_table import ISA_VERSION
+from ..dialects.layout import container_bits, memory_bytes
+from ..errors import TilefoldError
+from .archive import parse_json, read_archive, write_archive
+from .code import Code
+from .encoding import decode, encode
+
+FORMAT: Final = "tilefold program"
+FORMAT_VERSION: Final = 1
+_ADDRESSES: Final = 1 << 32
+_LIMITS: Final = {
+    "machine.mlir": 16 << 20,
+    "code.bin": 256 << 20,
+    "weights.safetensors": 2 << 30,
+    "provenance.json": 256 << 20,
+}
+
+T = TypeVar("T")
+_Record = Mapping[str, object]
+"""A JSON object."""
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Constant bytes that lie at `address` in DRAM before the program starts."""
+
+    name: str
+    address: int
+    data: npt.NDArray[np.uint8]
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Segment)
+            and (self.name, self.address) == (other.name, other.address)
+            and np.array_equal(self.data, other.data)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or an output of the network, in DRAM in memory form (`dialects/layout.py`).
+
+    `shape` is logical. Elements have `bits` (2..8, or 32); `scale` and `zero_point` have one entry,
+    or one for each index of `axis`. With `float_interface` the host quantises what it passes in
+    and dequantises what it hands out.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    float_interface: bool
+    bits: int
+    signed: bool
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    axis: int | None
+    address: int
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in DRAM."""
+        return memory_bytes(self.shape, container_bits(self.bits))
+
+    def check(self) -> None:
+        """Raise `TilefoldError` if the fields do not fit together."""
+        problem = next(self._problems(), None)
+        if problem:
+            raise TilefoldError(f"port '{self.name}' has {problem}")
+        _check_place(f"port '{self.name}'", self.address, self.bytes)
+
+    def _problems(self) -> Iterator[str]:
+        if min(self.shape, default=1) < 1 or prod(self.shape) > _ADDRESSES:
+            yield f"shape {list(self.shape)}"
+        if not (2 <= self.bits <= 8 or self.bits == 32):
+            yield f"{self.bits} bits"
+        if self.axis is not None and not 0 <= self.axis < len(self.shape):
+            yield f"axis {self.axis}"
+        channels = 1 if self.axis is None else self.shape[self.axis]
+        if not len(self.scale) == len(self.zero_point) == channels:
+            yield f"{len(self.scale)} scales and {len(self.zero_point)} zero points"
+        if not all(isfinite(scale) and scale > 0 for scale in self.scale):
+            yield "a scale that is not a positive number"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled network.
+
+    `layers` are the names of the network's nodes; `layer_of` gives, for every instruction, an index
+    into them, or -1.
+    """
+
+    code: Code
+    machine_text: str
+    segments: tuple[Segment, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    layers: tuple[str, ...]
+    layer_of: tuple[int, ...]
+
+    @property
+    def network(self) -> str:
+        """The network's name."""
+        return self.code.header.network
+
+    def check(self) -> None:
+        """Raise `TilefoldError` if the parts do not fit together."""
+        self.code.check()
+        if machine_digest(self.machine_text) != self.code.header.digest:
+            raise TilefoldError("the code is for another machine than the one in the program")
+        if len(self.layer_of) != len(self.code.instructions):
+            raise TilefoldError("provenance does not cover every instruction")
+        if any(not -1 <= index < len(self.layers) for index in self.layer_of):
+            raise TilefoldError("provenance names a layer that is not there")
+        end = 0
+        for segment in sorted(self.segments, key=lambda segment: segment.address):
+            _check_place(f"segment '{segment.name}'", segment.address, segment.data.size)
+            if segment.address < end:
+                raise TilefoldError(f"segment '{segment.name}' overlaps the one before it")
+            end = segment.address + segment.data.size
+        for what in (self.segments, self.inputs, self.outputs):
+            names = [part.name for part in what]
+            if len(set(names)) < len(names):
+                raise TilefoldError("two segments or two ports have the same name")
+        for port in (*self.inputs, *self.outputs):
+            port.check()
+
+    def save(self, path: str | Path) -> None:
+        """Write the program file at `path`, whole or not at all; raises `TilefoldError`."""
+        self.check()
+        weights = {segment.name: segment.data for segment in self.segments}
+        manifest = {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "isa": ISA_VERSION,
+            "machine": self.code.header.digest,
+            "segments": [{"name": s.name, "address": s.address} for s in self.segments],
+            "inputs": [_port_record(port) for port in self.inputs],
+            "outputs": [_port_record(port) for port in self.outputs],
+        }
+        provenance = {"layers": self.layers, "layer_of": self.layer_of}
+        entries = {
+            "machine.mlir": self.machine_text.encode(),
+            "code.bin": encode(self.code),
+            "weights.safetensors": save_tensors(weights),
+            "provenance.json": json.dumps(provenance).encode(),
+        }
+        write_archive(Path(path), manifest, entries)
+
+    @staticmethod
+    def load(path: str | Path) -> "Program":
+        """The program in the file at `path`; raises `TilefoldError` if anything is wrong."""
+        manifest, entries = read_archive(Path(path), _LIMITS)
+        try:
+            program = _from_parts(manifest, entries)
+            program.check()
+        except TilefoldError as error:
+            raise TilefoldError(f"{path}: {error}") from None
+        return program
+
+
+def machine_digest(text: str) -> str:
+    """The digest of a machine's text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_place(what: str, address: int, size: int) -> None:
+    if not 0 <= address <= _ADDRESSES - size:
+        raise TilefoldError(f"{what}: {size} bytes at {address:#x} do not fit into 4 GiB")
+
+
+def _from_parts(manifest: dict[str, Any], entries: dict[str, bytes]) -> Program:
+    """The program in the parts of an archive, its form checked but not its sense."""
+    wanted = {"format": FORMAT, "version": FORMAT_VERSION, "isa": ISA_VERSION}
+    for key, value in wanted.items():
+        if manifest.get(key) != value:
+            raise TilefoldError(f"{key} is {manifest.get(key)!r}, but must be {value!r}")
+    code = decode(entries["code.bin"])
+    if manifest.get("machine") != code.header.digest:
+        raise TilefoldError("the code is for another machine than the manifest says")
+    provenance = parse_json(entries["provenance.json"])
+    try:
+        machine_text = entries["machine.mlir"].decode()
+    except UnicodeDecodeError:
+        raise TilefoldError("the machine is not text") from None
+    return Program(
+        code,
+        machine_text,
+        _segments(_records(manifest, "segments"), entries["weights.safetensors"]),
+        tuple(map(_port, _records(manifest, "inputs"))),
+        tuple(map(_port, _records(manifest, "outputs"))),
+        _tuple(provenance, "layers", str),
+        _tuple(provenance, "layer_of", int),
+    )
+
+
+def _segments(records: Iterable[_Record], data: bytes) -> tuple[Segment, ...]:
+    try:
+        tensors = load_tensors(data)
+    except SafetensorError as error:
+        raise TilefoldError(f"weights: {error}") from None
+    segments: list[Segment] = []
+    for record in records:
+        name = _get(record, "name", str)
+        tensor = tensors.pop(name, None)
+        if tensor is None or tensor.dtype != np.uint8 or tensor.ndim != 1:
+            raise TilefoldError(f"weights: segment '{name}' is missing or not bytes")
+        segments.append(Segment(name, _get(record, "address", int), tensor))
+    if tensors:
+        raise TilefoldError(f"weights: segment '{min(tensors)}' is not in the manifest")
+    return tuple(segments)
+
+
+def _port_record(port: Port) -> dict[str, Any]:
+    return {field.name: getattr(port, field.name) for field in fields(port)}
+
+
+def _port(record: _Record) -> Port:
+    return Port(
+        name=_get(record, "name", str),
+        shape=_tuple(record, "shape", int),
+        float_interface=_get(record, "float_interface", bool),
+        bits=_get(record, "bits", int),
+        signed=_get(record, "signed", bool),
+        scale=_tuple(record, "scale", float),
+        zero_point=_tuple(record, "zero_point", int),
+        axis=_get(record, "axis", int, type(None)),
+        address=_get(record, "address", int),
+    )
+
+
+def _get(record: _Record, key: str, *kinds: type[T]) -> T:
+    """The value of `key`, which must be of exactly one of `kinds`."""
+    value = record.get(key)
+    if key not in record or type(value) not in kinds:
+        raise TilefoldError(f"'{key}' is missing or has the wrong type in a table")
+    return cast(T, value)
+
+
+def _tuple(record: _Record, key: str, kind: type[T]) -> tuple[T, ...]:
+    """The list `key`, whose elements must be of exactly the type `kind`."""
+    values = cast(list[T], _get(record, key, list))
+    if any(type(value) is not kind for value in values):
+        raise TilefoldError(f"'{key}' has an element of the wrong type")
+    return tuple(values)
+
+
+def _records(record: _Record, key: str) -> tuple[_Record, ...]:
+    return cast(tuple[_Record, ...], _tuple(record, key, dict))

@@ -1,0 +1,89 @@
+"""Canonicalisation of `nn` operations that move or change nothing."""
+
+import numpy as np
+from xdsl.ir import Operation, SSAValue
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+
+from .location import replace_with_location
+from .nn import ConcatOp, LutOp, PadOp, ReshapeOp, TransposeOp
+
+
+def _forward(op: Operation, value: SSAValue, rewriter: PatternRewriter) -> None:
+    """Replace the result of `op` by the equal `value`."""
+    if op.results[0].type == value.type:
+        rewriter.replace(op, (), (value,))
+
+
+class IdentityReshape(RewritePattern):
+    """`reshape(x) -> x` where the shape stays."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ReshapeOp, rewriter: PatternRewriter, /) -> None:
+        """Drop the reshape."""
+        _forward(op, op.input, rewriter)
+
+
+class ReshapeOfReshape(RewritePattern):
+    """`reshape(reshape(x)) -> reshape(x)`."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ReshapeOp, rewriter: PatternRewriter, /) -> None:
+        """Reshape from the first shape to the last."""
+        inner = op.input.owner
+        if isinstance(inner, ReshapeOp):
+            direct = ReshapeOp.create(operands=[inner.input], result_types=[op.result.type])
+            replace_with_location(rewriter, op, direct, sources=(inner, op))
+
+
+class IdentityTranspose(RewritePattern):
+    """`transpose(x) -> x` where no axis moves."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: TransposeOp, rewriter: PatternRewriter, /) -> None:
+        """Drop the transpose."""
+        perm = op.perm.get_values()
+        if perm == tuple(sorted(perm)):
+            _forward(op, op.input, rewriter)
+
+
+class TransposeOfTranspose(RewritePattern):
+    """`transpose(transpose(x)) -> transpose(x)` with the permutations composed."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: TransposeOp, rewriter: PatternRewriter, /) -> None:
+        """Permute once."""
+        inner = op.input.owner
+        if isinstance(inner, TransposeOp):
+            first = inner.perm.get_values()
+            perm = [first[axis] for axis in op.perm.get_values()]
+            direct = TransposeOp(inner.input, perm)
+            replace_with_location(rewriter, op, direct, sources=(inner, op))
+
+
+class SingleConcat(RewritePattern):
+    """`concat(x) -> x` where the type stays."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ConcatOp, rewriter: PatternRewriter, /) -> None:
+        """Drop the concatenation."""
+        if len(op.inputs) == 1:
+            _forward(op, op.inputs[0], rewriter)
+
+
+class EmptyPad(RewritePattern):
+    """`pad(x) -> x` where nothing is added."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: PadOp, rewriter: PatternRewriter, /) -> None:
+        """Drop the padding."""
+        _forward(op, op.input, rewriter)
+
+
+class IdentityLut(RewritePattern):
+    """`lut(x) -> x` where the type stays and every possible input maps to itself."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: LutOp, rewriter: PatternRewriter, /) -> None:
+        """Drop the table."""
+        if np.array_equal(*op.codes()):
+            _forward(op, op.input, rewriter)

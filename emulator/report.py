@@ -1,0 +1,183 @@
+"""What a run reports, by layer and in total: as a dictionary for JSON, or as a table."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.table import Table
+
+from ..machines.model import Machine
+from .counters import BUSY, ByteKey, Counters, LayerTime
+
+
+@dataclass
+class UnitTime:
+    """The cycles of one unit: busy, stalled by cause, idle."""
+
+    busy: int = 0
+    stalls: defaultdict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
+    idle: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionaries."""
+        return {"busy": self.busy, "stalls": dict(sorted(self.stalls.items())), "idle": self.idle}
+
+
+@dataclass
+class Row:
+    """One layer, or the total.
+
+    `cycles` is what the layer adds to the time when all before it is complete, so layers sum to the
+    total; `units` are the cycles that units spent on its instructions, whenever that was.
+    `utilisation` is products over cycles times the peak of all arrays at the layer's precision.
+    Bytes are by memory, direction and operand.
+    """
+
+    name: str
+    cycles: int = 0
+    macs: int = 0
+    peak: int = 0
+    bytes: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+    operands: dict[str, dict[str, dict[str, int]]] = field(
+        default_factory=dict[str, dict[str, dict[str, int]]]
+    )
+    reconfigurations: int = 0
+    reconfiguration_cycles: int = 0
+    units: dict[str, UnitTime] = field(default_factory=dict[str, UnitTime])
+
+    @property
+    def utilisation(self) -> float:
+        """Products over the most that the row's cycles allow; 0 if it has none."""
+        return self.macs / (self.cycles * self.peak) if self.cycles and self.peak else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionaries."""
+        return {
+            "name": self.name,
+            "cycles": self.cycles,
+            "macs": self.macs,
+            "utilisation": round(self.utilisation, 6),
+            "bytes": self.bytes,
+            "operands": self.operands,
+            "reconfigurations": self.reconfigurations,
+            "reconfiguration_cycles": self.reconfiguration_cycles,
+            "units": {unit: time.to_json() for unit, time in self.units.items()},
+        }
+
+
+@dataclass
+class Report:
+    """A run's counters by layer and in total.
+
+    `host` counts the bytes that the host quantised, dequantised or laid out anew for one image;
+    its time is not part of the cycles. Without timing, cycles and counters are 0.
+    """
+
+    machine: str
+    network: str
+    hz: int
+    total: Row
+    layers: list[Row]
+    host: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionaries, lists, strings and numbers."""
+        return {
+            "machine": self.machine,
+            "network": self.network,
+            "hz": self.hz,
+            "total": self.total.to_json(),
+            "layers": [row.to_json() for row in self.layers],
+            "host": self.host,
+        }
+
+    def table(self) -> Table:
+        """A table with a row for each layer, and the total."""
+        table = Table(title=f"{self.network} on {self.machine}")
+        table.add_column("layer", overflow="fold")
+        for column in ("cycles", "MACs", "utilisation", *_memories(self.total), "reconfigured"):
+            table.add_column(column, justify="right")
+        for row in self.layers:
+            table.add_row(*_cells(row, self.total))
+        table.add_section()
+        table.add_row(*_cells(self.total, self.total), style="bold")
+        return table
+
+
+def _memories(row: Row) -> list[str]:
+    return [f"{memory} read/written" for memory in row.bytes]
+
+
+def _cells(row: Row, total: Row) -> list[str]:
+    cells = [row.name, f"{row.cycles:,}", f"{row.macs:,}", f"{row.utilisation:.1%}"]
+    for memory in total.bytes:
+        count = row.bytes.get(memory, {"read": 0, "written": 0})
+        cells.append(f"{count['read']:,}/{count['written']:,}")
+    return [*cells, f"{row.reconfigurations} ({row.reconfiguration_cycles:,})"]
+
+
+def build_report(
+    machine: Machine,
+    network: str,
+    layers: Sequence[str],
+    units: Sequence[str],
+    counters: Counters | None,
+    host: Mapping[str, int],
+) -> Report:
+    """The report of a run; `counters` is None if time was not asked for.
+
+    Instructions of no layer are the last row, named `(program)`, if they took any time.
+    """
+    counters = counters or Counters()
+    cycles = counters.layer_cycles()
+    times = counters.unit_times()
+    rows = {
+        number: Row(name, cycles.get(number, 0), counters.macs.get(number, 0))
+        for number, name in [*enumerate(layers), (-1, "(program)")]
+    }
+    array_peaks = (
+        array.count * array.multipliers * max(1, *_products(array.precisions))
+        for array in machine.arrays
+    )
+    total_peak = max(counters.peak.values(), default=max(array_peaks, default=0))
+    total = Row("total", counters.cycles, sum(counters.macs.values()), total_peak)
+    for number, row in rows.items():
+        row.peak = counters.peak.get(number, 0)
+        row.reconfigurations = counters.reconfigurations.get(number, 0)
+        row.reconfiguration_cycles = counters.reconfiguration_cycles.get(number, 0)
+        total.reconfigurations += row.reconfigurations
+        total.reconfiguration_cycles += row.reconfiguration_cycles
+    for key, size in sorted(counters.bytes.items()):
+        _add_bytes(rows[key.layer], key, size)
+        _add_bytes(total, key, size)
+    _add_times(rows, total, units, times)
+    listed = [row for number, row in rows.items() if number >= 0 or row.cycles or row.bytes]
+    return Report(machine.name, network, machine.hz, total, listed, dict(host))
+
+
+def _products(precisions: Iterable[tuple[int, int, int]]) -> list[int]:
+    return [products for _, _, products in precisions]
+
+
+def _add_bytes(row: Row, key: ByteKey, size: int) -> None:
+    memory = row.bytes.setdefault(key.memory, {"read": 0, "written": 0})
+    memory[key.direction] += size
+    operand = row.operands.setdefault(key.operand, {})
+    operand.setdefault(key.memory, {"read": 0, "written": 0})[key.direction] += size
+
+
+def _add_times(
+    rows: Mapping[int, Row], total: Row, units: Sequence[str], times: Mapping[LayerTime, int]
+) -> None:
+    """Spread unit times over rows; a row's idle time is what is left of its own cycles."""
+    total.units = {unit: UnitTime() for unit in units}
+    for (unit, layer, what), cycles in times.items():
+        for row in (rows[layer], total):
+            time = row.units.setdefault(unit, UnitTime())
+            if what == BUSY:
+                time.busy += cycles
+            else:
+                time.stalls[what] += cycles
+    for time in total.units.values():
+        time.idle = total.cycles - time.busy - sum(time.stalls.values())

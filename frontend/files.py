@@ -1,0 +1,84 @@
+"""Reading ONNX files: bounded sizes, external data only from the model's own folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import ModelProto, TensorProto
+
+from ..errors import TilefoldError
+
+SIZE_LIMIT = 2 * 1024**3
+"""Bytes of a model with its external data: protobuf's own limit."""
+
+
+def read_model(path: Path) -> ModelProto:
+    """The model in the file `path`, its external data included.
+
+    Raises TilefoldError when the file is missing, larger than 2 GiB, no ONNX model, or names
+    external data outside its own folder.
+    """
+    if not path.is_file():
+        raise TilefoldError(f"{path}: no such file")
+    size = path.stat().st_size
+    if size > SIZE_LIMIT:
+        raise TilefoldError(f"{path}: {size} bytes; models of up to 2 GiB can be read")
+    try:
+        model = onnx.load(str(path), format="protobuf", load_external_data=False)
+    except (DecodeError, OSError) as error:
+        raise TilefoldError(f"{path}: not an ONNX model ({_short(error)})") from error
+    if not model.HasField("graph"):
+        raise TilefoldError(f"{path}: not an ONNX model (it holds no graph)")
+    for tensor in external_tensors(model):
+        size += _load_external(tensor, path, SIZE_LIMIT - size)
+    return model
+
+
+def external_tensors(model: ModelProto) -> Iterator[TensorProto]:
+    """The tensors of `model`'s graph whose data lies in other files."""
+    for tensor in model.graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            yield tensor
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            for tensor in (attribute.t, *attribute.tensors):
+                if tensor.data_location == TensorProto.EXTERNAL:
+                    yield tensor
+
+
+def _load_external(tensor: TensorProto, model: Path, room: int) -> int:
+    """Read `tensor`'s data from beside `model`; the bytes read, refused when over `room`."""
+    where = {entry.key: entry.value for entry in tensor.external_data}
+    location = where.get("location", "")
+    folder = model.parent.resolve()
+    file = (folder / location).resolve()
+    if not location or not file.is_relative_to(folder):
+        raise TilefoldError(
+            f"{model}: tensor '{tensor.name}' has its data in '{location}', outside the model's "
+            "folder; put it beside the model"
+        )
+    if not file.is_file():
+        raise TilefoldError(
+            f"{model}: tensor '{tensor.name}' has its data in '{file}': no such file"
+        )
+    available = file.stat().st_size
+    try:
+        offset = int(where.get("offset", "0"))
+        length = int(where.get("length", str(available - offset)))
+    except ValueError:
+        offset = length = -1
+    if not (offset >= 0 and 0 <= length <= available - offset):
+        raise TilefoldError(f"{model}: tensor '{tensor.name}' reaches beyond the end of '{file}'")
+    if length > room:
+        raise TilefoldError(f"{model}: external data makes it larger than 2 GiB")
+    with file.open("rb") as stream:
+        stream.seek(offset)
+        tensor.raw_data = stream.read(length)
+    tensor.data_location = TensorProto.DEFAULT
+    del tensor.external_data[:]
+    return length
+
+
+def _short(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

@@ -1,0 +1,209 @@
+"""A checked ONNX graph: batch 1, static shapes, constants folded, every node named."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+from onnx import AttributeProto, ModelProto, NodeProto, numpy_helper
+
+from ..errors import TilefoldError
+from .files import external_tensors, read_model
+from .folding import fold
+from .shapes import checked, with_batch_one
+
+Array = npt.NDArray[Any]
+
+OLDEST_OPSET = 11
+"""Earlier operator sets spell Clip, Pad and the pools in other ways."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One ONNX node; `inputs` has "" for the optional ones that are left out."""
+
+    name: str
+    domain: str
+    op_type: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        """How messages name the node."""
+        return f"node '{self.name}' ({self.op_type})"
+
+    def input(self, index: int) -> str:
+        """The name of input `index`, "" when it is left out."""
+        return self.inputs[index] if index < len(self.inputs) else ""
+
+    def integer(self, name: str, default: int) -> int:
+        """The integer attribute `name`."""
+        value = self.attributes.get(name, default)
+        if not isinstance(value, int):
+            raise TilefoldError(f"{self}: attribute {name} must be an integer")
+        return value
+
+    def real(self, name: str, default: float) -> float:
+        """The float attribute `name`."""
+        value = self.attributes.get(name, default)
+        if not isinstance(value, int | float):
+            raise TilefoldError(f"{self}: attribute {name} must be a number")
+        return float(value)
+
+    def text(self, name: str, default: str) -> str:
+        """The string attribute `name`."""
+        value = self.attributes.get(name, default)
+        if not isinstance(value, str):
+            raise TilefoldError(f"{self}: attribute {name} must be a string")
+        return value
+
+    def integers(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+        """The attribute `name`, a list of integers."""
+        value = self.attributes.get(name, default)
+        numbers = cast(tuple[object, ...], value) if isinstance(value, tuple) else (None,)
+        if not all(isinstance(number, int) for number in numbers):
+            raise TilefoldError(f"{self}: attribute {name} must be a list of integers")
+        return cast(tuple[int, ...], numbers)
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of the graph: its name, shape and ONNX element type."""
+
+    name: str
+    shape: tuple[int, ...]
+    element_type: int
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network ready to convert; nodes come in topological order."""
+
+    name: str
+    file: str
+    opset: int
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, Array]
+
+
+def load(source: str | Path | ModelProto) -> Graph:
+    """Read, check and prepare a model.
+
+    A symbolic leading dimension is taken as batch 1. Nodes with constant inputs are computed,
+    except QuantizeLinear and DequantizeLinear, which carry the scales.
+
+    Raises TilefoldError naming the file and the node when the model is damaged, has other
+    dynamic dimensions, a fixed batch beyond 1, or an operator set older than 11.
+    """
+    if isinstance(source, ModelProto):
+        file, stem = source.graph.name or "model", source.graph.name or "network"
+        model = ModelProto()
+        model.CopyFrom(source)
+    else:
+        path = Path(source)
+        file, stem = str(path), path.stem
+        model = read_model(path)
+    try:
+        return _prepare(model, file, stem)
+    except TilefoldError as error:
+        message = str(error)
+        raise TilefoldError(
+            message if message.startswith(file) else f"{file}: {message}"
+        ) from error
+
+
+def _prepare(model: ModelProto, file: str, name: str) -> Graph:
+    for tensor in external_tensors(model):
+        raise TilefoldError(f"tensor '{tensor.name}' has external data; load the model by its path")
+    opset = _opset(model)
+    name_nodes(model)
+    model = checked(with_batch_one(checked(model, infer=False)))
+    constants = {tensor.name: _array(tensor) for tensor in model.graph.initializer}
+    nodes = fold(model, constants, opset)
+    nodes = _needed(nodes, [output.name for output in model.graph.output])
+    used = {value for node in nodes for value in node.input}
+    used |= {output.name for output in model.graph.output}
+    return Graph(
+        name=name,
+        file=file,
+        opset=opset,
+        inputs=tuple(_port(value) for value in model.graph.input),
+        outputs=tuple(_port(value) for value in model.graph.output),
+        nodes=tuple(_node(node) for node in nodes),
+        constants={key: value for key, value in constants.items() if key in used},
+    )
+
+
+def _opset(model: ModelProto) -> int:
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    if not versions:
+        raise TilefoldError("the model does not say which operator set it uses")
+    if versions[0] < OLDEST_OPSET:
+        raise TilefoldError(
+            f"operator set {versions[0]} is too old; export the model with opset 13 or later"
+        )
+    return versions[0]
+
+
+def name_nodes(model: ModelProto) -> None:
+    """Give every node a name of its own: reports, errors and locations speak by it."""
+    seen: set[str] = set()
+    for index, node in enumerate(model.graph.node):
+        if not node.name:
+            node.name = f"{node.op_type}_{index}"
+        while node.name in seen:
+            node.name = f"{node.name}_{index}"
+        seen.add(node.name)
+
+
+def _needed(nodes: list[NodeProto], outputs: list[str]) -> list[NodeProto]:
+    """The nodes that `outputs` depend on."""
+    wanted = set(outputs)
+    kept: list[NodeProto] = []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            wanted.update(node.input)
+            kept.append(node)
+    return kept[::-1]
+
+
+def _array(tensor: Any) -> Array:
+    try:
+        return numpy_helper.to_array(tensor)
+    except (ValueError, TypeError) as error:
+        raise TilefoldError(f"tensor '{tensor.name}' is damaged: {error}") from error
+
+
+def _port(value: Any) -> Port:
+    kind = value.type.tensor_type
+    return Port(value.name, tuple(dim.dim_value for dim in kind.shape.dim), kind.elem_type)
+
+
+def _node(node: NodeProto) -> Node:
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    attributes = {attribute.name: _attribute(attribute) for attribute in node.attribute}
+    return Node(node.name, domain, node.op_type, tuple(node.input), tuple(node.output), attributes)
+
+
+def _attribute(attribute: AttributeProto) -> Any:
+    """The attribute's value as int, float, str, tuple of these, or array; else None."""
+    match attribute.type:
+        case AttributeProto.INT:
+            return attribute.i
+        case AttributeProto.FLOAT:
+            return float(np.float32(attribute.f))
+        case AttributeProto.STRING:
+            return attribute.s.decode(errors="replace")
+        case AttributeProto.INTS:
+            return tuple(attribute.ints)
+        case AttributeProto.FLOATS:
+            return tuple(attribute.floats)
+        case AttributeProto.TENSOR:
+            return numpy_helper.to_array(attribute.t)
+        case _:
+            return None

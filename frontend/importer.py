@@ -1,0 +1,136 @@
+"""From an ONNX model to a module of the `nn` dialect."""
+
+from collections import deque
+from pathlib import Path
+
+from onnx import ModelProto, TensorProto
+from xdsl.dialects.builtin import ModuleOp, TensorType, f32
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from ..dialects import nn
+from ..dialects.location import set_name
+from ..dialects.nn_network import set_names
+from ..dialects.quant import UniformType
+from ..dialects.store import Store
+from ..errors import TilefoldError
+from .catalogue import OPERATORS
+from .graph import Graph, Node, Port, load
+from .operators import Operator
+from .scope import Scope
+from .values import Integers, Pending, Real, View
+
+
+def import_model(model: str | Path | ModelProto, store: Store) -> ModuleOp:
+    """The network in `model` as a module of the `nn` dialect; large constants go to `store`.
+
+    Raises TilefoldError naming the file and the ONNX node where the model is damaged, or uses what
+    is not supported.
+    """
+    graph = load(model)
+    try:
+        return _convert(graph, store)
+    except TilefoldError as error:
+        raise TilefoldError(f"{graph.file}: {error}") from error
+
+
+def _convert(graph: Graph, store: Store) -> ModuleOp:
+    operators = [_operator(node) for node in graph.nodes]
+    block = Block(arg_types=[_input_type(graph, port) for port in graph.inputs])
+    scope = Scope(graph, store, block)
+    for port, argument in zip(graph.inputs, block.args, strict=True):
+        real = port.element_type == TensorProto.FLOAT
+        scope.values[port.name] = Real(argument) if real else Integers(argument)
+    for node, operator in zip(graph.nodes, operators, strict=True):
+        if any(node.outputs[1:]):
+            raise TilefoldError(f"{node}: only the first output is supported")
+        scope.values[node.outputs[0]] = operator.apply(scope, node)
+    results = [_output(scope, port) for port in graph.outputs]
+    block.add_op(ReturnOp(*results))
+    kinds = [[value.type for value in values] for values in (block.args, results)]
+    main = FuncOp("main", (kinds[0], kinds[1]), Region(block))
+    module = ModuleOp([main])
+    names = ([port.name for port in ports] for ports in (graph.inputs, graph.outputs))
+    set_names(module, graph.name, *names)
+    for op in (main, block.last_op):
+        if op is not None:
+            set_name(op, graph.name)
+    try:
+        module.verify()
+    except VerifyException as error:
+        raise TilefoldError(f"the network cannot be expressed: {error}") from error
+    return module
+
+
+def _operator(node: Node) -> Operator:
+    if (node.domain, node.op_type) not in OPERATORS:
+        name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+        known = ", ".join(op.name for op in OPERATORS.values() if not op.domain)
+        raise TilefoldError(f"{node}: operator {name} is not supported\nsupported are {known}")
+    return OPERATORS[node.domain, node.op_type]
+
+
+def _input_type(graph: Graph, port: Port) -> Attribute:
+    if port.element_type == TensorProto.FLOAT:
+        return TensorType(f32, port.shape)
+    return TensorType(_interface_type(graph, port), port.shape)
+
+
+def _interface_type(graph: Graph, port: Port) -> UniformType:
+    """The quantised type of an integer input: the parameters that its first reader gives.
+
+    ConvInteger and MatMulInteger give no scale; integers then stand for themselves.
+    """
+    signed = port.element_type == TensorProto.INT8
+    names = deque([port.name])
+    seen = {port.name}
+    while names:
+        name = names.popleft()
+        for node in graph.nodes:
+            if name not in node.inputs:
+                continue
+            place = _parameters_at(node, node.inputs.index(name))
+            if place is not None:
+                scale, zero_point = (graph.constants.get(node.input(index)) for index in place)
+                if scale is None or scale.size != 1:
+                    raise TilefoldError(f"{node}: the scale of input '{port.name}' is no constant")
+                zero = 0 if zero_point is None else int(zero_point.reshape(-1)[0])
+                try:
+                    return UniformType.per_tensor(8, signed, float(scale.reshape(-1)[0]), zero)
+                except VerifyException as error:
+                    raise TilefoldError(f"{node}: {error}") from error
+            if node.outputs[0] not in seen:
+                seen.add(node.outputs[0])
+                names.append(node.outputs[0])
+    return UniformType.per_tensor(8, signed, 1.0)
+
+
+def _parameters_at(node: Node, index: int) -> tuple[int, int] | None:
+    """Where `node` takes scale and zero point of its input `index`, if it does."""
+    if node.op_type == "QLinearConcat":
+        return index + 1, index + 2
+    if node.op_type.startswith(("QLinear", "QGemm", "DequantizeLinear")):
+        return index + 1, index + 2
+    return None
+
+
+def _output(scope: Scope, port: Port) -> SSAValue:
+    """The value of the network's output `port`."""
+    value = scope.values.get(port.name)
+    producer = next((node for node in scope.graph.nodes if port.name in node.outputs), None)
+    name = producer.name if producer else port.name
+    match value:
+        case Integers():
+            return value.ssa
+        case View(functions=()):
+            return scope.emit(name, nn.DequantizeOp, value.ssa)
+        case Pending(functions=(), accumulator=UniformType() as accumulator):
+            return scope.emit(value.node.name, nn.DequantizeOp, value.build(accumulator, None))
+        case View() | Pending():
+            raise TilefoldError(
+                f"node '{name}': output '{port.name}' is not quantised; put QuantizeLinear and "
+                "DequantizeLinear behind it"
+            )
+        case _:
+            raise TilefoldError(f"output '{port.name}' is not computed from the inputs")

@@ -1,0 +1,316 @@
+"""onnxruntime as the outside judge: set up so that its integers are one thing.
+
+Default optimisation, one thread, and the session options that make processors with and without
+dot-product instructions agree. What onnxruntime computes in float all the same is reported.
+"""
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+from xdsl.dialects.builtin import ModuleOp
+
+from ..dialects.store import Store
+from ..errors import TilefoldError
+from ..interpreters.nn import run
+from .files import read_model
+from .graph import name_nodes
+
+Array = npt.NDArray[Any]
+Options = Any
+Session = Any
+_runtime: Any = onnxruntime  # without type stubs
+
+WIDE_PRODUCTS = "session.x64quantprecision"
+"""Without VNNI: weights as uint8, for products of uint8 and int8 saturate in 16 bits."""
+SIGNED_ACTIVATIONS = "session.qdqisint8allowed"
+"""Leaves int8 activations int8 rather than shifting them to uint8."""
+
+SETTINGS = (
+    {WIDE_PRODUCTS: "1", SIGNED_ACTIVATIONS: "1"},
+    {WIDE_PRODUCTS: "1", SIGNED_ACTIVATIONS: "0"},
+    {WIDE_PRODUCTS: "0", SIGNED_ACTIVATIONS: "1"},
+)
+"""Tried in this order: some releases lack a kernel for int8 activations times uint8 weights."""
+
+INEXACT = ("DoubleQDQPairsRemover",)
+"""Optimisations that change numbers: this one merges two quantisations in a row into one."""
+
+INTEGER_WANTED = frozenset(
+    {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul", "MatMulNBits", "Add"}
+)
+NARROW: Mapping[int, int] = {
+    TensorProto.INT4: TensorProto.INT8,
+    TensorProto.UINT4: TensorProto.UINT8,
+}
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A session, the graph that onnxruntime made of the model, and its nodes left in float."""
+
+    session: Session
+    graph: ModelProto
+    in_float: tuple[str, ...]
+
+
+class Judge:
+    """A quantised model as onnxruntime computes it.
+
+    `model` is a path or a ModelProto. Types of 4 bits are judged as the same integers in 8-bit
+    containers. Raises TilefoldError when onnxruntime refuses the model.
+    """
+
+    def __init__(self, model: str | Path | ModelProto) -> None:
+        self._model = ModelProto()
+        self._model.CopyFrom(model if isinstance(model, ModelProto) else read_model(Path(model)))
+        name_nodes(self._model)
+        widen(self._model)
+        self._compiled = _best(self._model, INEXACT)
+
+    @property
+    def in_float(self) -> tuple[str, ...]:
+        """The Conv, Gemm, MatMul and Add nodes that onnxruntime computes in float: best none."""
+        return self._compiled.in_float
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The model's outputs for `inputs` [batch, ...], by name."""
+        return self._run(self._compiled.session, inputs)
+
+    def intermediates(
+        self, inputs: Mapping[str, Array], layers: Iterable[str] | None = None
+    ) -> dict[str, Array]:
+        """The quantised result of each layer, by the ONNX node's name, NCHW.
+
+        Adding outputs to a QDQ model would keep onnxruntime from fusing, so they are added to the
+        graph that it has fused. Layers without a quantised result of their own are left out.
+        """
+        tensors = {
+            layer: tensor
+            for layer, tensor in self._observable.items()
+            if layers is None or layer in set(layers)
+        }
+        values = self._run(self._inspected, inputs)
+        types = _element_types(self._model)
+        return {
+            layer: _as_declared(values[tensor], types.get(tensor, 0))
+            for layer, tensor in tensors.items()
+        }
+
+    @cached_property
+    def _fused(self) -> Compiled:
+        """Channels stay where they are, so that tensors keep names and shapes."""
+        return _best(self._model, (*INEXACT, "NhwcTransformer"))
+
+    @cached_property
+    def _observable(self) -> dict[str, str]:
+        made = {name for node in self._fused.graph.graph.node for name in node.output}
+        results = quantised_results(self._model.graph)
+        return {layer: tensor for layer, tensor in results.items() if tensor in made}
+
+    @cached_property
+    def _inspected(self) -> Session:
+        model = ModelProto()
+        model.CopyFrom(self._fused.graph)
+        known = {value.name for value in model.graph.output}
+        for tensor in sorted(set(self._observable.values()) - known):
+            model.graph.output.append(ValueInfoProto(name=tensor))
+        options = _options({})
+        options.graph_optimization_level = _runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        return _session(model, options, ())
+
+    def _run(self, session: Session, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        batch = next((len(value) for value in inputs.values()), 1)
+        fixed = any(value.shape[:1] == [1] for value in session.get_inputs())
+        names = [value.name for value in session.get_outputs()]
+        parts = range(batch) if fixed else [slice(None)]
+        runs: list[list[Array]] = []
+        for part in parts:
+            rows = slice(part, part + 1) if isinstance(part, int) else part
+            feeds = {name: np.ascontiguousarray(value[rows]) for name, value in inputs.items()}
+            runs.append(session.run(names, feeds))
+        return {
+            name: np.concatenate(results)
+            for name, results in zip(names, zip(*runs, strict=True), strict=True)
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a layer or an output of the reference interpreter compares with onnxruntime's.
+
+    `largest` is the greatest difference, in units of the stored integers or of the float output.
+    """
+
+    name: str
+    elements: int
+    mismatches: int
+    largest: float
+
+
+def compare(
+    module: ModuleOp, store: Store, judge: Judge, inputs: Mapping[str, Array]
+) -> tuple[Comparison, ...]:
+    """Run `module`, imported from the judge's model, on `inputs` [batch, ...] in both ways.
+
+    One row for each layer with a quantised result of its own, then one for each output.
+    """
+    batch = next((len(value) for value in inputs.values()), 1)
+    outputs = judge.run(inputs)
+    expected = judge.intermediates(inputs)
+    runs = [
+        run(module, {name: value[row : row + 1] for name, value in inputs.items()}, store, True)
+        for row in range(batch)
+    ]
+    layers = {name: value for name, value in expected.items() if name in runs[0]}
+    rows: list[Comparison] = []
+    for name, value in (layers | outputs).items():
+        actual = np.concatenate([results[name] for results in runs])
+        apart = np.abs(actual.astype(np.float64) - value.astype(np.float64))
+        rows.append(Comparison(name, apart.size, int(np.count_nonzero(apart)), float(apart.max())))
+    return tuple(rows)
+
+
+def quantised_results(graph: GraphProto) -> dict[str, str]:
+    """For each node with a quantised result: the tensor that holds it.
+
+    In the QDQ form that is the output of the QuantizeLinear behind the node, with nothing but
+    one-input functions between; in the operator form the node's own output.
+    """
+    readers: dict[str, list[NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    constants = {tensor.name for tensor in graph.initializer}
+    integer = {value.name for value in graph.input if value.type.tensor_type.elem_type != 1}
+    results: dict[str, str] = {}
+    for node in graph.node:
+        moved = node.op_type != "DequantizeLinear" and node.input and node.input[0] in integer
+        if node.op_type.startswith(("QLinear", "QuantizeLinear", "QGemm")) or moved:
+            results[node.name] = node.output[0]
+            integer.add(node.output[0])
+        elif node.op_type != "DequantizeLinear":
+            tensor = node.output[0]
+            while len(readers.get(tensor, ())) == 1:
+                reader = readers[tensor][0]
+                tensor = reader.output[0]
+                if reader.op_type == "QuantizeLinear":
+                    results[node.name] = tensor
+                elif [name for name in reader.input if name and name not in constants][1:]:
+                    break
+                if reader.op_type not in ("Relu", "Clip"):
+                    break
+    return results
+
+
+def widen(model: ModelProto) -> None:
+    """Put 4-bit integers in 8-bit containers, clipped to their range; changed in place."""
+    types = _element_types(model)
+    narrow = {name for name, kind in types.items() if kind in NARROW}
+    if not narrow:
+        return
+    for tensor in model.graph.initializer:
+        if tensor.data_type in NARROW:
+            values = onnx.numpy_helper.to_array(tensor)
+            wide = helper.tensor_dtype_to_np_dtype(NARROW[tensor.data_type])
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(wide), tensor.name))
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        kind = value.type.tensor_type
+        kind.elem_type = NARROW.get(kind.elem_type, kind.elem_type)
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    for node in nodes:
+        model.graph.node.append(node)
+        if node.op_type == "QuantizeLinear" and node.output[0] in narrow:
+            _clip(model, model.graph.node[-1], types[node.output[0]])
+
+
+def _clip(model: ModelProto, quantise: NodeProto, kind: int) -> None:
+    """Follow `quantise`, whose result was of the 4-bit type `kind`, with a Clip to its range."""
+    bounds = (-8, 7) if kind == TensorProto.INT4 else (0, 15)
+    dtype = helper.tensor_dtype_to_np_dtype(NARROW[kind])
+    narrow = quantise.output[0]
+    quantise.output[0] = f"{narrow}:wide"
+    for attribute in quantise.attribute:
+        if attribute.name == "output_dtype":
+            attribute.i = NARROW[kind]
+    names = [f"{narrow}:low", f"{narrow}:high"]
+    for name, bound in zip(names, bounds, strict=True):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(bound, dtype), name))
+    clip = helper.make_node("Clip", [quantise.output[0], *names], [narrow], f"{quantise.name}:clip")
+    model.graph.node.append(clip)
+
+
+def _best(model: ModelProto, disabled: Iterable[str]) -> Compiled:
+    """The model under the settings that leave the fewest operators in float."""
+    found: list[Compiled] = []
+    refusal = ""
+    for entries in SETTINGS:
+        try:
+            found.append(_compile(model, entries, disabled))
+        except TilefoldError as error:
+            refusal = refusal or str(error)
+            continue
+        if not found[-1].in_float:
+            break
+    if not found:
+        raise TilefoldError(refusal)
+    return min(found, key=lambda compiled: len(compiled.in_float))
+
+
+def _compile(model: ModelProto, entries: Mapping[str, str], disabled: Iterable[str]) -> Compiled:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "optimised.onnx"
+        options = _options(entries)
+        options.optimized_model_filepath = str(file)
+        session = _session(model, options, disabled)
+        optimised = onnx.load(str(file))
+    in_float = tuple(node.name for node in optimised.graph.node if node.op_type in INTEGER_WANTED)
+    return Compiled(session, optimised, in_float)
+
+
+def _options(entries: Mapping[str, str]) -> Options:
+    options = _runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    for key, value in entries.items():
+        options.add_session_config_entry(key, value)
+    return options
+
+
+def _session(model: ModelProto, options: Options, disabled: Iterable[str]) -> Session:
+    try:
+        return _runtime.InferenceSession(
+            model.SerializeToString(),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=list(disabled),
+        )
+    except Exception as error:  # onnxruntime's exceptions have no common base
+        reason = " ".join(str(error).split())[:240]
+        raise TilefoldError(f"onnxruntime refuses the model: {reason}") from error
+
+
+def _element_types(model: ModelProto) -> dict[str, int]:
+    """The ONNX element type of every value that shape inference can tell."""
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    types = {tensor.name: tensor.data_type for tensor in inferred.initializer}
+    for value in (*inferred.input, *inferred.value_info, *inferred.output):
+        types[value.name] = value.type.tensor_type.elem_type
+    return types
+
+
+def _as_declared(values: Array, element_type: int) -> Array:
+    """Undo onnxruntime's shift of an int8 tensor to uint8."""
+    if element_type == TensorProto.INT8 and values.dtype == np.uint8:
+        return (values ^ np.uint8(0x80)).view(np.int8)
+    return values

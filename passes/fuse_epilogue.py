@@ -1,0 +1,93 @@
+"""Let additions and tables run on the tiles of the layer before them, while they are on chip.
+
+```mlir
+%y = nn.conv %x, %w {...}               %y = nn.conv %x, %w {...}
+%z = nn.add %y, %r : ...          ->    %z = nn.add %y, %r {epilogue} : ...
+```
+
+An addition or table marked `epilogue` is built into the nest of the convolution or matrix product
+that it follows: each tile goes from the array through the vector unit to DRAM, and the tensor in
+between never exists. That takes a result with no other use, an equal shape, a vector unit that
+reads the memory of outputs and, for an addition, another operand that is there before the layer
+starts. Run it before `choose-tile`, which makes room for the tiles of the epilogue.
+"""
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, UnitAttr
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from ..dialects import nn
+from ..dialects.nn_types import shape_of
+from ..errors import TilefoldError
+from ..machines.model import Machine
+from .attach_machine import machine_of
+
+EPILOGUE = "epilogue"
+
+Epilogue = nn.AddOp | nn.LutOp
+Producer = nn.ConvOp | nn.MatmulOp
+
+
+@dataclass(frozen=True)
+class FuseEpiloguePass(ModulePass):
+    """Mark the additions and tables that run in the nest of the layer before them."""
+
+    name = "fuse-epilogue"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if not _reads_outputs(machine_of(op)):
+            return
+        for candidate in op.walk():
+            if isinstance(candidate, nn.AddOp | nn.LutOp) and _producer(candidate):
+                candidate.attributes[EPILOGUE] = UnitAttr()
+
+
+def epilogue_of(producer: Producer) -> Epilogue | None:
+    """The operation that runs in the nest of `producer`, if one does."""
+    for use in producer.result.uses:
+        op = use.operation
+        if isinstance(op, nn.AddOp | nn.LutOp) and EPILOGUE in op.attributes:
+            return op if _producer(op) is producer else None
+    return None
+
+
+def other_operand(epilogue: nn.AddOp, producer: Producer) -> SSAValue:
+    """What an addition adds to the result of `producer`."""
+    return epilogue.rhs if epilogue.lhs is producer.result else epilogue.lhs
+
+
+def _reads_outputs(machine: Machine) -> bool:
+    memory = machine.memory_for("O").name
+    try:
+        machine.vector_for(memory, memory)
+    except TilefoldError:
+        return False
+    return True
+
+
+def _producer(epilogue: Epilogue) -> Producer | None:
+    """The layer whose tiles an operation can work on: the last of those that make its operands."""
+    if isinstance(epilogue, nn.LutOp):
+        return _only_used_here(epilogue.input)
+    if shape_of(epilogue.lhs) != shape_of(epilogue.rhs):
+        return None
+    for value, other in ((epilogue.rhs, epilogue.lhs), (epilogue.lhs, epilogue.rhs)):
+        producer = _only_used_here(value)
+        if producer and value is not other and _before(other, producer):
+            return producer
+    return None
+
+
+def _only_used_here(value: SSAValue) -> Producer | None:
+    owner = value.owner
+    if isinstance(owner, nn.ConvOp | nn.MatmulOp) and not owner.is_raw:
+        return owner if value.has_one_use() else None
+    return None
+
+
+def _before(value: SSAValue, op: Operation) -> bool:
+    owner = value.owner
+    return not isinstance(owner, Operation) or owner.is_before_in_block(op)

@@ -1,0 +1,59 @@
+"""The command line `tilefold-emu`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tilefold.tests.emulator.test_run import expected, images, pointwise
+from tilefold.tools.emulate import main
+
+
+def run(*arguments: object) -> int:
+    """The exit code of `tilefold-emu`."""
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "net.tfp"
+    pointwise().save(path)
+    return path
+
+
+def test_outputs_and_report(
+    program: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = images(2)
+    np.save(tmp_path / "x.npy", x)
+    report = tmp_path / "report.json"
+    options = ("--input", f"x={tmp_path / 'x.npy'}", "--output-dir", tmp_path / "out")
+    assert run(program, *options, "--report", report) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "y.npy"), expected(x))
+    record = json.loads(report.read_text())
+    assert record["machine"] == "tiny"
+    assert f"{record['total']['cycles']:,}" in capsys.readouterr().out
+
+
+def test_json_without_inputs(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(program, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["total"]["macs"] > 0
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("x", "error: --input x: give NAME=FILE.npy"),
+        ("x=absent.npy", "error: absent.npy: No such file or directory"),
+        ("x={program}", "not an array in a .npy file"),
+    ],
+)
+def test_errors_are_one_line(
+    program: Path, option: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(program, "--input", option.format(program=program)) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1

@@ -1,0 +1,310 @@
+"""Cycles of small programs, worked out by hand.
+
+The machine `tiny`: DRAM moves 8 bytes a cycle in bursts of 8 with a latency of 4; each DMA class
+has one port of 4 bytes a cycle; two arrays of 4 x 4 (skew 6, a row of weights a cycle); one vector
+unit of 4 lanes; a configuration is 16 bytes and switching takes 2 cycles.
+"""
+
+from itertools import pairwise
+from random import Random
+
+import pytest
+from tilefold.dialects.isa_operands import Ring
+from tilefold.emulator.counters import Counters
+from tilefold.emulator.footprint import Plan
+from tilefold.emulator.timing import time_program
+from tilefold.errors import TilefoldError
+from tilefold.tests.emulator.harness import plan_of
+from tilefold.tests.emulator.test_races import random_program
+from tilefold.tests.support.programs import Builder, view
+
+LATENCY = 4
+
+
+def timed(builder: Builder) -> Counters:
+    """Times the program; its code takes no bytes, so units start after one latency."""
+    return time_program(plan_of(builder.code()), builder.machine, 0)
+
+
+def spent(counters: Counters, unit: str) -> list[tuple[int, int, str]]:
+    """A unit's slices, from the start of its queue on."""
+    return [
+        (piece.start - LATENCY, piece.end - LATENCY, piece.what)
+        for piece in counters.slices[unit]
+        if piece.what != "code"
+    ]
+
+
+def load(builder: Builder, size: int, unit: str = "load", at: int = 0, to: int = 0) -> None:
+    memory = "weights" if unit == "wload" else "data"
+    builder.load(unit, view("dram", at, (size,)), view(memory, to, (size,)))
+
+
+def test_a_load_takes_its_port_and_completes_a_latency_later() -> None:
+    builder = Builder()
+    load(builder, 64)
+    counters = timed(builder)
+    assert spent(counters, "load") == [(0, 16, "busy")]
+    assert counters.cycles == LATENCY + 16 + LATENCY
+
+
+def test_the_next_load_issues_before_the_latency_is_over() -> None:
+    builder = Builder()
+    for _ in range(3):
+        load(builder, 64)
+    assert timed(builder).cycles == LATENCY + 3 * 16 + LATENCY
+
+
+def test_rows_pay_for_whole_bursts_and_beats() -> None:
+    """Four runs of 5 bytes: two beats and one burst each; 8 port and 4 DRAM cycles."""
+    builder = Builder()
+    source = view("dram", 0, (4, 5), extents=(4, 16))
+    builder.load("load", source, view("data", 0, (4, 5)))
+    counters = timed(builder)
+    assert spent(counters, "load") == [(0, 8, "busy")]
+    assert sum(counters.bytes.values()) == 32 + 20
+
+
+def test_clipped_elements_are_not_charged() -> None:
+    builder = Builder()
+    source = view("dram", 0, (64,), origins=(-40,), extents=(64,))
+    builder.load("load", source, view("data", 0, (64,)))
+    counters = timed(builder)
+    assert spent(counters, "load") == [(0, 6, "busy")]
+    assert {key.memory: size for key, size in counters.bytes.items()} == {"dram": 24, "data": 64}
+
+
+def test_three_ports_share_the_dram() -> None:
+    """Each transfer needs 16 cycles of its port and 8 of DRAM, which serves them in turn."""
+    builder = Builder()
+    load(builder, 64)
+    load(builder, 64, "wload")
+    builder.store("store", view("data", 128, (64,)), view("dram", 512, (64,)))
+    counters = timed(builder)
+    assert spent(counters, "load") == [(0, 16, "busy")]
+    assert spent(counters, "wload") == [(0, 16, "busy")]
+    assert spent(counters, "store") == [(0, 16, "busy"), (16, 24, "dram")]
+    assert counters.cycles == LATENCY + 24 + LATENCY
+
+
+def test_a_token_overlaps_two_queues() -> None:
+    """The second tile loads while the first is looked up."""
+    builder = Builder()
+    builder.sem(0)
+    table = view("weights", 0, (256,))
+    ring = Ring(2, 64, 1)
+    with builder.loop(2):
+        builder.load("load", view("dram", 0, (64,)), view("data", 0, (64,), ring=ring))
+        builder.signal("load", 0)
+        builder.wait("act", 0)
+        source, target = view("data", 0, (64,), ring=ring), view("data", 256, (64,))
+        builder.add("vlut", unit="act", src=source, table=table, dst=target)
+    counters = timed(builder)
+    assert spent(counters, "load") == [(0, 16, "busy"), (16, 32, "busy")]
+    assert spent(counters, "act") == [(0, 20, "data"), (20, 36, "busy"), (36, 52, "busy")]
+    assert counters.cycles == LATENCY + 52
+
+
+@pytest.mark.parametrize(("depth", "cycles"), [(1, 4 * (20 + 16)), (2, 88)])
+def test_double_buffering(depth: int, cycles: int) -> None:
+    """With one buffer, load (16 + 4) and look-up (16) take turns; with two they overlap.
+
+    Then loads run 0-16, 16-32, 36-52 (a buffer is free at 36), 52-68, and look-ups 20-36, 36-52,
+    56-72, 72-88.
+    """
+    builder = Builder()
+    builder.sem(0)
+    builder.sem(1, credits=depth)
+    table = view("weights", 0, (256,))
+    tile = view("data", 0, (64,), ring=Ring(depth, 64, 1))
+    with builder.loop(4):
+        builder.wait("load", 1)
+        builder.load("load", view("dram", 0, (64,)), tile)
+        builder.signal("load", 0)
+        builder.wait("act", 0)
+        builder.add("vlut", unit="act", src=tile, table=table, dst=view("data", 256, (64,)))
+        builder.signal("act", 1)
+    counters = timed(builder)
+    assert counters.cycles == LATENCY + cycles
+    if depth == 1:
+        assert spent(counters, "load")[1] == (16, 36, "space")
+
+
+def convolution(builder: Builder, unit: str, rows: int = 2) -> None:
+    """A 1x1 convolution of 4 into 4 channels over rows x 8 pixels, and its array's cycles."""
+    source, target = view("data", 0, (rows, 8, 4)), view("data", 1024, (rows, 8, 4))
+    weights, par = view("weights", 0, (4, 1, 1, 4), "i8"), view("weights", 64, (4, 3), "i32")
+    builder.conv(unit, source, weights, par, target)
+
+
+def test_a_convolution_fills_streams_and_drains() -> None:
+    """Fetch 2 + 4, switch 2; fill 4, stream 16 pixels, skew 6, drain 16 through the lanes."""
+    builder = Builder()
+    builder.group("configure", "conv.0")
+    convolution(builder, "conv.0")
+    counters = timed(builder)
+    assert spent(counters, "conv.0") == [(0, 8, "reconfiguration"), (8, 28, "busy")]
+    assert spent(counters, "act") == [(8, 24, "busy")]
+    assert counters.cycles == LATENCY + 8 + 4 + 16 + 6 + 16
+    assert counters.macs == {-1: 16 * 4 * 4}
+    assert spent(counters, "conv.1") == []
+
+
+def test_a_group_spends_its_leaders_time() -> None:
+    builder = Builder()
+    builder.group("configure", "conv.0", 2)
+    convolution(builder, "conv.0")
+    counters = timed(builder)
+    assert spent(counters, "conv.0") == spent(counters, "conv.1")
+    assert spent(counters, "conv.0")[1] == (10, 10 + 4 + 8, "busy")
+
+
+def test_two_arrays_share_the_lanes() -> None:
+    """DRAM fetches one configuration after the other; the lanes take 16 cycles for each array."""
+    builder = Builder()
+    for unit in ("conv.0", "conv.1"):
+        builder.group("configure", unit)
+    for unit in ("conv.0", "conv.1"):
+        convolution(builder, unit)
+    counters = timed(builder)
+    assert spent(counters, "conv.1")[0] == (0, 10, "reconfiguration")
+    assert spent(counters, "act") == [(8, 24, "busy"), (24, 40, "busy")]
+    assert counters.cycles == LATENCY + 10 + 4 + 16 + 6 + 16
+
+
+def test_a_vector_instruction_waits_for_the_lanes() -> None:
+    """The array takes the lanes from 8 to 24; then the second look-up gets them."""
+    builder = Builder()
+    builder.group("configure", "conv.0")
+    convolution(builder, "conv.0")
+    table = view("weights", 0, (256,))
+    for _ in range(2):
+        source, target = view("data", 0, (32,)), view("data", 2048, (32,))
+        builder.add("vlut", unit="act", src=source, table=table, dst=target)
+    counters = timed(builder)
+    busy = [piece for piece in spent(counters, "act") if piece[2] == "busy"]
+    assert busy == [(0, 8, "busy"), (8, 24, "busy"), (24, 32, "busy")]
+    times = counters.unit_times()
+    assert times["act", -1, "busy"] == 32
+    assert ("act", -1, "vector") not in times  # it was busy draining while its queue waited
+
+
+def test_prefetch_leaves_the_switch_alone() -> None:
+    """Fetch of the second configuration (6 cycles) overlaps the first convolution."""
+    plain, ahead = Builder(), Builder()
+    for builder in (plain, ahead):
+        builder.group("configure", "conv.0", mode=1)
+        if builder is ahead:
+            builder.group("prefetch", "conv.0")
+        convolution(builder, "conv.0")
+        builder.group("configure", "conv.0")
+    slow, fast = timed(plain), timed(ahead)
+    assert slow.cycles - fast.cycles == 6
+    assert fast.reconfiguration_cycles == {-1: 8 + 2}
+    assert slow.reconfigurations == fast.reconfigurations == {-1: 2}
+
+
+def test_configure_waits_for_the_whole_group() -> None:
+    builder = Builder()
+    builder.group("configure", "conv.0")
+    builder.group("configure", "conv.1")
+    convolution(builder, "conv.1")
+    builder.group("configure", "conv.0", 2)
+    counters = timed(builder)
+    done = 10 + 4 + 16 + 6 + 16
+    assert spent(counters, "conv.0")[1:] == [
+        (8, done, "configuration"),
+        (done, done + 4 + 4 + 2, "reconfiguration"),
+    ]
+    assert counters.cycles == LATENCY + done + 10
+
+
+def test_units_released_by_a_smaller_group_can_be_configured() -> None:
+    builder = Builder()
+    builder.group("configure", "conv.0", 2)
+    convolution(builder, "conv.0")
+    builder.group("configure", "conv.0")
+    builder.group("configure", "conv.1")
+    convolution(builder, "conv.1")
+    assert timed(builder).reconfigurations == {-1: 3}
+
+
+def test_a_member_does_not_compute() -> None:
+    builder = Builder()
+    builder.group("configure", "conv.1")
+    builder.group("configure", "conv.0", 2)
+    convolution(builder, "conv.1")
+    with pytest.raises(TilefoldError, match=r"conv.1 leads no group here; configure it first"):
+        timed(builder)
+
+
+def test_deadlock_names_queues_and_semaphores() -> None:
+    builder = Builder()
+    for number in range(2):
+        builder.sem(number)
+    builder.layer("conv1")
+    builder.wait("load", 1)
+    builder.signal("load", 0)
+    builder.wait("act", 0)
+    builder.signal("act", 1)
+    with pytest.raises(TilefoldError) as error:
+        timed(builder)
+    assert str(error.value) == (
+        "deadlock: load at instruction 2 (wait on load) waits for semaphore 1; "
+        "act at instruction 4 (wait on act) waits for semaphore 0"
+    )
+
+
+def test_deadlock_of_a_configure_names_the_units() -> None:
+    builder = Builder()
+    builder.group("configure", "conv.0", 2)
+    builder.group("configure", "conv.1")
+    with pytest.raises(
+        TilefoldError, match=r"conv.1 at .* \(configure on conv.1\) waits for conv.0"
+    ):
+        timed(builder)
+
+
+def test_signals_beyond_the_credits_must_be_awaited() -> None:
+    builder = Builder()
+    builder.sem(0, credits=1)
+    builder.wait("act", 0)
+    for _ in range(3):
+        builder.signal("load", 0)
+    with pytest.raises(TilefoldError, match="semaphore 0: 2 signals are never awaited"):
+        timed(builder)
+
+
+def test_layers_sum_to_the_total() -> None:
+    builder = Builder()
+    builder.group("configure", "conv.0")
+    for name in ("a", "b", "c"):
+        builder.layer(name)
+        load(builder, 64)
+        convolution(builder, "conv.0")
+    program = builder.program()
+    counters = time_program(
+        Plan(program.code, program.layers, program.layer_of), builder.machine, 100
+    )
+    assert sum(counters.layer_cycles().values()) == counters.cycles
+
+
+def test_every_cycle_of_every_unit_is_accounted_for() -> None:
+    """Random programs: a unit does one thing at a time, and layers sum to the total."""
+    checked = 0
+    for seed in range(200):
+        builder = random_program(Random(seed))
+        try:
+            counters = timed(builder)
+        except TilefoldError:
+            continue
+        checked += 1
+        for unit, slices in counters.slices.items():
+            if unit != "act":
+                ordered = sorted(slices)
+                assert all(a.end <= b.start for a, b in pairwise(ordered)), (seed, unit)
+            times = [c for key, c in counters.unit_times().items() if key.unit == unit]
+            assert 0 < sum(times) <= counters.cycles
+        assert sum(counters.layer_cycles().values()) in (0, counters.cycles)
+        assert timed(builder) == counters
+    assert checked > 100

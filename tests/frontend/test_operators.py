@@ -1,0 +1,242 @@
+"""Each operator in both quantised forms: converted and interpreted it equals onnxruntime."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from onnx import ModelProto
+from tilefold.frontend.judge import Judge
+from tilefold.tests.frontend import models as m
+from tilefold.tests.frontend.models import Net
+from tilefold.tests.frontend.support import interpret
+
+Build = Callable[[Net], ModelProto]
+
+PRODUCTS: dict[str, Build] = {
+    "conv": m.qdq_conv,
+    "conv padded": lambda n: m.qdq_conv(n, pads=[1, 1, 1, 1]),
+    "conv asymmetric": lambda n: m.qdq_conv(n, pads=[0, 1, 2, 1], strides=[2, 1]),
+    "conv dilated": lambda n: m.qdq_conv(n, dilations=[2, 3], pads=[2, 3, 2, 3]),
+    "conv same upper": lambda n: m.qdq_conv(n, auto_pad="SAME_UPPER", strides=[2, 2]),
+    "conv same lower": lambda n: m.qdq_conv(n, auto_pad="SAME_LOWER", strides=[2, 2]),
+    "conv valid": lambda n: m.qdq_conv(n, auto_pad="VALID", strides=[2, 3]),
+    "conv groups": lambda n: m.qdq_conv(n, group=2),
+    "conv depthwise": lambda n: m.qdq_conv(n, group=6, channels=6, pads=[1, 1, 1, 1]),
+    "conv multiplier": lambda n: m.qdq_conv(n, group=6, channels=12),
+    "conv many channels": lambda n: m.qdq_conv(n, channels=40, kernel=(1, 1)),
+    "conv per tensor": lambda n: m.qdq_conv(n, per_channel=False),
+    "conv no bias": lambda n: m.qdq_conv(n, bias=""),
+    "conv float bias": lambda n: m.qdq_conv(n, bias="float"),
+    "conv relu at 0": lambda n: m.qdq_conv(n, activation=m.relu, y=(0.03, 0)),
+    "conv clip implied": lambda n: m.qdq_conv(n, activation=m.clip(0, 6), y=(6 / 255, 0)),
+    "gemm": m.qdq_gemm,
+    "gemm transposed": lambda n: m.qdq_gemm(n, transB=1),
+    "gemm per tensor": lambda n: m.qdq_gemm(n, per_channel=False),
+    "gemm float bias": lambda n: m.qdq_gemm(n, bias="float"),
+    "gemm no bias": lambda n: m.qdq_gemm(n, bias=""),
+    "gemm relu": lambda n: m.qdq_gemm(n, activation=m.relu, y=(0.1, 0)),
+    "matmul": m.qdq_matmul,
+    "matmul of a sequence": lambda n: m.qdq_matmul(n, shape=(1, 7, 40)),
+    "matmul with bias": lambda n: m.qdq_matmul(n, bias=True),
+    "qlinear conv": m.qlinear_conv,
+    "qlinear conv no bias": lambda n: m.qlinear_conv(n, bias=False),
+    "qlinear depthwise": lambda n: m.qlinear_conv(n, group=6, strides=[2, 2]),
+    "qlinear matmul": m.qlinear_matmul,
+}
+
+OTHERS: dict[str, Build] = {
+    "add": lambda n: m.qdq_binary(n, m.simple("Add")),
+    "add relu": lambda n: m.qdq_binary(
+        n, lambda net, x, z: m.relu(net, net.op("Add", x, z)), y=(0.03, 0)
+    ),
+    "add broadcast": lambda n: m.qdq_binary(n, m.simple("Add"), ((1, 6, 9, 11), (1, 6, 1, 1))),
+    "add broadcast left": lambda n: m.qdq_binary(n, m.simple("Add"), ((1, 6, 1, 1), (1, 6, 9, 11))),
+    "add row": lambda n: m.qdq_binary(n, m.simple("Add"), ((1, 6, 9, 11), (1, 1, 1, 11))),
+    "concat": lambda n: m.qdq_binary(n, m.simple("Concat", axis=1)),
+    "concat of rows": lambda n: m.qdq_binary(n, m.simple("Concat", axis=-2)),
+    "max pool": lambda n: m.qdq_unary(n, m.simple("MaxPool", kernel_shape=[2, 2], strides=[2, 2])),
+    "max pool padded": lambda n: m.qdq_unary(
+        n, m.simple("MaxPool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]), y=None
+    ),
+    "max pool ceil": lambda n: m.qdq_unary(
+        n, m.simple("MaxPool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), y=None
+    ),
+    "max pool ceil, last window outside": lambda n: m.qdq_unary(
+        n,
+        m.simple("MaxPool", kernel_shape=[2, 2], strides=[3, 3], pads=[0, 0, 1, 1], ceil_mode=1),
+        y=None,
+    ),
+    "max pool dilated": lambda n: m.qdq_unary(
+        n, m.simple("MaxPool", kernel_shape=[2, 3], dilations=[3, 2]), y=None
+    ),
+    "max pool same": lambda n: m.qdq_unary(
+        n, m.simple("MaxPool", kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_LOWER"), y=None
+    ),
+    "global average pool": lambda n: m.qdq_unary(n, m.simple("GlobalAveragePool")),
+    "relu": lambda n: m.qdq_unary(n, m.relu),
+    "relu then pool": lambda n: m.qdq_unary(
+        n, lambda net, x: net.op("MaxPool", m.relu(net, x), kernel_shape=[2, 2])
+    ),
+    "clip": lambda n: m.qdq_unary(n, m.clip(-0.7, 1.1)),
+    "leaky relu": lambda n: m.qdq_unary(n, m.simple("LeakyRelu", alpha=0.2)),
+    "clip of relu": lambda n: m.qdq_unary(n, lambda net, x: m.clip(-1, 0.5)(net, m.relu(net, x))),
+    "requantise": lambda n: m.qdq_unary(n, lambda net, x: x),
+    "identity": lambda n: m.qdq_unary(n, m.simple("Identity")),
+    "dropout": lambda n: m.qdq_unary(n, m.simple("Dropout")),
+    "reshape": lambda n: m.qdq_unary(n, m.with_constant("Reshape", np.array([0, 3, -1])), rank=3),
+    "flatten": lambda n: m.qdq_unary(n, m.simple("Flatten"), y=None, rank=2),
+    "transpose": lambda n: m.qdq_unary(n, m.simple("Transpose", perm=[0, 2, 3, 1]), y=None),
+    "unsqueeze": lambda n: m.qdq_unary(n, m.with_constant("Unsqueeze", np.array([1])), rank=5),
+    "squeeze": lambda n: m.qdq_unary(
+        n, m.with_constant("Squeeze", np.array([-1])), shape=(1, 6, 9, 1), rank=3
+    ),
+    "pad": lambda n: m.qdq_unary(
+        n, m.with_constant("Pad", np.array([0, 1, 2, 0, 0, 0, 1, 3])), y=None
+    ),
+    "qlinear add": m.qlinear_add,
+    "qlinear global average pool": lambda n: m.qlinear_pool(n, "QLinearGlobalAveragePool"),
+    "qlinear concat": m.qlinear_concat,
+}
+
+AVERAGES: dict[str, Build] = {
+    "average pool": lambda n: m.qdq_unary(
+        n, m.simple("AveragePool", kernel_shape=[3, 3], strides=[2, 2])
+    ),
+    "average pool padded": lambda n: m.qdq_unary(
+        n, m.simple("AveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    ),
+    "average pool counting pads": lambda n: m.qdq_unary(
+        n, m.simple("AveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)
+    ),
+    "average pool ceil": lambda n: m.qdq_unary(
+        n, m.simple("AveragePool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
+    ),
+    "qlinear average pool": lambda n: m.qlinear_pool(
+        n, "QLinearAveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1]
+    ),
+}
+
+FLOAT: dict[str, Build] = {
+    "conv relu": lambda n: m.qdq_conv(n, activation=m.relu),
+    "conv clip": lambda n: m.qdq_conv(n, activation=m.clip(-0.5, 0.8)),
+    "conv output": lambda n: m.qdq_conv(n, quantised=False),
+    "add of a clip": lambda n: m.qdq_binary(
+        n, lambda net, x, z: m.clip(-1, 1)(net, net.op("Add", x, z))
+    ),
+}
+
+
+def both_ways(model: ModelProto, seed: int) -> tuple[Judge, list[np.ndarray], list[np.ndarray]]:
+    judge = Judge(model)
+    ours: list[np.ndarray] = []
+    theirs: list[np.ndarray] = []
+    for repeat in range(3):
+        inputs = m.feeds(model, np.random.default_rng([seed, repeat]))
+        expected = judge.run(inputs)
+        results = interpret(model, inputs)
+        assert results.keys() == expected.keys()
+        for name, value in results.items():
+            assert value.shape == expected[name].shape
+            assert value.dtype == expected[name].dtype
+            ours.append(value)
+            theirs.append(expected[name])
+    return judge, ours, theirs
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8])
+@pytest.mark.parametrize("name", [*PRODUCTS, *OTHERS])
+def test_equals_onnxruntime(name: str, kind: type) -> None:
+    for seed in range(3):
+        model = (PRODUCTS | OTHERS)[name](Net(np.random.default_rng(seed), kind))
+        judge, ours, theirs = both_ways(model, seed)
+        assert judge.in_float == ()
+        for mine, expected in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(mine, expected)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8])
+@pytest.mark.parametrize("name", AVERAGES)
+def test_average_pools_within_one(name: str, kind: type) -> None:
+    """onnxruntime sums the window in float32, so that ties may go the other way."""
+    for seed in range(3):
+        model = AVERAGES[name](Net(np.random.default_rng(seed), kind))
+        _, ours, theirs = both_ways(model, seed)
+        for mine, expected in zip(ours, theirs, strict=True):
+            units = 1 if mine.dtype != np.float32 else m.Y_SCALE
+            apart = np.rint(np.abs(mine.astype(float) - expected.astype(float)) / units)
+            assert apart.max() <= 1
+            assert np.count_nonzero(apart) <= 0.01 * apart.size
+
+
+@pytest.mark.parametrize("name", FLOAT)
+def test_within_one_of_what_onnxruntime_leaves_in_float(name: str) -> None:
+    """Functions not implied by the result's range, and raw sums, are float in onnxruntime."""
+    for seed in range(3):
+        model = FLOAT[name](Net(np.random.default_rng(seed)))
+        judge, ours, theirs = both_ways(model, seed)
+        assert judge.in_float
+        unit = 1e-4 if "output" in name else m.Y_SCALE
+        for mine, expected in zip(ours, theirs, strict=True):
+            apart = np.abs(mine - expected) / unit
+            assert apart.max() < 1.01
+            assert np.count_nonzero(apart > 0.01) <= 0.005 * apart.size or "output" in name
+
+
+@pytest.mark.parametrize("name", ["gemm", "matmul", "qgemm"])
+def test_raw_products_are_dequantised(name: str) -> None:
+    """onnxruntime adds a float bias after scaling the sums: equal up to rounding."""
+    build: dict[str, Build] = {
+        "gemm": lambda n: m.qdq_gemm(n, quantised=False),
+        "matmul": lambda n: m.qdq_matmul(n, quantised=False),
+        "qgemm": lambda n: m.qgemm(n, quantised=False),
+    }
+    _, ours, theirs = both_ways(build[name](Net(np.random.default_rng(5))), 5)
+    for mine, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(mine, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["ConvInteger", "MatMulInteger"])
+def test_integer_products(kind: str) -> None:
+    model = m.integer_product(Net(np.random.default_rng(1)), kind)
+    _, ours, theirs = both_ways(model, 1)
+    for mine, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(mine, expected)
+
+
+@pytest.mark.parametrize("name", ["qgemm", "reshape", "transpose", "max pool", "clip", "pad"])
+def test_movement_of_integers(name: str) -> None:
+    """Operators applied to integers rather than to their dequantised view."""
+
+    def chain(net: Net) -> ModelProto:
+        x = m.integer_input(net, (1, 6, 9, 11))
+        match name:
+            case "reshape":
+                moved, rank = net.op("Reshape", x, net.constant(np.array([1, 54, 11]))), 3
+            case "transpose":
+                moved, rank = net.op("Transpose", x, perm=[0, 3, 1, 2]), 4
+            case "max pool":
+                moved, rank = net.op("MaxPool", x, kernel_shape=[2, 2]), 4
+            case "clip":
+                bounds = [net.constant(np.uint8(bound)) for bound in (20, 200)]
+                moved, rank = net.op("Clip", x, *bounds), 4
+            case _:
+                pads = net.constant(np.array([0, 0, 1, 2, 0, 0, 0, 1]))
+                moved, rank = net.op("Pad", x, pads, net.constant(np.uint8(120))), 4
+        inputs = [moved, *m.parameters(net, m.X_SCALE, np.uint8(120))]
+        net.output(net.op("DequantizeLinear", *inputs), rank=rank)
+        return net.model()
+
+    build = m.qgemm if name == "qgemm" else chain
+    _, ours, theirs = both_ways(build(Net(np.random.default_rng(2))), 2)
+    for mine, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(mine, expected)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_networks(seed: int) -> None:
+    kind = np.uint8 if seed % 3 else np.int8
+    model = m.random_network(np.random.default_rng(seed), kind=kind)
+    judge, ours, theirs = both_ways(model, seed)
+    assert judge.in_float == ()
+    for mine, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(mine, expected)

@@ -1,0 +1,94 @@
+"""Random small machines for property tests, built as text and read by the real parser."""
+
+from random import Random
+
+from tilefold.machines.model import Machine, parse_machine
+
+PRECISIONS = (
+    "[[8, 8, 1]]",
+    "[[8, 8, 1], [8, 4, 2]]",
+    "[[8, 8, 1], [8, 4, 2], [4, 4, 4], [2, 2, 16]]",
+)
+MODES = {
+    "dense": '{y = ["C"], x = ["K"]}',
+    "packed": '{y = ["C", "FX"], x = ["K"]}',
+    "depthwise": '{y = ["FY", "FX"], x = ["G", "K"]}',
+}
+
+
+def machine_text(rng: Random) -> str:
+    """The text of a machine with 1 to 4 arrays of 2..8 x 2..8, every policy drawn by `rng`."""
+    data, weights = ("sram", "sram") if rng.random() < 0.3 else ("data", "weights")
+    units = rng.randint(1, 4)
+    lines = [*_memories(rng, data, weights), *_dmas(rng, data, weights), *_array(rng, units)]
+    lines.append(
+        f"fabric.vector @act {{count = {rng.randint(1, 3)}, lanes = {rng.choice((1, 2, 4, 8))}, "
+        f'paths = [[@acc, @{data}], [@{data}, @{data}]], src = "assumed"}}'
+    )
+    if rng.random() < 0.8:
+        lines.append(_folds(rng, units))
+    body = "\n".join(f"  {line}" for line in lines)
+    return f'fabric.machine @random {{hz = 100000000, src = "assumed"}} {{\n{body}\n}}\n'
+
+
+def random_machine(rng: Random) -> Machine:
+    """The machine of `machine_text`."""
+    return parse_machine(machine_text(rng), "random machine")
+
+
+def _memories(rng: Random, data: str, weights: str) -> list[str]:
+    lines = [
+        f'fabric.memory @dram {{kind = "dram", bytes = {1 << 26}, '
+        f"bytes_per_cycle = {rng.randint(1, 32)}, burst = {rng.choice((1, 8, 32, 64))}, "
+        f'latency_cycles = {rng.randint(0, 20)}, src = "assumed"}}'
+    ]
+    held = {data: "", weights: ""}
+    held[data] += '"I", "O"'
+    held[weights] += ', "W"' if held[weights] else '"W"'
+    for name, operands in held.items():
+        line, banks = rng.choice((1, 4, 8)), rng.choice((1, 2, 4))
+        lines.append(
+            f"fabric.memory @{name} {{bytes = {1 << rng.randint(10, 16)}, line = {line}, "
+            f'banks = {banks}, holds = [{operands}], src = "assumed"}}'
+        )
+    return lines
+
+
+def _dmas(rng: Random, data: str, weights: str) -> list[str]:
+    paths = {"load": ("dram", data), "store": (data, "dram")}
+    if weights != data or rng.random() < 0.5:
+        paths["wload"] = ("dram", weights)
+    return [
+        f"fabric.dma @{name} {{path = [@{source}, @{target}], count = {rng.randint(1, 3)}, "
+        f'bytes_per_cycle = {rng.choice((1, 2, 4, 16))}, src = "assumed"}}'
+        for name, (source, target) in paths.items()
+    ]
+
+
+def _array(rng: Random, units: int) -> list[str]:
+    modes = ["dense", *(name for name in ("packed", "depthwise") if rng.random() < 0.5)]
+    return [
+        f"fabric.array @conv {{count = {units}, "
+        f"axes = {{y = {rng.randint(2, 8)}, x = {rng.randint(2, 8)}}}, "
+        f'precisions = {rng.choice(PRECISIONS)}, feed = "{rng.choice(("skew", "broadcast"))}", '
+        'src = "assumed"} {',
+        f'  fabric.local @wreg {{operand = "W", axis = "y", planes = {rng.randint(1, 2)}, '
+        f'rows_per_cycle = {rng.randint(1, 2)}, src = "assumed"}}',
+        f"  fabric.accumulator @acc {{lines = {rng.choice((1, 3, 16, 64))}, "
+        f'planes = {rng.randint(1, 2)}, src = "assumed"}}',
+        *(f'  fabric.mode @{name} {{spatial = {MODES[name]}, src = "assumed"}}' for name in modes),
+        "}",
+    ]
+
+
+def _folds(rng: Random, units: int) -> str:
+    def factors() -> str:
+        some = [f for f in range(2, units + 1) if rng.random() < 0.7]
+        return "[" + ", ".join(map(str, [1, *some])) + "]"
+
+    return (
+        f"fabric.folds @mesh {{of = @conv, c = {factors()}, k = {factors()}, p = {factors()}, "
+        f"g = {factors()}, hop_cycles = {rng.randint(0, 3)}, "
+        f"shadow = {rng.choice(('true', 'false'))}, config_bytes = {rng.choice((0, 16, 100))}, "
+        f'switch_cycles = {rng.randint(0, 8)}, src = "assumed"}}'
+    )

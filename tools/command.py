@@ -1,0 +1,142 @@
+"""What all command lines share: errors are one or two lines on stderr, never a traceback."""
+
+import io
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from ..errors import TilefoldError
+
+MAX_INPUT: Final = 256 << 20
+"""Largest input file that is read whole."""
+
+WIDTH: Final = 120
+"""Columns of what is printed where there is no terminal to tell."""
+
+Array = npt.NDArray[Any]
+
+
+def run_app(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
+    """Run a command line (`sys.argv` by default); what the user got wrong exits with code 1."""
+    try:
+        app(args=arguments)
+    except TilefoldError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file of bounded size; raises `TilefoldError`, or `OSError`."""
+    with path.open("rb") as file:
+        data = file.read(MAX_INPUT + 1)
+    if len(data) > MAX_INPUT:
+        raise TilefoldError(f"{path}: more than {MAX_INPUT >> 20} MiB")
+    return data
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8 of bounded size; raises `TilefoldError`, or `OSError`."""
+    try:
+        return read_bytes(path).decode()
+    except UnicodeDecodeError as error:
+        raise TilefoldError(f"{path}: not text: byte {error.start} is not UTF-8") from None
+
+
+def console() -> Console:
+    """The standard output, as wide as the terminal or `WIDTH`."""
+    standard = Console()
+    return standard if standard.is_terminal or "COLUMNS" in os.environ else Console(width=WIDTH)
+
+
+@contextmanager
+def progress_of(title: str) -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar on stderr while the block runs, where stderr is a terminal.
+
+    Yields what sets its text, what is done and the total (None where that is not known).
+    """
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=None)
+
+        def update(text: str, done: int = 0, total: int | None = None) -> None:
+            progress.update(task, description=text, completed=done, total=total)
+
+        yield update
+
+
+def read_array(path: Path, name: str) -> Array:
+    """The array in a .npy file, or the array `name` in an .npz file; raises `TilefoldError`."""
+    loaded = _load(path)
+    if isinstance(loaded, np.ndarray):
+        return loaded
+    if name not in loaded:
+        raise TilefoldError(f"{path}: holds no array '{name}', only {_listed(loaded)}")
+    return loaded[name]
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """The arrays in an .npz file by name; raises `TilefoldError`."""
+    loaded = _load(path)
+    if isinstance(loaded, np.ndarray):
+        raise TilefoldError(f"{path}: one array without a name; give an .npz file (numpy.savez)")
+    return loaded
+
+
+def npy(values: Array) -> bytes:
+    """The content of a .npy file with `values`."""
+    file = io.BytesIO()
+    np.save(file, values, allow_pickle=False)
+    return file.getvalue()
+
+
+def write_files(files: Mapping[Path, bytes]) -> None:
+    """Write all of `files` with their folders, or, where one cannot be written, none of them."""
+    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in files}
+    try:
+        for path, data in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary[path].write_bytes(data)
+        for path, written in temporary.items():
+            written.replace(path)
+    except OSError as error:
+        raise TilefoldError(f"{error.filename}: cannot be written: {error.strerror}") from None
+    finally:
+        for written in temporary.values():
+            written.unlink(missing_ok=True)
+
+
+def file_name(name: str) -> str:
+    """A tensor's name as a file name: whatever could lead elsewhere becomes `_`."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name).lstrip(".") or "_"
+
+
+def _load(path: Path) -> Array | dict[str, Array]:
+    """What numpy finds in a file, without pickled objects."""
+    try:
+        loaded: Any = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())
+        raise TilefoldError(f"{path}: not an array file of numpy: {reason}") from None
+
+
+def _listed(names: Mapping[str, object]) -> str:
+    return ", ".join(f"'{name}'" for name in names) or "none at all"
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)
