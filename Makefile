@@ -33,7 +33,7 @@ demo: $(READY) ## Compile, run and check the shipped network; writes to out/
 test: $(READY) ## Run every quick check: style, types, unit tests, IR tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lit --quiet tests/lit
 	$(BIN)/pytest --quiet --numprocesses auto -m 'not long'
 

@@ -9,7 +9,7 @@ from ..dialects.isa_operands import MAX_DIMS, MAX_LOOPS, ElementType
 from ..dialects.isa_table import INSTRUCTIONS, ISA_VERSION, Field, InstructionSpec, Kind, UnitKind
 from . import encoding
 
-_EXAMPLE = """\
+EXAMPLE = """\
 .isa 1
 .machine "tiny" "9f0c"
 .network "example"
@@ -31,6 +31,7 @@ dst=dram[0x8000] u8 (10*i0:10 of 40 by 512, 32 by 16, 16 by 1)
 end
 halt
 """
+"""The example program of the page."""
 
 _INTRODUCTION = f"""\
 # The instruction set
@@ -49,7 +50,7 @@ those of program order.
 ## Text
 
 ```
-{_EXAMPLE}```
+{EXAMPLE}```
 
 Seven directives, in this order, name the version, the machine (with its digest), the network, the
 queues and the memories. Then one instruction a line: the mnemonic and its operands, separated by

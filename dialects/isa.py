@@ -373,7 +373,7 @@ class ProgramOp(IRDLOperation):
             blamed.emit_error(str(error), VerifyException(str(error)))
 
 
-_TEXTS: Final = ("machine", "digest", "network")
+_TEXTS: Final = ("network", "machine", "digest")
 _LISTS: Final = ("dma", "arrays", "vectors", "memories")
 
 

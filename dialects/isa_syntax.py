@@ -80,20 +80,22 @@ def _ring(parser: AttrParser) -> Ring:
 def _dim(parser: AttrParser) -> Dim:
     """`[origin:]size [of extent] by stride`: what comes first is known at the colon."""
     start = parser.pos
-    origin = _affine(parser)
+    const, terms = _sum(parser)
+    origin = Affine()
     if parser.parse_optional_punctuation(":"):
+        origin = Affine(const, terms)
         size = parser.parse_integer(allow_negative=False)
-    elif origin.terms:
+    elif terms:
         parser.raise_error("expected ':' after an origin", start, parser.pos)
     else:
-        origin, size = Affine(), origin.const
+        size = const
     extent = parser.parse_integer() if parser.parse_optional_keyword("of") else size
     parser.parse_keyword("by")
     return Dim(origin, size, extent, parser.parse_integer())
 
 
-def _affine(parser: AttrParser) -> Affine:
-    """A sum of `[coefficient*]i<level>` and constants."""
+def _sum(parser: AttrParser) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """A sum of `[coefficient*]i<level>` and constants: the constant, and levels with factors."""
     const = 0
     terms: list[tuple[int, int]] = []
     sign = -1 if parser.parse_optional_punctuation("-") else 1
@@ -109,7 +111,7 @@ def _affine(parser: AttrParser) -> Affine:
         elif parser.parse_optional_punctuation("-"):
             sign = -1
         else:
-            return Affine(const, tuple(terms))
+            return const, tuple(terms)
 
 
 def _counter(parser: AttrParser) -> int:

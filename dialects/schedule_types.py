@@ -24,6 +24,10 @@ from .isa_operands import ElementType
 from .layout import row_elements
 
 
+PARAMETER_BYTES = 12
+"""Of each output channel: bias, multiplier as float32 bits and weight zero point, 32 bits each."""
+
+
 def words_up(size: int) -> int:
     """A number of bytes rounded up to whole 32-bit words, where the slots of rings start."""
     return -(-size // 4) * 4
@@ -102,12 +106,18 @@ class TensorType(BoxType):
 
     name = "schedule.tensor"
 
+    def __init__(self, shape: Sequence[int], element: str):
+        super().__init__(shape, element)
+
 
 @irdl_attr_definition
 class BufferType(BoxType):
     """One tile of an on-chip ring: `!schedule.buffer<6x30x16xu8>`."""
 
     name = "schedule.buffer"
+
+    def __init__(self, shape: Sequence[int], element: str):
+        super().__init__(shape, element)
 
 
 @irdl_attr_definition

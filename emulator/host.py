@@ -124,4 +124,5 @@ def from_device(port: Port, data: npt.NDArray[np.uint8]) -> Array:
     """An output of the port's shape from its bytes, dequantised if its interface is float."""
     kind = element_type(port)
     codes = from_memory(data, port.shape, kind.bits, kind.signed)
-    return dequantise(port, codes) if port.float_interface else codes
+    # Codes may be a view of `data`, which the next run overwrites.
+    return dequantise(port, codes) if port.float_interface else codes.copy()

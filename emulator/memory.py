@@ -4,10 +4,11 @@ A `ViewPlan` is a view compiled for its loop nest; at given counters it becomes 
 elements only, with bit addresses. A `Memory` reads and writes whole boxes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,13 @@ from ..dialects.layout import pack, unpack
 
 IntArray = npt.NDArray[np.integer]
 Range = tuple[int, int]
-PAGE = 4096
+PAGE: Final = 4096
 """Bytes that share one write stamp."""
+NUMPY_TYPES: Final[Mapping[ElementType, np.dtype[np.integer]]] = {
+    element: np.dtype("<i4" if element.bits == 32 else "i1" if element.signed else "u1")
+    for element in ElementType
+}
+"""The numpy type that holds elements of a type."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +47,16 @@ class Box:
         return self.type.bits
 
     @cached_property
+    def byte_strides(self) -> tuple[int, ...]:
+        """Bytes from element to element in each dimension, for whole-byte elements."""
+        return tuple(stride * (self.bits // 8) for stride in self.strides)
+
+    @cached_property
     def elements(self) -> int:
         """How many elements the box holds."""
         return prod(self.counts)
 
-    @property
+    @cached_property
     def high(self) -> tuple[int, ...]:
         """The end (exclusive) of the range in each dimension."""
         return tuple(low + count for low, count in zip(self.low, self.counts, strict=True))
@@ -168,10 +179,8 @@ def check_bounds(box: Box, size: int) -> None:
     """Raise StepError unless `box`, which is not empty, lies within a memory of `size` bytes."""
     first, end = box.span
     if first < 0 or end > size:
-        sign = "-" if first < 0 else ""
-        raise StepError(
-            f"{box.memory}[{sign}{abs(first):#x}..{end - 1:#x}] is outside the memory's {size} bytes"
-        )
+        place = f"{box.memory}[{first:#x}..{end - 1:#x}]"
+        raise StepError(f"{place} is outside the memory's {size} bytes")
 
 
 class Memory:
@@ -196,7 +205,7 @@ class Memory:
     def read(self, box: Box) -> IntArray:
         """The elements of `box`, shape `box.counts`; 8- and 32-bit elements are not copied."""
         if 0 in box.counts:
-            return np.zeros(box.counts, numpy_type(box.type))
+            return np.zeros(box.counts, NUMPY_TYPES[box.type])
         check_bounds(box, self.data.size)
         if box.bits >= 8:
             return self._elements(box)
@@ -236,10 +245,8 @@ class Memory:
 
     def _elements(self, box: Box) -> IntArray:
         """A writable array over the elements of a box of whole-byte elements."""
-        size = box.bits // 8
-        strides = tuple(stride * size for stride in box.strides)
-        dtype = numpy_type(box.type)
-        return np.ndarray(box.counts, dtype, self.data, box.start // 8, strides)
+        dtype = NUMPY_TYPES[box.type]
+        return np.ndarray(box.counts, dtype, self.data, box.start // 8, box.byte_strides)
 
     def _packed(self, box: Box) -> tuple[int, npt.NDArray[np.uint8]] | None:
         """Bytes [..., row bytes] of the rows of a box, and how many elements to skip in each.
@@ -290,10 +297,3 @@ def inside(box: Box, low: Sequence[int]) -> tuple[slice, ...]:
         slice(first - base, first - base + count)
         for first, base, count in zip(box.low, low, box.counts, strict=True)
     )
-
-
-def numpy_type(element: ElementType) -> npt.DTypeLike:
-    """The numpy type that holds elements of a type."""
-    if element.bits == 32:
-        return "<i4"
-    return np.int8 if element.signed else np.uint8

@@ -15,7 +15,7 @@ from ..dialects.isa_operands import ElementType
 from . import kernels
 from .footprint import Footprint, Plan
 from .kernels import Weights, Window
-from .memory import Box, IntArray, Memory, StepError, fill_box, numpy_type
+from .memory import NUMPY_TYPES, Box, IntArray, Memory, StepError, fill_box
 from .tree import Counters, Step, walk
 
 CACHED_WEIGHTS: Final = 64
@@ -95,7 +95,7 @@ def execute(plan: Plan, state: State, step: Step, counters: Counters) -> None:
 def _copy(step: Step, footprint: Footprint, state: State) -> None:
     source, target = footprint.boxes["src"], footprint.boxes["dst"]
     pad = step.instruction.integer("pad") if step.mnemonic == "load" else 0
-    fill = int(np.array(pad).astype(numpy_type(source.type)))
+    fill = int(np.array(pad).astype(NUMPY_TYPES[source.type]))
     state.write(target, state.filled(source, target.low, target.counts, fill))
 
 

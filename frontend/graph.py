@@ -175,8 +175,9 @@ def _needed(nodes: list[NodeProto], outputs: list[str]) -> list[NodeProto]:
 def _array(tensor: Any) -> Array:
     try:
         return numpy_helper.to_array(tensor)
-    except (ValueError, TypeError) as error:
-        raise TilefoldError(f"tensor '{tensor.name}' is damaged: {error}") from error
+    except (ValueError, TypeError, KeyError) as error:
+        reason = f"element type {error}" if isinstance(error, KeyError) else str(error)
+        raise TilefoldError(f"tensor '{tensor.name}' is damaged: {reason}") from error
 
 
 def _port(value: Any) -> Port:
@@ -204,6 +205,6 @@ def _attribute(attribute: AttributeProto) -> Any:
         case AttributeProto.FLOATS:
             return tuple(attribute.floats)
         case AttributeProto.TENSOR:
-            return numpy_helper.to_array(attribute.t)
+            return _array(attribute.t)
         case _:
             return None

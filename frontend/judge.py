@@ -47,6 +47,13 @@ INEXACT = ("DoubleQDQPairsRemover",)
 INTEGER_WANTED = frozenset(
     {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul", "MatMulNBits", "Add"}
 )
+INTEGER_RESULT = ("QLinear", "QuantizeLinear", "QGemm")
+# fmt: off
+MOVING = frozenset((
+    "Concat", "Dropout", "Flatten", "Identity", "MaxPool", "Pad", "Reshape", "Squeeze",
+    "Transpose", "Unsqueeze",
+))
+# fmt: on
 NARROW: Mapping[int, int] = {
     TensorProto.INT4: TensorProto.INT8,
     TensorProto.UINT4: TensorProto.UINT8,
@@ -145,7 +152,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a layer or an output of the reference interpreter compares with onnxruntime's.
+    """How a layer or an output compares with onnxruntime's.
 
     `largest` is the greatest difference, in units of the stored integers or of the float output.
     """
@@ -154,6 +161,12 @@ class Comparison:
     elements: int
     mismatches: int
     largest: float
+
+    @staticmethod
+    def of(name: str, actual: Array, expected: Array) -> "Comparison":
+        """How two arrays of one shape compare, element by element."""
+        apart = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+        return Comparison(name, apart.size, int(np.count_nonzero(apart)), float(apart.max()))
 
 
 def compare(
@@ -174,41 +187,61 @@ def compare(
     rows: list[Comparison] = []
     for name, value in (layers | outputs).items():
         actual = np.concatenate([results[name] for results in runs])
-        apart = np.abs(actual.astype(np.float64) - value.astype(np.float64))
-        rows.append(Comparison(name, apart.size, int(np.count_nonzero(apart)), float(apart.max())))
+        rows.append(Comparison.of(name, actual, value))
     return tuple(rows)
 
 
 def quantised_results(graph: GraphProto) -> dict[str, str]:
-    """For each node with a quantised result: the tensor that holds it.
+    """For each node with a quantised result of its own: the tensor that holds it.
 
-    In the QDQ form that is the output of the QuantizeLinear behind the node, with nothing but
-    one-input functions between; in the operator form the node's own output.
+    In the QDQ form that is the output of the QuantizeLinear behind the node, with nothing but Relu
+    and Clip between; in the operator form the node's own output. What only moves elements counts
+    where the quantisation behind it is the one before it.
     """
     readers: dict[str, list[NodeProto]] = {}
+    makers: dict[str, NodeProto] = {}
     for node in graph.node:
+        makers.update(dict.fromkeys(node.output, node))
         for name in node.input:
             readers.setdefault(name, []).append(node)
-    constants = {tensor.name for tensor in graph.initializer}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+
+    def parameters(node: NodeProto) -> list[bytes]:
+        known = [constants[name] for name in node.input[1:] if name in constants]
+        return [onnx.numpy_helper.to_array(tensor).tobytes() for tensor in known]
+
     integer = {value.name for value in graph.input if value.type.tensor_type.elem_type != 1}
     results: dict[str, str] = {}
     for node in graph.node:
-        moved = node.op_type != "DequantizeLinear" and node.input and node.input[0] in integer
-        if node.op_type.startswith(("QLinear", "QuantizeLinear", "QGemm")) or moved:
+        if node.op_type == "DequantizeLinear":
+            continue
+        if node.op_type.startswith(INTEGER_RESULT) or integer.intersection(node.input[:1]):
             results[node.name] = node.output[0]
             integer.add(node.output[0])
-        elif node.op_type != "DequantizeLinear":
-            tensor = node.output[0]
-            while len(readers.get(tensor, ())) == 1:
-                reader = readers[tensor][0]
-                tensor = reader.output[0]
-                if reader.op_type == "QuantizeLinear":
-                    results[node.name] = tensor
-                elif [name for name in reader.input if name and name not in constants][1:]:
-                    break
-                if reader.op_type not in ("Relu", "Clip"):
-                    break
+            continue
+        found = _quantised_by(node.output[0], readers, through=node.op_type not in MOVING)
+        if found is not None and node.op_type in MOVING:
+            before = [makers[name] for name in node.input if name in makers]
+            known = [parameters(each) for each in before if each.op_type == "DequantizeLinear"]
+            if all(each == known[0] for each in known) and parameters(found) not in known:
+                continue
+        if found is not None:
+            results[node.name] = found.output[0]
     return results
+
+
+def _quantised_by(
+    tensor: str, readers: Mapping[str, list[NodeProto]], through: bool
+) -> NodeProto | None:
+    """The QuantizeLinear that alone reads `tensor`, directly or `through` Relu and Clip."""
+    while len(readers.get(tensor, ())) == 1:
+        (reader,) = readers[tensor]
+        if reader.op_type == "QuantizeLinear":
+            return reader
+        if not through or reader.op_type not in ("Relu", "Clip"):
+            return None
+        tensor = reader.output[0]
+    return None
 
 
 def widen(model: ModelProto) -> None:

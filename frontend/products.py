@@ -111,6 +111,10 @@ class Product:
     def build(self, element: UniformType, clamp: Clamp = None) -> SSAValue:
         """The operation with a result of `element`."""
         name = self.node.name
+        with np.errstate(over="ignore"):
+            multipliers = self.scales / element.scale if not element.is_accumulator else self.scales
+        if not np.isfinite(multipliers).all():
+            raise TilefoldError(f"{self.node}: the scale of the result is too small for its sums")
         numbers = self.safe_bias(element, clamp)
         weight = self.scope.emit(
             name, nn.ConstantOp, self.weight.integers, self.weight_type, self.scope.store
@@ -128,9 +132,8 @@ class Product:
         from the smallest to the largest, with either bias, is stored as the same integer.
         """
         spans = largest_sums(element_of(self.x), self.weight, self.axis)
-        bias = (
-            np.zeros(self.channels, np.int64) if self.bias is None else self.bias.astype(np.int64)
-        )
+        given = 0 if self.bias is None else self.bias
+        bias = np.broadcast_to(np.asarray(given, np.int64), self.channels)
         room = ACCUMULATOR_LIMIT - 1 - spans
         if (np.abs(bias) <= room).all():
             return self.bias

@@ -34,6 +34,9 @@ STORAGE = {
 }
 """Width and signedness of the element types that integers are stored in."""
 
+SCALES = (1e-18, 1e18)
+"""The smallest and largest scale of weights and activations."""
+
 
 @dataclass
 class Scope:
@@ -264,7 +267,12 @@ def quantised(
     axis: int | None = None,
     store: Store | None = None,
 ) -> UniformType:
-    """A quantised type, per tensor where `axis` is None; TilefoldError where it is impossible."""
+    """A quantised type, per tensor where `axis` is None; TilefoldError where it is impossible.
+
+    Scales are kept from where ratios and products of them leave the range of float32.
+    """
+    if not SCALES[0] <= np.min(scales) <= np.max(scales) <= SCALES[1]:
+        raise TilefoldError(f"{node}: scales must be between {SCALES[0]} and {SCALES[1]}")
     try:
         if axis is None:
             element: Any = UniformType.per_tensor(

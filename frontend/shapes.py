@@ -54,7 +54,8 @@ def _fix_batch(value: ValueInfoProto) -> None:
     if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
         raise TilefoldError(f"input '{value.name}' has no static shape; export it with one")
     if kind.elem_type not in (TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT8):
-        name = TensorProto.DataType.Name(kind.elem_type).lower()
+        known = kind.elem_type in TensorProto.DataType.values()
+        name = TensorProto.DataType.Name(kind.elem_type).lower() if known else "of unknown type"
         raise TilefoldError(f"input '{value.name}' is {name}; float, uint8 and int8 are supported")
     for axis, dim in enumerate(kind.shape.dim):
         if axis == 0 and not dim.HasField("dim_value"):

@@ -8,7 +8,7 @@ Every legal fold of every array and every mode is priced by the cost model for t
 the fewest cycles win, then the fewest units, then the machine file's order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -43,7 +43,11 @@ class ChooseFoldPass(ModulePass):
 
 
 def layer_cost(
-    machine: Machine, attribute: FoldAttr, shape: ConvShape, finishes: bool = True, **tile: Ints
+    machine: Machine,
+    attribute: FoldAttr,
+    shape: ConvShape,
+    tile: Mapping[str, Ints] | None = None,
+    finishes: bool = True,
 ) -> ConvCost:
     """The cost of a layer, or of tiles of it, on a fold.
 
@@ -51,7 +55,8 @@ def layer_cost(
     """
     array = machine.array(attribute.array.data)
     numbers = attribute.numbers()
-    sizes = {"rows": shape.rows, "cols": shape.columns, "k": shape.k, "c": shape.c} | tile
+    sizes: dict[str, Ints] = {"rows": shape.rows, "cols": shape.columns, "k": shape.k, "c": shape.c}
+    sizes.update(tile or {})
     if shape.depthwise:
         groups = ceil_div(sizes["k"], shape.multiplier)
         sizes |= {"groups": groups, "k": shape.multiplier, "c": 1}

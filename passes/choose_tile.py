@@ -9,9 +9,10 @@ Candidates are all combinations of few sizes in each dimension and of two loop o
 channels outside (weights are loaded once) or pixels outside (inputs are). Those whose buffers fit
 the memories, double buffered where they are in loops, are priced at once as
 
-    max(compute, each DMA class, DRAM) + the first loads + the last store
+    max(compute, each DMA class, DRAM, each ring) + the first loads + the last store
 
-cycles; the cheapest wins, then the one of fewest tiles.
+cycles, where a ring of d slots takes the d-th part of all transfers with their latency and all the
+work on them; the cheapest wins, then the one of fewest tiles.
 """
 
 from collections.abc import Sequence
@@ -96,8 +97,8 @@ def best_tiling(
     for depth in (2, 1):
         best: tuple[int, int, TilingAttr] | None = None
         for order in ORDERS:
-            candidates = _Candidates(machine, shape, fold, extras, order, *_grid(shape))
-            fitting = np.flatnonzero(candidates.fit(depth))
+            candidates = _Candidates(machine, shape, fold, extras, depth, order, *_grid(shape))
+            fitting = np.flatnonzero(candidates.fit())
             if fitting.size:
                 cycles = candidates.cycles()[fitting]
                 tiles = candidates.tiles[fitting]
@@ -142,6 +143,7 @@ class _Candidates:
     shape: ConvShape
     fold: FoldAttr
     extras: Extras
+    depth: int
     order: str
     rows: IntArray
     columns: IntArray
@@ -164,8 +166,9 @@ class _Candidates:
 
     def tiling(self, index: int) -> TilingAttr:
         """The attribute of one candidate."""
-        sizes = [IntAttr(int(axis[index])) for axis in (self.rows, self.columns, self.k, self.c)]
-        return TilingAttr(*sizes, StringAttr(self.order))
+        axes = (self.rows, self.columns, self.k, self.c)
+        rows, columns, k, c = (IntAttr(int(axis[index])) for axis in axes)
+        return TilingAttr(rows, columns, k, c, StringAttr(self.order))
 
     def _window(self) -> tuple[IntArray, IntArray]:
         shape = self.shape
@@ -208,8 +211,8 @@ class _Candidates:
             weights = np.where(k * c > 1, every, 1)
         return inputs * self.shape.groups, weights * self.shape.groups
 
-    def fit(self, depth: int) -> npt.NDArray[np.bool_]:
-        """Which candidates fit the memories, with rings of `depth`, and the accumulators."""
+    def fit(self) -> npt.NDArray[np.bool_]:
+        """Which candidates fit the memories, with rings of their depth, and the accumulators."""
         inputs, weights = self._loads()
         outputs = self.pixel_trips * self.k_trips * self.shape.groups
         used: dict[str, IntArray] = {}
@@ -218,18 +221,18 @@ class _Candidates:
             ("W", self._weight_bytes(), weights),
             ("O", self._output_bytes(self.shape.output_type), outputs),
         ]
-        needs += [
+        needs.extend(
             (operand, self._output_bytes(element), outputs) for operand, element in self.extras
-        ]
+        )
         for operand, size, count in needs:
             memory = self.machine.memory_for(operand)
-            taken = ceil_div(size, 4) * 4 * np.where(count > 1, depth, 1)
+            taken = ceil_div(size, 4) * 4 * np.where(count > 1, self.depth, 1)
             lines = ceil_div(taken, memory.line) * memory.line
             used[memory.name] = used.get(memory.name, as_array(0)) + lines
         fits = np.ones(self.k.shape, bool)
         for name, size in used.items():
             fits &= size <= self.machine.memory(name).bytes
-        partial = layer_cost(self.machine, self.fold, self.shape, **self._tile(), finishes=False)
+        partial = layer_cost(self.machine, self.fold, self.shape, self._tile(), finishes=False)
         return fits & ((self.c_trips == 1) | (as_array(partial.spilled) == 0))
 
     def _tile(self) -> dict[str, IntArray]:
@@ -248,7 +251,7 @@ class _Candidates:
 
     def cycles(self) -> IntArray:
         """The estimated cycles of the whole layer."""
-        cost = layer_cost(self.machine, self.fold, self.shape, **self._tile())
+        cost = layer_cost(self.machine, self.fold, self.shape, self._tile())
         inputs, weights = self._loads()
         outputs = self.pixel_trips * self.k_trips * self.shape.groups
         runs, run_bytes = self._runs()
@@ -264,16 +267,20 @@ class _Candidates:
         for element in added:
             row_bytes = self._output_bytes(element) // self.rows
             transfers.append(("I", "load", outputs, self.rows, row_bytes))
-        busy: dict[str, IntArray] = {"compute": as_array(cost.occupancy) * self.tiles}
-        exposed = as_array(cost.latency)
+        compute = as_array(cost.occupancy) * self.tiles
+        longest, exposed = compute, as_array(cost.latency)
+        busy: dict[str, IntArray] = {}
         for operand, direction, count, rows, row_bytes in transfers:
             dma = self.machine.dma_for_operand(operand, direction)
             price = transfer_cost(dma, self.machine.dram, rows=rows, row_bytes=row_bytes)
             port, dram = as_array(price.port_cycles), as_array(price.dram_cycles)
             busy[dma.name] = busy.get(dma.name, as_array(0)) + count * port
             busy["dram"] = busy.get("dram", as_array(0)) + count * dram
-            exposed = exposed + np.maximum(port, dram) + self.machine.dram.latency_cycles
-        longest = np.zeros_like(self.k)
+            transfer = np.maximum(port, dram) + self.machine.dram.latency_cycles
+            exposed = exposed + transfer
+            # A slot of the ring is free again only after its transfer and the work on it.
+            ring = np.where(count > 1, (count * transfer + compute) // self.depth, 0)
+            longest = np.maximum(longest, ring)
         for cycles in busy.values():
             longest = np.maximum(longest, cycles)
         return longest + exposed

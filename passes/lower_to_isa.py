@@ -63,17 +63,12 @@ class LowerToIsaPass(ModulePass):
 
 def header_of(machine: Machine, network: str) -> Header:
     """What a program for `machine` is made for."""
-    units = {kind: [u for u in machine.units if machine.unit_kind(u) == kind] for kind in _KINDS}
-    return Header(
-        machine.name,
-        machine.digest,
-        network,
-        *(tuple(units[kind]) for kind in _KINDS),
-        tuple(memory.name for memory in machine.memories),
+    dma, array, vector = (
+        tuple(unit for unit in machine.units if machine.unit_kind(unit) == kind)
+        for kind in ("dma", "array", "vector")
     )
-
-
-_KINDS = ("dma", "array", "vector")
+    memories = tuple(memory.name for memory in machine.memories)
+    return Header(machine.name, machine.digest, network, dma, array, vector, memories)
 
 
 def _lower_block(block: Block, semaphores: Semaphores, dram: str) -> Iterator[Operation]:

@@ -22,13 +22,13 @@ from typing import Any
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import Float32Type, ModuleOp
+from xdsl.dialects.builtin import Float32Type, LocationAttr, ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ..dialects import nn, schedule
-from ..dialects.location import name_of
+from ..dialects.location import name_of, named
 from ..dialects.nn_network import Network, network_of
 from ..dialects.nn_types import tensor_of
 from ..dialects.store import store_of
@@ -73,7 +73,7 @@ class LowerToSchedulePass(ModulePass):
 
 
 def _lower_network(state: Lowering, network: Network, block: Block) -> None:
-    _make_ports(state, network)
+    copies = _make_ports(state, network)
     for op in network.function.body.ops:
         if isinstance(op, nn.ConstantOp | nn.QuantizeOp | nn.DequantizeOp | func.ReturnOp):
             continue
@@ -83,23 +83,35 @@ def _lower_network(state: Lowering, network: Network, block: Block) -> None:
             raise TilefoldError(f"{name_of(op)}: {op.name} cannot be lowered to a schedule")
         before = block.last_op
         LOWERINGS[type(op)](state, op)
-        _locate(block, before, op)
+        _locate(block, before, op.location)
+    for name, source, port in copies:
+        before = block.last_op
+        movement.copy_whole(state, name, state.tensor(source), port)
+        _locate(block, before, named(name))
 
 
-def _locate(block: Block, before: Operation | None, source: Operation) -> None:
-    """Give all operations built after `before` the location of the `source` of the lowering."""
+def _locate(block: Block, before: Operation | None, location: LocationAttr) -> None:
+    """Give all operations built after `before` the location of what was lowered."""
     built = block.last_op
     while built is not None and built is not before:
         for op in built.walk():
-            op.location = source.location
+            op.location = location
         built = built.prev_op
 
 
-def _make_ports(state: Lowering, network: Network) -> None:
+def _make_ports(state: Lowering, network: Network) -> list[tuple[str, SSAValue, SSAValue]]:
+    """Make all ports; returns name, value and port of the outputs that are left to be copied."""
+    copies: list[tuple[str, SSAValue, SSAValue]] = []
     for name, argument in zip(network.input_names, network.inputs, strict=True):
         _make_input(state, name, argument)
     for name, value in zip(network.output_names, network.outputs, strict=True):
-        _make_output(state, name, value)
+        source = value.owner.input if isinstance(value.owner, nn.DequantizeOp) else value
+        port = state.port("output", name, source, host_float=source is not value)
+        if source in state.tensors or isinstance(source.owner, nn.ConstantOp):
+            copies.append((name, source, port))
+        else:
+            state.tensors[source] = port
+    return copies
 
 
 def _is_float(value: SSAValue) -> bool:
@@ -114,17 +126,7 @@ def _make_input(state: Lowering, name: str, argument: SSAValue) -> None:
         if len({value.type for value in values}) > 1:
             raise TilefoldError(f"{name}: an input quantised in several ways is not supported")
     for value in values[:1]:
-        state.add_port("input", name, value, host_float=_is_float(argument))
+        port = state.port("input", name, value, host_float=_is_float(argument))
+        state.tensors[value] = port
     for value in values[1:]:
         state.tensors[value] = state.tensors[values[0]]
-
-
-def _make_output(state: Lowering, name: str, value: SSAValue) -> None:
-    source = value
-    if isinstance(value.owner, nn.DequantizeOp):
-        source = value.owner.input
-    if source in state.tensors or isinstance(source.owner, nn.ConstantOp):
-        raise TilefoldError(
-            f"{name}: an output that is an input, a constant or another output is not supported"
-        )
-    state.add_port("output", name, source, host_float=source is not value)

@@ -8,7 +8,7 @@ import typer
 
 from ..backend.assembler import assemble
 from ..backend.encoding import encode
-from .command import read_text, run_app
+from .command import read_text, run_app, write_files
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -19,7 +19,7 @@ def assemble_file(
     output: Annotated[Path, typer.Option("-o", "--output", help="binary", metavar="OUT.bin")],
 ) -> None:
     """Assemble a program."""
-    output.write_bytes(encode(assemble(read_text(source), str(source))))
+    write_files({output: encode(assemble(read_text(source), str(source)))})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

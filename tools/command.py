@@ -3,11 +3,12 @@
 import io
 import os
 import sys
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +21,15 @@ from ..errors import TilefoldError
 MAX_INPUT: Final = 256 << 20
 """Largest input file that is read whole."""
 
-WIDTH: Final = 120
+MAX_ARRAYS: Final = 4 << 30
+"""Most bytes of arrays that are read from one .npz file."""
+
+WIDTH: Final = 160
 """Columns of what is printed where there is no terminal to tell."""
 
 Array = npt.NDArray[Any]
+Update = Callable[[str, int, int | None], None]
+"""Sets a progress bar's text, what is done, and the total (None where that is not known)."""
 
 
 def run_app(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
@@ -60,15 +66,12 @@ def console() -> Console:
 
 
 @contextmanager
-def progress_of(title: str) -> Iterator[Callable[[str, int, int | None], None]]:
-    """A bar on stderr while the block runs, where stderr is a terminal.
-
-    Yields what sets its text, what is done and the total (None where that is not known).
-    """
+def progress_of(title: str) -> Generator[Update, None, None]:
+    """A bar on stderr while the block runs, where stderr is a terminal; yields what moves it."""
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=None)
 
-        def update(text: str, done: int = 0, total: int | None = None) -> None:
+        def update(text: str, done: int, total: int | None) -> None:
             progress.update(task, description=text, completed=done, total=total)
 
         yield update
@@ -121,16 +124,20 @@ def file_name(name: str) -> str:
 
 
 def _load(path: Path) -> Array | dict[str, Array]:
-    """What numpy finds in a file, without pickled objects."""
+    """The array in a .npy file, or those in an .npz file; nothing in it is ever executed."""
     try:
         loaded: Any = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
             return loaded
         with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise TilefoldError(f"{path}: not an array file of numpy: {reason}") from None
+            if sum(entry.file_size for entry in loaded.zip.infolist()) > MAX_ARRAYS:
+                raise TilefoldError(f"{path}: more than {MAX_ARRAYS >> 30} GiB of arrays")
+            arrays: dict[str, Any] = {name: loaded[name] for name in loaded.files}
+    except (ValueError, EOFError, MemoryError, NotImplementedError, BadZipFile, zlib.error):
+        arrays = {"": None}
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise TilefoldError(f"{path}: not arrays of numbers in numpy's format (.npy or .npz)")
+    return arrays
 
 
 def _listed(names: Mapping[str, object]) -> str:

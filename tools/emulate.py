@@ -1,33 +1,43 @@
-"""`tilefold-emu`: run a program file on the emulator.
+"""`tilefold run`, also `tilefold-emu`: run a program file on the emulator.
 
-`tilefold-emu net.tfp --input image=image.npy --output-dir out --report report.json`
+`tilefold run net.tfp --input image=image.npy --output-dir out --report report.json`
 """
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
-import numpy.typing as npt
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from ..backend.program import Program
 from ..emulator import emulate
 from ..errors import TilefoldError
-from .command import run_app
+from .command import (
+    Array,
+    console,
+    file_name,
+    npy,
+    progress_of,
+    read_array,
+    run_app,
+    write_files,
+)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
-def emulate_file(
+def run(
     program: Annotated[Path, typer.Argument(help="a program file", metavar="PROGRAM.tfp")],
     inputs: Annotated[
         list[str] | None,
-        typer.Option("--input", help="an input's values; repeat for each", metavar="NAME=FILE.npy"),
+        typer.Option(
+            "--input",
+            help="an input's values, of one image or a batch: FILE.npy, or NAME in FILE.npz; "
+            "repeat for each input",
+            metavar="NAME=FILE",
+        ),
     ] = None,
     output_dir: Annotated[
         Path | None, typer.Option(help="where to write each output as NAME.npy", metavar="DIR")
@@ -45,28 +55,26 @@ def emulate_file(
     """
     loaded = Program.load(program)
     arrays = dict(map(_read_input, inputs or []))
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("emulating", total=None)
+    with progress_of("emulating") as update:
         result = emulate(
             loaded,
             arrays,
             values=bool(arrays),
             time=time,
             check=check,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
+            progress=lambda done, total: update("emulating", done, total),
         )
+    record = json.dumps(result.report.to_json(), indent=1)
+    files: dict[Path, bytes] = {}
     if output_dir is not None:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        for name, values in result.outputs.items():
-            np.save(output_dir / f"{_file_name(name)}.npy", values)
-    record = result.report.to_json()
+        files = _output_files(output_dir, result.outputs)
     if report is not None:
-        report.write_text(json.dumps(record, indent=1) + "\n")
+        files[report] = f"{record}\n".encode()
+    write_files(files)
     if as_json:
-        typer.echo(json.dumps(record, indent=1))
+        typer.echo(record)
     else:
-        Console().print(result.report.table())
+        console().print(result.report.table())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -74,19 +82,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run_app(app, arguments)
 
 
-def _file_name(name: str) -> str:
-    """A tensor's name as a file name: whatever could lead elsewhere becomes `_`."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name).lstrip(".") or "_"
+def _output_files(folder: Path, outputs: dict[str, Array]) -> dict[Path, bytes]:
+    """Each output as a .npy file in `folder`; tells of names that had to change."""
+    files: dict[Path, bytes] = {}
+    for name, values in outputs.items():
+        path = folder / f"{file_name(name)}.npy"
+        if path in files:
+            raise TilefoldError(f"two outputs would be written to {path}; rename output '{name}'")
+        if path.name != f"{name}.npy":
+            typer.echo(f"note: output '{name}' is written to {path}", err=True)
+        files[path] = npy(values)
+    return files
 
 
-def _read_input(text: str) -> tuple[str, npt.NDArray[Any]]:
-    """Name and values of `NAME=FILE.npy`."""
+def _read_input(text: str) -> tuple[str, Array]:
+    """Name and values of `NAME=FILE`."""
     name, equals, path = text.partition("=")
     if not equals or not name or not path:
         raise TilefoldError(f"--input {text}: give NAME=FILE.npy")
-    try:
-        with Path(path).open("rb") as file:
-            values = np.lib.format.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise TilefoldError(f"{path}: not an array in a .npy file: {error}") from None
-    return name, values
+    return name, read_array(Path(path), name)

@@ -13,8 +13,8 @@ Needs = Sequence[tuple[Operand, int]]
 OVERLAP_TILES = 8
 """A layer is cut into about this many tiles, so that loads, work and stores overlap."""
 
-SMALL_TILE = 4096
-"""Bytes: tiles are not cut smaller than this for the sake of overlap."""
+LATENCIES = 4
+"""Tiles are not cut so small that they move in less than this many latencies of the DRAM."""
 
 
 def ceil_to(size: int, step: int) -> int:
@@ -45,17 +45,20 @@ def cut(
     the smallest tile fits.
     """
     whole = sum(size for _, size in needs(sizes))
-    enough = max(whole // OVERLAP_TILES, SMALL_TILE)
+    dma = machine.dma_for_operand("I", "load")
+    small = LATENCIES * machine.dram.latency_cycles * dma.count * dma.bytes_per_cycle
+    enough = max(whole // OVERLAP_TILES, small)
 
-    def small(tile: Sequence[int]) -> bool:
-        need = needs(tile)
-        return sum(size for _, size in need) <= enough and fits(machine, need, 2)
+    def single(tile: Sequence[int]) -> bool:
+        return fits(machine, needs(tile), 1)
 
-    for accept in (
-        small,
-        lambda tile: fits(machine, needs(tile), 2),
-        lambda tile: fits(machine, needs(tile), 1),
-    ):
+    def double(tile: Sequence[int]) -> bool:
+        return fits(machine, needs(tile), 2)
+
+    def overlaps(tile: Sequence[int]) -> bool:
+        return sum(size for _, size in needs(tile)) <= enough and double(tile)
+
+    for accept in (overlaps, double, single):
         if tile := _shrink(sizes, steps, accept):
             return tile
     raise TilefoldError(

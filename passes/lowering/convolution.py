@@ -1,6 +1,8 @@
 """Convolutions and matrix products: tiles of input and packed weights, one step for each pair."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +12,11 @@ from xdsl.ir import SSAValue
 from ...dialects import nn, schedule
 from ...dialects.fabric import FoldAttr
 from ...dialects.isa_operands import ElementType
-from ...dialects.layout import row_elements
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...dialects.store import Store
 from ..fuse_epilogue import Epilogue, epilogue_of, other_operand
+from .elementwise import check_written, logical_strides
 from .nest import HERE, Access, Nest, Place, Position, ints
 from .shapes import ConvShape, Tile
 from .state import Lowering, constant_of, container_of, int64, numbers
@@ -33,7 +35,7 @@ class Layer:
 
     shape: ConvShape
     weights: IntArray
-    words: IntArray
+    words: npt.NDArray[np.int32]
 
 
 def layer_of(op: Convolution, store: Store) -> Layer:
@@ -87,11 +89,13 @@ def _conv(op: nn.ConvOp, store: Store) -> tuple[ConvShape, IntArray]:
 def _matmul(op: nn.MatmulOp, store: Store) -> tuple[ConvShape, IntArray]:
     weights = constant_of(op.weight, store)
     c, k = weights.shape
-    columns = int(np.prod(shape_of(op.input)[:-1]))
+    image = shape_of(op.input)
+    rows = image[1] if len(image) == 4 else 1
+    columns = prod(image[:-1]) // rows
     shape = ConvShape(
-        1,
+        rows,
         columns,
-        1,
+        rows,
         columns,
         groups=1,
         k=k,
@@ -108,7 +112,7 @@ def _matmul(op: nn.MatmulOp, store: Store) -> tuple[ConvShape, IntArray]:
     return shape, weights.T.reshape(1, k, 1, 1, c)
 
 
-def _words(op: Convolution, store: Store) -> IntArray:
+def _words(op: Convolution, store: Store) -> npt.NDArray[np.int32]:
     k = shape_of(op.result)[1 if isinstance(op, nn.ConvOp) else -1]
     bias = np.zeros(k, np.int32) if op.bias is None else constant_of(op.bias, store)
     multiplier = np.broadcast_to(_multipliers(op, store), (k,))
@@ -142,6 +146,19 @@ def lower(state: Lowering, op: Convolution) -> None:
     fold, tiling = op.attributes["fold"], op.attributes["tiling"]
     assert isinstance(fold, FoldAttr) and isinstance(tiling, schedule.TilingAttr)
     _ConvolutionNest(state, op, layer_of(op, state.store), fold, Tile.of(tiling)).build()
+
+
+def _strides(op: Convolution, shape: Sequence[int], element: ElementType) -> Sequence[int]:
+    """The distances in memory between the rows, columns and channels of an operand or result.
+
+    A matrix product's are its last three axes; in memory those of rank 4 have another order.
+    """
+    strides = logical_strides(shape, element.bits)
+    if isinstance(op, nn.ConvOp):
+        return strides[2], strides[3], strides[1]
+    if len(shape) == 4:
+        return strides[1:]
+    return prod(shape[:-1]) * strides[-2], strides[-2], 1
 
 
 class _ConvolutionNest:
@@ -186,6 +203,7 @@ class _ConvolutionNest:
             value, outputs = epilogue.result, self._run(nest, epilogue, outputs)
         target = state.result(value)
         access = self._output(container_of(value))
+        check_written(epilogue or self.op, container_of(value), access.strides)
         nest.result("gkyx", lambda at: state.store_tile(at, outputs, target, access))
 
     def _run(self, nest: Nest, epilogue: Epilogue, made: SSAValue) -> SSAValue:
@@ -214,33 +232,32 @@ class _ConvolutionNest:
 
     def _input(self) -> Access:
         shape, tile = self.shape, self.tile
-        channels = shape.groups * shape.c
-        row = row_elements(channels, shape.input_type.bits)
         sy, sx = shape.strides
         positions: list[Position] = [
             (-shape.pads[0], {"y": tile.rows * sy}),
             (-shape.pads[1], {"x": tile.columns * sx}),
         ]
-        extents, strides = [shape.rows_in, shape.columns_in], [shape.columns_in * row, row]
+        extents = [shape.rows_in, shape.columns_in]
+        *strides, channel = _strides(self.op, shape_of(self.op.input), shape.input_type)
         if shape.groups > 1:
             positions.append((0, {"g": 1}))
             extents.append(shape.groups)
             strides.append(shape.c)
         axis = "k" if shape.depthwise else "c"
         positions.append((0, {axis: shape.input_channels(tile)}))
-        return Access(positions, [*extents, shape.c], [*strides, 1])
+        return Access(positions, [*extents, shape.c], [*strides, channel])
 
     def _output(self, element: ElementType) -> Access:
         shape, tile = self.shape, self.tile
-        row = row_elements(shape.groups * shape.k, element.bits)
         positions: list[Position] = [(0, {"y": tile.rows}), (0, {"x": tile.columns})]
-        extents, strides = [shape.rows, shape.columns], [shape.columns * row, row]
+        extents = [shape.rows, shape.columns]
+        *strides, channel = _strides(self.op, shape_of(self.op.result), element)
         if shape.groups > 1:
             positions.append((0, {"g": 1}))
             extents.append(shape.groups)
             strides.append(shape.k)
         positions.append((0, {"k": tile.k}))
-        return Access(positions, [*extents, shape.k], [*strides, 1])
+        return Access(positions, [*extents, shape.k], [*strides, channel])
 
     def _compute(self, at: Place, outputs: SSAValue, inputs: SSAValue, block: SSAValue) -> None:
         shape, access = self.shape, self._output(self.shape.output_type)

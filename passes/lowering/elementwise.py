@@ -54,17 +54,52 @@ def flat_side(tensor: SSAValue, element: ElementType) -> Side:
     return Side(tensor, element, (0,), (count,), (1,))
 
 
-def broadcast_side(
-    tensor: SSAValue, element: ElementType, shape: Sequence[int], box: Sequence[int]
+def logical_strides(shape: Sequence[int], bits: int) -> list[int]:
+    """The distance in memory, in elements, between neighbours along each logical axis."""
+    rows, columns, channels = memory_form(shape)
+    row = row_elements(channels, bits)
+    if len(shape) == 4:
+        return [rows * columns * row, 1, columns * row, row]
+    strides = [1, row]
+    for size in reversed(shape[1:-1]):
+        strides.append(strides[-1] * size)
+    return strides[: len(shape)][::-1]
+
+
+def memory_axes(rank: int) -> tuple[int, ...]:
+    """The logical axes of a tensor, outermost in memory first; an image's batch of 1 left out."""
+    return (2, 3, 1) if rank == 4 else tuple(range(rank))
+
+
+def axes_side(
+    tensor: SSAValue,
+    element: ElementType,
+    shape: Sequence[int],
+    axes: Sequence[int],
+    starts: Sequence[int] | None = None,
+    pad: int = 0,
 ) -> Side:
-    """A tensor of logical `shape` repeated over the memory form `box`."""
-    form = memory_form(shape)
-    row = row_elements(form[2], element.bits)
-    strides = [
-        0 if size == 1 else stride
-        for size, stride in zip(form, (form[1] * row, row, 1), strict=True)
-    ]
-    return Side(tensor, element, (0, 0, 0), box, strides)
+    """A tensor of logical `shape` along its `axes`, seen from `starts` (by logical axis) on."""
+    strides = logical_strides(shape, element.bits)
+    return Side(
+        tensor,
+        element,
+        [starts[axis] if starts else 0 for axis in axes],
+        [shape[axis] for axis in axes],
+        [strides[axis] for axis in axes],
+        pad,
+    )
+
+
+def broadcast_side(
+    tensor: SSAValue, element: ElementType, shape: Sequence[int], to: Sequence[int]
+) -> Side:
+    """A tensor of logical `shape` repeated over the memory axes of a tensor of shape `to`."""
+    own = zip(shape, logical_strides(shape, element.bits), strict=True)
+    steps = [0] * (len(to) - len(shape)) + [0 if size == 1 else stride for size, stride in own]
+    axes = memory_axes(len(to))
+    extents, strides = [to[axis] for axis in axes], [steps[axis] for axis in axes]
+    return Side(tensor, element, [0] * len(axes), extents, strides)
 
 
 def map_nest(
@@ -88,6 +123,7 @@ def map_nest(
     ends = [start + size for start, size in zip(target.starts, box, strict=True)]
     target = replace(target, extents=ends)
     sides = [*sources, target]
+    check_written(op, target.element, target.strides, target.starts[-1])
     step = max(max(1, 8 // side.element.bits) for side in sides)
 
     def needs(tile: Sequence[int]) -> Needs:
@@ -118,6 +154,22 @@ def map_nest(
         nest.result(axes, lambda at: compute(at, output, inputs, _within(box, tile)))
     nest.result(axes, lambda at: state.store_tile(at, output, target.tensor, _at(target, tile)))
     nest.emit()
+
+
+def check_written(
+    op: Operation, element: ElementType, strides: Sequence[int], start: int = 0
+) -> None:
+    """Refuse to store sub-byte elements but in dense rows that start at whole bytes.
+
+    `start` is where rows start, in elements. Raises TilefoldError naming the layer `op`.
+    """
+    per_byte = max(1, 8 // element.bits)
+    *outer, inner = strides
+    if per_byte > 1 and (inner != 1 or any(place % per_byte for place in (start, *outer))):
+        raise TilefoldError(
+            f"{name_of(op)}: rows of its {element.bits}-bit result do not lie at whole bytes; "
+            "quantise it to 8 bits"
+        )
 
 
 def _tile_bytes(tile: Sequence[int], element: ElementType) -> int:

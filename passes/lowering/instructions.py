@@ -135,7 +135,7 @@ def _pair(names: tuple[str, str], values: Sequence[int]) -> Operands:
 
 def _load(step: schedule.LoadOp, dram: str) -> Operands:
     source = tensor_view(dram, step, step.indices)
-    return {"src": source, "dst": buffer_view(step.buffer)} | _values(step, "pad")
+    return {"src": source, "dst": buffer_view(step.buffer), **_values(step, "pad")}
 
 
 def _store(step: schedule.StoreOp, dram: str) -> Operands:
@@ -200,8 +200,12 @@ def _depthwise(step: schedule.DepthwiseOp) -> Operands:
 
 
 def _add(step: schedule.AddOp) -> Operands:
-    views = {"a": buffer_view(step.lhs), "b": buffer_view(step.rhs), "dst": _target(step)}
-    return views | _values(step, "ra", "rb", "fix", "lo", "hi")
+    return {
+        "a": buffer_view(step.lhs),
+        "b": buffer_view(step.rhs),
+        "dst": _target(step),
+        **_values(step, "ra", "rb", "fix", "lo", "hi"),
+    }
 
 
 def _lut(step: schedule.LutOp) -> Operands:

@@ -99,13 +99,13 @@ class Tile:
     columns: int
     k: int
     c: int
-    order: tuple[str, str, str]
+    order: tuple[str, ...]
 
     @staticmethod
     def of(tiling: TilingAttr) -> "Tile":
         """The tile that an attribute describes."""
-        y, x, k = tiling.order.data.split()
-        return Tile(tiling.rows.data, tiling.columns.data, tiling.k.data, tiling.c.data, (y, x, k))
+        order = tuple(tiling.order.data.split())
+        return Tile(tiling.rows.data, tiling.columns.data, tiling.k.data, tiling.c.data, order)
 
     def trips(self, shape: ConvShape) -> dict[str, int]:
         """How many tiles along each loop: group `g`, `k`, `y`, `x` and the reduction `c`."""

@@ -1,6 +1,6 @@
 """What the lowering of every operation needs: the machine, the store, the tensors so far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +50,7 @@ def int64(value: int) -> IntegerAttr[Any]:
     return IntegerAttr(value, i64)
 
 
-def real(value: float) -> FloatAttr[Any]:
+def real(value: float | np.float32) -> FloatAttr[Any]:
     """A float32 attribute."""
     return FloatAttr(float(value), f32)
 
@@ -63,6 +63,7 @@ class Lowering:
     store: Store
     builder: Builder
     tensors: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    _temporaries: int = 0
 
     @property
     def vector_unit(self) -> str:
@@ -82,13 +83,17 @@ class Lowering:
     def result(self, value: SSAValue) -> SSAValue:
         """The tensor in DRAM that a value is to be stored in, made where it is no output."""
         if value not in self.tensors:
-            label = f"t{len(self.tensors)}"
-            tensor = schedule.TensorOp("temporary", label, box_type(value))
-            self.tensors[value] = self.builder.insert(tensor).result
+            self.tensors[value] = self.temporary(box_type(value))
         return self.tensors[value]
 
-    def add_port(self, kind: str, name: str, value: SSAValue, host_float: bool) -> None:
-        """Make the tensor of an input or output of the network."""
+    def temporary(self, type: schedule.TensorType) -> SSAValue:
+        """A new tensor in DRAM for what is computed on the way."""
+        self._temporaries += 1
+        tensor = schedule.TensorOp("temporary", f"t{self._temporaries}", type)
+        return self.builder.insert(tensor).result
+
+    def port(self, kind: str, name: str, value: SSAValue, host_float: bool) -> SSAValue:
+        """A new tensor in DRAM for an input or output of the network."""
         port = schedule.TensorOp(
             kind, name, box_type(value), logical=value.type, host_float=host_float
         )
@@ -145,7 +150,7 @@ class Lowering:
         )
 
 
-def _transfer(unit: str, origin: AffineMapAttr, access: Access) -> Mapping[str, Attribute]:
+def _transfer(unit: str, origin: AffineMapAttr, access: Access) -> dict[str, Attribute]:
     return {
         "unit": StringAttr(unit),
         "origin": origin,

@@ -13,7 +13,15 @@ from ...dialects.layout import memory_form
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...interpreters import kernels
-from .elementwise import Side, broadcast_side, dense_side, flat_side, map_nest
+from .elementwise import (
+    Side,
+    axes_side,
+    broadcast_side,
+    dense_side,
+    flat_side,
+    map_nest,
+    memory_axes,
+)
 from .nest import HERE, Access, Place, ints
 from .state import Lowering, container_of, int64, real
 from .weights import parameters
@@ -100,12 +108,13 @@ def lower_add(state: Lowering, op: nn.AddOp) -> None:
             sources = [dense_side(side.tensor, side.element) for side in sources]
             result = dense_side(target, container_of(op.result))
     else:
-        box = memory_form(shape)
+        axes = memory_axes(len(shape))
+        box = [shape[axis] for axis in axes]
         sources = [
-            broadcast_side(state.tensor(value), container_of(value), shape_of(value), box)
+            broadcast_side(state.tensor(value), container_of(value), shape_of(value), shape)
             for value in sides
         ]
-        result = dense_side(target, container_of(op.result))
+        result = axes_side(target, container_of(op.result), shape, axes)
 
     def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
         add_step(state, op, at, out, ins, access)
@@ -148,9 +157,12 @@ def add_step(
 
 def lower_requantize(state: Lowering, op: nn.RequantizeOp) -> None:
     """Accumulators to quantised values, each channel by its own multiplier."""
-    box = memory_form(shape_of(op.input))
+    shape = shape_of(op.input)
     source, target = element_of(op.input), element_of(op.result)
-    channels = box[2]
+    axes = memory_axes(len(shape))
+    if source.axis is not None:
+        axes = (*(axis for axis in axes if axis != source.axis), source.axis)
+    channels = shape[axes[-1]]
     scales = np.broadcast_to(source.scales(state.store), (channels,))
     zeros = np.zeros(channels, np.int32)
     words = state.words(name_of(op), parameters(zeros, scales / target.scale, zeros))
@@ -165,7 +177,7 @@ def lower_requantize(state: Lowering, op: nn.RequantizeOp) -> None:
                     "unit": StringAttr(state.vector_unit),
                     "origin": origin,
                     "extents": ints(access.extents),
-                    "src_zero": int64(source.zero_point),
+                    "src_zero": int64(0 if source.is_accumulator else source.zero_point),
                     "dst_zero": int64(target.zero_point),
                     "lo": int64(lo),
                     "hi": int64(hi),
@@ -173,6 +185,7 @@ def lower_requantize(state: Lowering, op: nn.RequantizeOp) -> None:
             )
         )
 
-    sides = dense_side(state.tensor(op.input), container_of(op.input))
-    result = dense_side(state.result(op.result), container_of(op.result))
-    map_nest(state, op, box, [sides], result, compute, words)
+    box = [shape[axis] for axis in axes]
+    side = axes_side(state.tensor(op.input), container_of(op.input), shape, axes)
+    result = axes_side(state.result(op.result), container_of(op.result), shape, axes)
+    map_nest(state, op, box, [side], result, compute, words)

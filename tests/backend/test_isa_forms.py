@@ -20,7 +20,7 @@ from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 
-QUICK = settings(max_examples=25, deadline=None)
+QUICK = settings(max_examples=20, deadline=None)
 
 
 def printed(module: ModuleOp, generic: bool) -> str:
@@ -54,7 +54,7 @@ def test_text_and_binary_round_trip(mnemonic: str):
 @pytest.mark.parametrize("mnemonic", INSTRUCTIONS)
 @pytest.mark.parametrize("generic", [False, True])
 def test_ir_round_trip(mnemonic: str, generic: bool):
-    @settings(QUICK, max_examples=10)
+    @settings(QUICK, max_examples=5)
     @given(codes(mnemonic))
     def check(code: Code):
         provenance = Provenance(("a", "b"), (0,) + (1,) * (len(code.instructions) - 1))

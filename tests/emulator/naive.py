@@ -89,7 +89,8 @@ def clip(value: float, low: int, high: int) -> int:
 
 
 def requantise(total: int, multiplier: int, zero: int, low: int, high: int) -> int:
-    scaled = np.float32(total) * np.int32(multiplier).view(np.float32)
+    with np.errstate(over="ignore"):
+        scaled = np.float32(total) * np.int32(multiplier).view(np.float32)
     return clip(float(np.rint(scaled)) + zero, low, high)
 
 

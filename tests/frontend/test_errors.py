@@ -44,17 +44,6 @@ def test_models(name: str) -> None:
     assert text in message
 
 
-def edited(model: ModelProto, node: str, **attributes) -> ModelProto:
-    """The model with attributes of `node` replaced; left out where None."""
-    target = next(each for each in model.graph.node if each.name == node)
-    kept = [each for each in target.attribute if each.name not in attributes]
-    del target.attribute[:]
-    target.attribute.extend(kept)
-    for key, value in attributes.items():
-        target.attribute.append(helper.make_attribute(key, value))
-    return model
-
-
 @case("", "operator set 9 is too old")
 def old_operator_set(net: Net) -> ModelProto:
     net.opset = 9
@@ -187,6 +176,20 @@ def zero_scale(net: Net) -> ModelProto:
 @case("quantizelinear0", "positive, finite")
 def scale_not_a_number(net: Net) -> ModelProto:
     net.output(net.qdq(net.input((1, 3, 8, 8)), np.nan, np.uint8(3)))
+    return net.model()
+
+
+@case("quantizelinear0", "between 1e-18 and 1e+18")
+def enormous_scale(net: Net) -> ModelProto:
+    net.output(net.qdq(net.input((1, 3, 8, 8)), 1e30, np.uint8(3)))
+    return net.model()
+
+
+@case("gemm", "too small for its sums")
+def vanishing_result_scale(net: Net) -> ModelProto:
+    x = net.qdq(net.input((1, 8)), 1e17, np.uint8(3))
+    weight = net.dequantize(net.constant(net.integers((8, 4))), 1e17)
+    net.output(net.qdq(net.op("Gemm", x, weight, name="gemm"), 1e-17, np.uint8(3)), rank=2)
     return net.model()
 
 
@@ -351,9 +354,7 @@ def bounds_crossed(net: Net) -> ModelProto:
 
 @case("layer", "the bounds are constants")
 def computed_bounds(net: Net) -> ModelProto:
-    return m.qdq_unary(
-        net, lambda n, x: n.op("Clip", x, n.input((), "low"), name="layer")
-    )
+    return m.qdq_unary(net, lambda n, x: n.op("Clip", x, n.input((), "low"), name="layer"))
 
 
 @case("pool", "channels come before")

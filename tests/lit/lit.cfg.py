@@ -7,7 +7,7 @@ from typing import Any
 
 import lit.formats
 
-config: Any  # set by lit
+config: Any = globals()["config"]  # set by lit
 
 here = Path(__file__).parent
 config.name = "tilefold"

@@ -286,12 +286,12 @@ def _pad(net: _Network, x: SSAValue) -> SSAValue:
 
 
 OPERATORS: Mapping[Draw, int] = {
-    _conv: 10,
+    _conv: 14,
     _matmul: 3,
     _add: 4,
-    _max_pool: 2,
-    _avg_pool: 2,
-    _global_avg_pool: 1,
+    _max_pool: 4,
+    _avg_pool: 4,
+    _global_avg_pool: 2,
     _concat: 3,
     _lut: 2,
     _reshape: 2,

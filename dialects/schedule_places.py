@@ -1,0 +1,137 @@
+"""Where the elements of a `schedule` lie: tensors in DRAM, buffers on chip."""
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects.builtin import BoolAttr, IntegerAttr, StringAttr, i64
+from xdsl.ir import Attribute
+from xdsl.irdl import (
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    opt_prop_def,
+    prop_def,
+    result_def,
+)
+from xdsl.utils.exceptions import VerifyException
+
+from ..errors import TilefoldError
+from .schedule_types import BufferType, TensorType, words_up
+from .store import DIGEST_LENGTH, Store
+
+KINDS = ("input", "output", "constant", "temporary")
+
+
+@irdl_op_definition
+class TensorOp(IRDLOperation):
+    """A tensor in DRAM: the network's `input` or `output`, a `constant` or a `temporary`.
+
+    `logical` is the network's type of a port, for the host's conversion; a port with `host_float`
+    is seen by users in float32. `data` is the digest of a constant's bytes in the side store.
+    """
+
+    name = "schedule.tensor"
+    kind = prop_def(StringAttr)
+    label = prop_def(StringAttr)
+    logical = opt_prop_def(Attribute)
+    host_float = opt_prop_def(BoolAttr)
+    data = opt_prop_def(StringAttr)
+    address = opt_prop_def(IntegerAttr)
+    result = result_def(TensorType)
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "attr-dict `:` type($result)"
+
+    def __init__(
+        self,
+        kind: str,
+        label: str,
+        type: TensorType,
+        *,
+        logical: Attribute | None = None,
+        host_float: bool = False,
+        data: str | None = None,
+    ):
+        super().__init__(
+            properties={
+                "kind": StringAttr(kind),
+                "label": StringAttr(label),
+                "logical": logical,
+                "host_float": BoolAttr.from_bool(True) if host_float else None,
+                "data": StringAttr(data) if data else None,
+            },
+            result_types=[type],
+        )
+
+    def verify_(self) -> None:
+        if self.kind.data not in KINDS:
+            raise VerifyException(f"tensor kind {self.kind.data!r} is none of {', '.join(KINDS)}")
+        if (self.kind.data == "constant") != (self.data is not None):
+            raise VerifyException("exactly the constant tensors have data")
+        if self.data and not re.fullmatch(f"[0-9a-f]{{{DIGEST_LENGTH}}}", self.data.data):
+            raise VerifyException(f'"{self.data.data}" is no digest of {DIGEST_LENGTH} hex digits')
+        if (self.kind.data in ("input", "output")) != (self.logical is not None):
+            raise VerifyException("exactly the inputs and outputs have a logical type")
+        _check_address(self.address)
+
+    def bytes(self, store: Store) -> npt.NDArray[np.uint8]:
+        """A constant's bytes; TilefoldError where the store lacks them or has another number."""
+        assert self.data is not None, "only constants have bytes"
+        data = np.ascontiguousarray(store.get(self.data.data)).reshape(-1).view(np.uint8)
+        if data.size != self.box.byte_size:
+            raise TilefoldError(
+                f"constant {self.label.data}: the store has {data.size} bytes of it, "
+                f"{self.box} takes {self.box.byte_size}"
+            )
+        return data
+
+    @property
+    def box(self) -> TensorType:
+        """The tensor's type."""
+        assert isinstance(self.result.type, TensorType)
+        return self.result.type
+
+
+@irdl_op_definition
+class BufferOp(IRDLOperation):
+    """A ring of `depth` tiles in an on-chip memory."""
+
+    name = "schedule.buffer"
+    memory = prop_def(StringAttr)
+    depth = prop_def(IntegerAttr)
+    address = opt_prop_def(IntegerAttr)
+    result = result_def(BufferType)
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$memory attr-dict `:` type($result)"
+
+    def __init__(self, memory: str, type: BufferType, depth: int = 1):
+        super().__init__(
+            properties={"memory": StringAttr(memory), "depth": IntegerAttr(depth, i64)},
+            result_types=[type],
+        )
+
+    def verify_(self) -> None:
+        if self.depth.value.data < 1:
+            raise VerifyException("a buffer's depth must be at least 1")
+        _check_address(self.address)
+
+    @property
+    def box(self) -> BufferType:
+        """The type of one tile."""
+        assert isinstance(self.result.type, BufferType)
+        return self.result.type
+
+    @property
+    def slot_bytes(self) -> int:
+        """Bytes from one slot to the next: whole words."""
+        return words_up(self.box.byte_size)
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of the whole ring."""
+        return self.slot_bytes * self.depth.value.data
+
+
+def _check_address(address: IntegerAttr | None) -> None:
+    if address is not None and address.value.data < 0:
+        raise VerifyException("an address must not be negative")

@@ -1,0 +1,117 @@
+"""`tilefold compile`: from an ONNX model to a program file, or to any level on the way.
+
+`tilefold compile net.onnx --machine dna_a600 -o net.tfp`
+"""
+
+from enum import StrEnum
+from io import StringIO
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.printer import Printer
+
+from ..backend.disassembler import disassemble
+from ..compiler import Compilation, compile_levels
+from ..dialects.schedule import TensorOp
+from ..errors import TilefoldError
+from .command import progress_of, write_files
+
+STDOUT = Path("-")
+
+MachineOption = Annotated[
+    str, typer.Option(help="a machine's name or the path of a machine file", metavar="NAME|FILE")
+]
+
+
+class Level(StrEnum):
+    """What `--emit` writes instead of a program file."""
+
+    NN = "nn"
+    SCHEDULE = "schedule"
+    ISA = "isa"
+    ASM = "asm"
+
+
+def compile_model(
+    model: Annotated[Path, typer.Argument(help="a quantised model", metavar="MODEL.onnx")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="the file to write", metavar="FILE", show_default=False
+        ),
+    ] = None,
+    machine: MachineOption = "dna_a600",
+    emit: Annotated[
+        Level | None,
+        typer.Option(help="write this level as text, by default to the standard output (-)"),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(help="also write the arrays that an emitted level refers to", metavar="DIR"),
+    ] = None,
+) -> None:
+    """Compile a model for a machine."""
+    if output is None and emit is None:
+        raise TilefoldError("give -o FILE.tfp, or --emit LEVEL")
+    compilation = compile_with_progress(model, machine)
+    if store is not None:
+        compilation.context.store.save(store)
+    if emit is None:
+        assert output is not None
+        program = compilation.program
+        program.save(output)
+        typer.echo(f"{output}: {summary(compilation)}")
+        return
+    text = level_text(compilation, emit)
+    if output in (None, STDOUT):
+        typer.echo(text, nl=False)
+    else:
+        write_files({output: text.encode()})
+
+
+def compile_with_progress(model: Path, machine: str) -> Compilation:
+    """All levels of `model` on `machine`; shows the pass that runs where there is a terminal."""
+    with progress_of(f"importing {model.name}") as update:
+        return compile_levels(model, machine, progress=lambda name: update(name, 0, None))
+
+
+def level_text(compilation: Compilation, level: Level) -> str:
+    """One level as text, which `tilefold-opt` or `tilefold-as` reads again."""
+    match level:
+        case Level.NN:
+            return module_text(compilation.nn)
+        case Level.SCHEDULE:
+            return module_text(compilation.schedule)
+        case Level.ISA:
+            return module_text(compilation.isa)
+        case Level.ASM:
+            return disassemble(compilation.program.code)
+
+
+def module_text(module: ModuleOp) -> str:
+    """A module as text, with the layers that operations are from as their locations."""
+    text = StringIO()
+    Printer(text, print_debuginfo=True).print_op(module)
+    return text.getvalue() + "\n"
+
+
+def summary(compilation: Compilation) -> str:
+    """One line about a program: its size and what it takes of DRAM."""
+    program = compilation.program
+    constants = sum(segment.data.size for segment in program.segments)
+    return (
+        f"{program.network} for {compilation.machine.name}: "
+        f"{len(program.code.instructions):,} instructions, {constants:,} bytes of weights, "
+        f"{dram_bytes(compilation):,} bytes of DRAM"
+    )
+
+
+def dram_bytes(compilation: Compilation) -> int:
+    """Bytes of DRAM from 0 to the end of the last tensor."""
+    return max(
+        (op.address.value.data + op.box.byte_size if op.address else 0)
+        for op in compilation.isa.walk()
+        if isinstance(op, TensorOp)
+    )

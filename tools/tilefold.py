@@ -1,0 +1,58 @@
+"""`tilefold`: the command line of the toolchain."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from .command import console, run_app
+from .compile import compile_model
+from .demo import demo
+from .emulate import run
+from .machines import show_machines
+from .ops import ops
+from .verify import verify
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+app.command("demo")(demo)
+app.command("compile")(compile_model)
+app.command("run")(run)
+app.command("verify")(verify)
+
+
+@app.command("machines")
+def machines(
+    name: Annotated[
+        str | None, typer.Argument(help="a machine's name or file", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """List the machines, or show what one is made of."""
+    show_machines(name, as_json, console())
+
+
+app.command("ops")(ops)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tilefold {version('tilefold')}")
+        raise typer.Exit
+
+
+@app.callback()
+def tilefold(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Compile neural networks for reconfigurable accelerators, and run them on an emulator."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `tilefold`."""
+    run_app(app, arguments)

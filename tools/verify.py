@@ -1,0 +1,261 @@
+"""`tilefold verify`: compare a compiled model with onnxruntime, element by element.
+
+The whole network runs compiled on the emulator, on the reference interpreter and in onnxruntime.
+With `--layers`, every layer also runs alone, fed with onnxruntime's own values, so that what goes
+wrong in one layer does not hide what the next ones do.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+
+from ..backend.program import Program
+from ..compiler import compile_levels
+from ..dialects.nn_network import network_of
+from ..dialects.store import Store
+from ..emulator import emulate
+from ..errors import TilefoldError
+from ..frontend import import_model
+from ..frontend.judge import Comparison, Judge
+from ..interpreters.nn import run as interpret
+from ..machines import load_machine
+from ..machines.model import Machine
+from .command import Array, console, file_name, npy, progress_of, read_arrays, write_files
+from .compile import MachineOption
+from .layers import Layer, cut, results_of
+
+Arrays = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Row:
+    """An output, or a layer: the emulator and the interpreter compared with onnxruntime.
+
+    `emulator` is None for layers that are the host's part.
+    """
+
+    name: str
+    operations: tuple[str, ...]
+    interpreter: Comparison
+    emulator: Comparison | None
+
+    @property
+    def equal(self) -> bool:
+        """Whether every element agrees."""
+        return not (self.interpreter.mismatches or (self.emulator and self.emulator.mismatches))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionaries."""
+        return asdict(self) | {"equal": self.equal}
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first layer that differs: onnxruntime's result and ours."""
+
+    name: str
+    expected: Array
+    actual: Array
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All that `tilefold verify` finds; `in_float` is what onnxruntime computes in float."""
+
+    machine: str
+    in_float: tuple[str, ...]
+    outputs: tuple[Row, ...]
+    layers: tuple[Row, ...]
+    divergence: Divergence | None
+
+    @property
+    def equal(self) -> bool:
+        """Whether every element of every row agrees."""
+        return all(row.equal for row in (*self.outputs, *self.layers))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionaries and lists."""
+        return {
+            "machine": self.machine,
+            "equal": self.equal,
+            "in_float": self.in_float,
+            "outputs": [row.to_json() for row in self.outputs],
+            "layers": [row.to_json() for row in self.layers],
+            "first_divergence": self.divergence.name if self.divergence else None,
+        }
+
+
+def verify(
+    model: Annotated[Path, typer.Argument(help="a quantised model", metavar="MODEL.onnx")],
+    inputs: Annotated[
+        Path,
+        typer.Option(help="arrays [batch, ...] by the names of the inputs", metavar="FILE.npz"),
+    ],
+    machine: MachineOption = "dna_a600",
+    layers: Annotated[
+        bool, typer.Option("--layers", help="also each layer alone, on onnxruntime's values")
+    ] = False,
+    output_dir: Annotated[
+        Path, typer.Option(help="where both results of the first differing layer go", metavar="DIR")
+    ] = Path("out"),
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Compare a compiled model with onnxruntime, element by element.
+
+    The exit code is 1 where any element differs.
+    """
+    arrays = read_arrays(inputs)
+    target = load_machine(machine)
+    found = verify_model(model, target, arrays, layers)
+    if found.divergence:
+        _write_divergence(found.divergence, output_dir)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=1))
+    else:
+        _print(found, console())
+    raise typer.Exit(0 if found.equal else 1)
+
+
+def verify_model(model: Path, machine: Machine, arrays: Arrays, layers: bool) -> Verification:
+    """Run `model` on `arrays` [batch, ...] in all ways, with `layers` each layer alone too."""
+    store = Store()
+    with progress_of(f"importing {model.name}") as update:
+        network = import_model(model, store)
+        program = compile_levels(
+            network, machine, store=store, progress=lambda name: update(name, 0, None)
+        ).program
+        arrays = _as_float32(program, arrays)
+        judge = Judge(model)
+        update("comparing the outputs", 0, None)
+        outputs = _compare_outputs(program, network, store, judge, arrays)
+        rows: list[Row] = []
+        divergence: Divergence | None = None
+        if layers:
+            expected = judge.intermediates(arrays)
+            results = results_of(network, expected.keys())
+            values = _values(network, results, expected, arrays)
+            for number, layer in enumerate(cut(network, results)):
+                update(f"layer {escape(layer.name)}", number, len(results))
+                row, differs = _compare_layer(layer, machine, store, values, expected[layer.name])
+                rows.append(row)
+                divergence = divergence or differs
+    return Verification(machine.name, judge.in_float, outputs, tuple(rows), divergence)
+
+
+def _as_float32(program: Program, arrays: Arrays) -> dict[str, Array]:
+    """Float inputs in the precision of ONNX's; onnxruntime takes no others, and no integers."""
+    converted = dict(arrays)
+    for port in program.inputs:
+        values = arrays.get(port.name)
+        if values is None or not port.float_interface:
+            continue
+        if not np.issubdtype(values.dtype, np.floating):
+            raise TilefoldError(
+                f"input '{port.name}' has elements {values.dtype}, but the model takes float32"
+            )
+        converted[port.name] = values.astype(np.float32)
+    return converted
+
+
+def _compare_outputs(
+    program: Program, network: ModuleOp, store: Store, judge: Judge, arrays: Arrays
+) -> tuple[Row, ...]:
+    emulated = emulate(program, arrays, time=False).outputs
+    interpreted = _interpret(network, store, arrays)
+    expected = judge.run(arrays)
+    return tuple(
+        Row(
+            port.name,
+            (),
+            Comparison.of(port.name, interpreted[port.name], expected[port.name]),
+            Comparison.of(port.name, emulated[port.name], expected[port.name]),
+        )
+        for port in program.outputs
+    )
+
+
+def _values(
+    network: ModuleOp, results: Mapping[str, SSAValue], expected: Arrays, arrays: Arrays
+) -> dict[SSAValue, Array]:
+    """What onnxruntime has for the inputs of the network and the results of its layers."""
+    known = network_of(network)
+    inputs = dict(zip(known.inputs, known.input_names, strict=True))
+    values = {value: arrays[name] for value, name in inputs.items()}
+    return values | {value: expected[name] for name, value in results.items()}
+
+
+def _compare_layer(
+    layer: Layer, machine: Machine, store: Store, values: Mapping[SSAValue, Array], expected: Array
+) -> tuple[Row, Divergence | None]:
+    """One layer run alone on `values`; with what differs, if anything does."""
+    inputs = {f"input{index}": values[source] for index, source in enumerate(layer.sources)}
+    actual = [_interpret(layer.module, store, inputs)["output"]]
+    if layer.on_machine:
+        program = compile_levels(layer.module, machine, store=store).program
+        actual.append(emulate(program, inputs, time=False).outputs["output"])
+    found = [Comparison.of(layer.name, result, expected) for result in actual]
+    row = Row(layer.name, layer.operations, found[0], found[1] if layer.on_machine else None)
+    for comparison, result in zip(found, actual, strict=True):
+        if comparison.mismatches:
+            return row, Divergence(layer.name, expected, result)
+    return row, None
+
+
+def _interpret(module: ModuleOp, store: Store, arrays: Arrays) -> dict[str, Array]:
+    """The reference interpreter's outputs for a batch, image by image."""
+    batch = len(next(iter(arrays.values())))
+    runs = [
+        interpret(module, {name: values[row : row + 1] for name, values in arrays.items()}, store)
+        for row in range(batch)
+    ]
+    return {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
+
+
+def _write_divergence(divergence: Divergence, folder: Path) -> None:
+    stem = file_name(divergence.name)
+    expected, actual = folder / f"{stem}.onnxruntime.npy", folder / f"{stem}.tilefold.npy"
+    write_files({expected: npy(divergence.expected), actual: npy(divergence.actual)})
+    typer.echo(
+        f"layer '{divergence.name}' is the first that differs: see {expected} and {actual}",
+        err=True,
+    )
+
+
+def _print(found: Verification, console: Console) -> None:
+    if found.in_float:
+        listed = ", ".join(found.in_float)
+        console.print(f"onnxruntime computes in float: {listed}", markup=False)
+    console.print(_table("output", found.outputs))
+    if found.layers:
+        console.print(_table("layer", found.layers))
+    verdict = "every element equals" if found.equal else "there are differences from"
+    console.print(f"{verdict} onnxruntime's, on {found.machine}", markup=False)
+
+
+def _table(what: str, rows: tuple[Row, ...]) -> Table:
+    table = Table()
+    table.add_column(what, overflow="fold")
+    if what == "layer":
+        table.add_column("operations", overflow="fold")
+    for column in ("elements", "emulator differs", "by", "interpreter differs", "by"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        names = [row.name, ", ".join(row.operations)] if what == "layer" else [row.name]
+        sides = [_cells(row.emulator), _cells(row.interpreter)]
+        elements = f"{row.interpreter.elements:,}"
+        table.add_row(*map(escape, names), elements, *sides[0], *sides[1])
+    return table
+
+
+def _cells(side: Comparison | None) -> tuple[str, str]:
+    return (f"{side.mismatches:,}", f"{side.largest:g}") if side else ("host", "")
