@@ -9,8 +9,6 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-CODE := dialects passes frontend backend emulator costmodel machines interpreters tools examples \
-        benchmarks tests *.py
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,7 +42,7 @@ bench: $(READY) ## Measure the speed of the compiler and the emulator
 	$(BIN)/python benchmarks/bench.py
 
 docs: $(READY) ## Bring generated pages and the README's tour up to date
-	$(BIN)/python -m tilefold.tools.machines docs/machines.md
+	$(BIN)/python -m tilefold.tools.docs
 	$(BIN)/python -m tilefold.tests.support.tour README.md
 
 clean: ## Remove everything that these targets made

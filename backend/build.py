@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.utils.hints import isa
 
@@ -47,8 +46,7 @@ def _segments(tensors: Sequence[TensorOp], store: Store) -> Iterator[Segment]:
             label = tensor.label.data or "constant"
             seen[label] = seen.get(label, 0) + 1
             name = label if seen[label] == 1 else f"{label}#{seen[label]}"
-            data = np.ascontiguousarray(store.get(tensor.data.data)).reshape(-1)
-            yield Segment(name, _address(tensor), data)
+            yield Segment(name, _address(tensor), tensor.bytes(store))
 
 
 def _port(tensor: TensorOp, store: Store) -> Port:

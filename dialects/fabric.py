@@ -26,27 +26,8 @@ from xdsl.printer import Printer
 from xdsl.traits import SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
-from .fields import (
-    Fault,
-    Field,
-    FieldOp,
-    boolean,
-    choice,
-    integer,
-    list_of,
-    map_of,
-    symbol,
-    text,
-)
-
-LOOP_DIMS: tuple[str, ...] = ("G", "K", "C", "OY", "OX", "FY", "FX")
-"""The loops of a convolution: groups, output and input channels of a group, output rows and
-columns, window rows and columns."""
-
-OPERANDS: tuple[str, ...] = ("I", "W", "O")
-"""What memories hold: inputs, weights, outputs of a layer."""
-
-SRC = Field("src", text(), 'where the numbers come from, or "assumed"')
+from .fabric_array import OPERANDS, SRC, AccumulatorOp, ArrayOp, LocalOp, ModeOp
+from .fields import Fault, Field, FieldOp, boolean, choice, integer, list_of, symbol
 
 _OPERAND_LIST = list_of(choice(*OPERANDS))
 _FACTORS = list_of(integer(1, 255))
@@ -101,104 +82,6 @@ class DmaOp(FieldOp):
         Field("bytes_per_cycle", integer(1, 1 << 12), "bandwidth of one engine", "B/cycle"),
         SRC,
     )
-
-
-@irdl_op_definition
-class LocalOp(FieldOp):
-    """The weight registers of an array: one weight per multiplier and plane."""
-
-    name = "fabric.local"
-    PARENT: ClassVar = "fabric.array"
-    FIELDS: ClassVar = (
-        Field("operand", choice("W"), "the operand that stays in the array"),
-        Field("axis", choice("y", "x", "z", "w"), "the axis along which rows are filled"),
-        Field("planes", integer(1, 2), "2: the next weights load while these are used"),
-        Field("rows_per_cycle", integer(1, 1 << 10), "rows filled", "rows/cycle"),
-        SRC,
-    )
-
-
-@irdl_op_definition
-class AccumulatorOp(FieldOp):
-    """The accumulators at the end of each column: lines of one sum each."""
-
-    name = "fabric.accumulator"
-    PARENT: ClassVar = "fabric.array"
-    FIELDS: ClassVar = (
-        Field("lines", integer(1, 1 << 16), "sums per column and plane"),
-        Field("bits", integer(32, 32), "width of a sum", "bits", 32),
-        Field("planes", integer(1, 2), "2: one plane drains while the other accumulates"),
-        SRC,
-    )
-
-
-@irdl_op_definition
-class ModeOp(FieldOp):
-    """A dataflow: which loops run in space along which axis, and the operand that stays."""
-
-    name = "fabric.mode"
-    PARENT: ClassVar = "fabric.array"
-    FIELDS: ClassVar = (
-        Field(
-            "spatial",
-            map_of(list_of(choice(*LOOP_DIMS), 1, len(LOOP_DIMS))),
-            "for each axis the loops unrolled along it, the first one first",
-        ),
-        Field("stays", choice("W"), "the stationary operand", default="W"),
-        SRC,
-    )
-
-
-@irdl_op_definition
-class ArrayOp(FieldOp):
-    """A class of compute arrays: `count` equal units, each a grid of multipliers."""
-
-    name = "fabric.array"
-    PARENT: ClassVar = "fabric.machine"
-    CHILDREN: ClassVar = ("fabric.local", "fabric.accumulator", "fabric.mode")
-    FIELDS: ClassVar = (
-        Field("count", integer(1, 255), "units", default=1),
-        Field("axes", map_of(integer(1, 1 << 12), 4), "size of the grid along each axis"),
-        Field(
-            "precisions",
-            list_of(list_of(integer(1, 64), 3, 3, distinct=False)),
-            "[activation bits, weight bits, products per multiplier and cycle], "
-            "summed inside the multiplier",
-        ),
-        Field(
-            "feed",
-            choice("skew", "broadcast"),
-            "operands step through the grid a position a cycle, or reach all of it at once",
-        ),
-        SRC,
-    )
-
-    def faults(self) -> Iterator[Fault]:
-        """Precisions out of range, missing or repeated parts, modes on axes that do not exist."""
-        yield from super().faults()
-        precisions: list[tuple[int, int]] = [(a, w) for a, w, _ in self.get("precisions")]
-        for pair in precisions:
-            if not all(2 <= bits <= 8 for bits in pair):
-                yield Fault(self, "precisions", f"{list(pair)} bits: widths are from 2 to 8")
-            if precisions.count(pair) > 1:
-                yield Fault(self, "precisions", f"{list(pair)} bits are given twice")
-        for kind in (LocalOp, AccumulatorOp):
-            if len(found := [op for op in self.children() if isinstance(op, kind)]) != 1:
-                yield Fault(self, "", f"needs exactly one {kind.name}, it has {len(found)}")
-        if not any(isinstance(op, ModeOp) for op in self.children()):
-            yield Fault(self, "", "needs at least one fabric.mode")
-        for op in self.children():
-            yield from op.faults()
-            axes: list[str] = [op.get("axis")] if isinstance(op, LocalOp) else []
-            field = "axis" if axes else "spatial"
-            if isinstance(op, ModeOp):
-                axes = list(op.get("spatial"))
-            for axis in axes:
-                if axis not in self.get("axes"):
-                    exist = ", ".join(self.get("axes"))
-                    yield Fault(
-                        op, field, f"@{self.sym_name.data} has no axis {axis}, only {exist}"
-                    )
 
 
 @irdl_op_definition

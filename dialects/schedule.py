@@ -68,9 +68,18 @@ from .schedule_steps import (
     StoreOp,
     box_of,
 )
-from .schedule_types import BoxType, BufferType, TensorType, TilingAttr, TokenType, words_up
+from .schedule_types import (
+    PARAMETER_BYTES,
+    BoxType,
+    BufferType,
+    TensorType,
+    TilingAttr,
+    TokenType,
+    words_up,
+)
 
 __all__ = [
+    "PARAMETER_BYTES",
     "POOL_KINDS",
     "AddOp",
     "BoxType",
@@ -105,6 +114,7 @@ __all__ = [
     "words_up",
     "writer_of",
 ]
+
 
 @irdl_op_definition
 class ProgramOp(IRDLOperation):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from xdsl.dialects.builtin import IndexType, IntegerAttr, StringAttr, i64
-from xdsl.ir import Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     irdl_op_definition,
@@ -190,7 +190,8 @@ def _check_token(token: SSAValue) -> None:
     uses = list(token.uses)
     if len(uses) > 1:
         raise VerifyException("a token is awaited, or handed on, at most once")
-    if any(use.operation.parent_block() is not token.owner_block() for use in uses):
+    block = token.owner if isinstance(token.owner, Block) else token.owner.parent_block()
+    if any(use.operation.parent_block() is not block for use in uses):
         raise VerifyException("a token goes into a loop as an iteration argument only")
 
 

@@ -15,8 +15,12 @@ from xdsl.irdl import (
     result_def,
 )
 from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.hints import isa
 
 from ..errors import TilefoldError
+from .isa_operands import ElementType
+from .layout import memory_form
+from .nn_types import QuantTensor
 from .schedule_types import BufferType, TensorType, words_up
 from .store import DIGEST_LENGTH, Store
 
@@ -72,7 +76,18 @@ class TensorOp(IRDLOperation):
             raise VerifyException(f'"{self.data.data}" is no digest of {DIGEST_LENGTH} hex digits')
         if (self.kind.data in ("input", "output")) != (self.logical is not None):
             raise VerifyException("exactly the inputs and outputs have a logical type")
+        if self.logical is not None:
+            self._check_logical(self.logical)
         _check_address(self.address)
+
+    def _check_logical(self, logical: Attribute) -> None:
+        if not isa(logical, QuantTensor):
+            raise VerifyException(f"the logical type {logical} is not a quantised tensor")
+        element = logical.element_type
+        container = ElementType.of(element.container_bits, element.signed)
+        form = TensorType(memory_form(logical.get_shape()), container)
+        if self.box != form:
+            raise VerifyException(f"{logical} lies in memory as {form}, not {self.box}")
 
     def bytes(self, store: Store) -> npt.NDArray[np.uint8]:
         """A constant's bytes; TilefoldError where the store lacks them or has another number."""

@@ -1,6 +1,6 @@
 """The steps of `schedule`: what units do, one operation each."""
 
-from collections.abc import Sequence
+from math import prod
 
 from xdsl.dialects.builtin import (
     AffineMapAttr,
@@ -10,12 +10,12 @@ from xdsl.dialects.builtin import (
     FloatAttr,
     IndexType,
     IntegerAttr,
+    IntegerType,
     StringAttr,
     i64,
 )
-from xdsl.ir import (
-    SSAValue,
-)
+from xdsl.ir import SSAValue
+from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineExpr
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
@@ -26,7 +26,11 @@ from xdsl.irdl import (
 )
 from xdsl.utils.exceptions import VerifyException
 
-from .schedule_types import BoxType, BufferType, TensorType
+from .isa_operands import ElementType
+from .layout import row_elements
+from .schedule_types import PARAMETER_BYTES, BoxType, BufferType, TensorType
+
+TABLE_ENTRIES = 256
 
 
 class StepOp(IRDLOperation):
@@ -35,6 +39,11 @@ class StepOp(IRDLOperation):
     `origin` gives, for each dimension of the logical tensor that the written tile lies in (the
     read tensor for a load), the tile's first element, affine in `indices`; `extents` its sizes.
     """
+
+    unit = prop_def(StringAttr)
+    origin = prop_def(AffineMapAttr)
+    extents = prop_def(DenseArrayBase.constr(i64))
+    irdl_options = (ParsePropInAttrDict(),)
 
     @property
     def target(self) -> SSAValue:
@@ -54,32 +63,37 @@ class StepOp(IRDLOperation):
     @property
     def queue(self) -> str:
         """The unit in whose queue the step runs."""
-        unit = self.properties["unit"]
-        assert isinstance(unit, StringAttr)
-        return unit.data
+        return self.unit.data
 
     @property
     def reduction_loops(self) -> int:
         """How many of the innermost loops around the step accumulate into one tile."""
         return 0
 
-    def check_access(
-        self,
-        origin: AffineMapAttr,
-        extents: DenseArrayBase,
-        indices: Sequence[SSAValue],
-        rank: int,
-    ) -> None:
-        """Refuse maps and extents that do not fit the tile's rank or the loop counters."""
-        if origin.data.num_dims != len(indices) or origin.data.num_symbols:
+    def check_access(self, tile: SSAValue) -> None:
+        """Refuse an origin and extents that do not fit the tile's rank or the loop counters."""
+        origin, extents, rank = self.origin.data, self.extents.get_values(), len(box_of(tile).sizes)
+        if origin.num_dims != len(self.counters) or origin.num_symbols:
             raise VerifyException(
-                f"the origin takes {origin.data.num_dims} counters, {len(indices)} are given"
+                f"the origin takes {origin.num_dims} counters, {len(self.counters)} are given"
             )
-        if len(origin.data.results) != rank or len(extents) != rank:
+        if len(origin.results) != rank or len(extents) != rank:
             raise VerifyException(
-                f"origin and extents of rank {len(origin.data.results)} and {len(extents)} "
+                f"origin and extents of rank {len(origin.results)} and {len(extents)} "
                 f"do not fit a tile of rank {rank}"
             )
+        if not all(map(_is_affine, origin.results)):
+            raise VerifyException("the origin must be a sum of constant multiples of counters")
+        if min(extents) < 1:
+            raise VerifyException(f"extents {list(extents)} must be positive")
+
+
+def _is_affine(expression: AffineExpr) -> bool:
+    """Whether an expression has no division and no remainder."""
+    if not isinstance(expression, AffineBinaryOpExpr):
+        return True
+    linear = expression.kind in (AffineBinaryOpKind.Add, AffineBinaryOpKind.Mul)
+    return linear and _is_affine(expression.lhs) and _is_affine(expression.rhs)
 
 
 def box_of(value: SSAValue) -> BoxType:
@@ -95,16 +109,12 @@ class TransferOp(StepOp):
     and reinterpretation of its elements can be moved.
     """
 
-    unit = prop_def(StringAttr)
-    origin = prop_def(AffineMapAttr)
-    extents = prop_def(DenseArrayBase.constr(i64))
     strides = prop_def(DenseArrayBase.constr(i64))
-    irdl_options = (ParsePropInAttrDict(),)
 
-    def check_transfer(self, tensor: SSAValue, tile: SSAValue, indices: Sequence[SSAValue]) -> None:
+    def check_transfer(self, tensor: SSAValue, tile: SSAValue) -> None:
         """Refuse tiles that do not fit the view, and views beyond the tensor."""
         box, buffer = box_of(tensor), box_of(tile)
-        self.check_access(self.origin, self.extents, indices, len(buffer.sizes))
+        self.check_access(tile)
         extents, strides = self.extents.get_values(), self.strides.get_values()
         if len(strides) != len(extents):
             raise VerifyException("extents and strides differ in rank")
@@ -134,7 +144,7 @@ class LoadOp(TransferOp):
         return (self.tensor,)
 
     def verify_(self) -> None:
-        self.check_transfer(self.tensor, self.buffer, self.indices)
+        self.check_transfer(self.tensor, self.buffer)
 
 
 @irdl_op_definition
@@ -155,16 +165,11 @@ class StoreOp(TransferOp):
         return (self.buffer,)
 
     def verify_(self) -> None:
-        self.check_transfer(self.tensor, self.buffer, self.indices)
+        self.check_transfer(self.tensor, self.buffer)
 
 
 class ComputeOp(StepOp):
     """Computes one tile of a logical tensor; only elements within `extents` are computed."""
-
-    unit = prop_def(StringAttr)
-    origin = prop_def(AffineMapAttr)
-    extents = prop_def(DenseArrayBase.constr(i64))
-    irdl_options = (ParsePropInAttrDict(),)
 
     @property
     def sources(self) -> tuple[SSAValue, ...]:
@@ -173,23 +178,58 @@ class ComputeOp(StepOp):
             operand for operand in self.operands[1:] if isinstance(operand.type, BufferType)
         )
 
+    @property
+    def tiles(self) -> tuple[BoxType, ...]:
+        """What the step writes, then all that it reads."""
+        return tuple(map(box_of, (self.target, *self.sources)))
+
     def verify_(self) -> None:
-        self.check_access(
-            self.origin, self.extents, self.counters, len(box_of(self.operands[0]).sizes)
-        )
+        self.check_access(self.target)
+
+    def check_elementwise(self) -> None:
+        """Refuse a first source of other sizes than the result."""
+        out, source, *_ = self.tiles
+        if source.sizes != out.sizes:
+            raise VerifyException(f"{source} and {out} differ in size")
+
+    def check_window(self, *options: DenseArrayBase[IntegerType]) -> None:
+        """Refuse a source that lacks rows or columns of the windows of the result.
+
+        `options` are the kernel, the strides and the dilations.
+        """
+        kernel, strides, dilations = (option.get_values() for option in options)
+        if any(len(values) != 2 or min(values) < 1 for values in (kernel, strides, dilations)):
+            raise VerifyException("kernel, strides and dilations are two positive numbers each")
+        out, source, *_ = self.tiles
+        if len(out.sizes) != len(source.sizes):
+            raise VerifyException(f"{source} and {out} differ in rank")
+        for axis, what in enumerate(("rows", "columns")):
+            reach = (out.sizes[axis] - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1
+            if source.sizes[axis] < reach:
+                raise VerifyException(
+                    f"the windows reach over {reach} {what}, the source has {source.sizes[axis]}"
+                )
 
 
-class RequantisingOp(ComputeOp):
-    """A step whose results are rounded into `[lo, hi]` around `dst_zero`."""
+class ClampedOp(ComputeOp):
+    """A step whose results are rounded into `[lo, hi]`."""
 
-    dst_zero = prop_def(IntegerAttr)
     lo = prop_def(IntegerAttr)
     hi = prop_def(IntegerAttr)
 
     def verify_(self) -> None:
         super().verify_()
-        if self.lo.value.data > self.hi.value.data:
+        lo, hi, element = self.lo.value.data, self.hi.value.data, self.tiles[0].element_type
+        if lo > hi:
             raise VerifyException("the clamp's lower bound is above its upper bound")
+        if lo < element.range[0] or hi > element.range[1]:
+            raise VerifyException(f"the clamp [{lo}, {hi}] does not fit {element}")
+
+
+class RequantisingOp(ClampedOp):
+    """A step whose results are rounded into `[lo, hi]` around `dst_zero`."""
+
+    dst_zero = prop_def(IntegerAttr)
 
 
 class ConvolvingOp(RequantisingOp):
@@ -204,6 +244,35 @@ class ConvolvingOp(RequantisingOp):
     dilations = prop_def(DenseArrayBase.constr(i64))
     src_zero = prop_def(IntegerAttr)
     weight_type = prop_def(StringAttr)
+
+    def verify_(self) -> None:
+        super().verify_()
+        self.check_window(self.kernel, self.strides, self.dilations)
+        for tile in self.tiles[:2]:
+            if len(tile.sizes) != 3 and not (len(tile.sizes) == 4 and tile.sizes[2] == 1):
+                raise VerifyException(f"{tile} is not rows, columns, [one group,] channels")
+        self._check_block()
+
+    def _check_block(self) -> None:
+        """Refuse weights that are not the block of the tile's channels."""
+        narrow = [element for element in ElementType if element.bits <= 8]
+        if self.weight_type.data not in narrow:
+            listed = ", ".join(narrow)
+            raise VerifyException(f"weight type {self.weight_type.data} is none of {listed}")
+        out, _, block = self.tiles
+        k, bits = out.sizes[-1], ElementType(self.weight_type.data).bits
+        *rows, row = self.weight_sizes
+        size = PARAMETER_BYTES * k + prod(rows) * row_elements(row, bits) * bits // 8
+        if block.byte_size != size:
+            raise VerifyException(
+                f"the block of {k} output channels takes {size} bytes, {block} has "
+                f"{block.byte_size}"
+            )
+
+    @property
+    def weight_sizes(self) -> tuple[int, ...]:
+        """The sizes of the weights in the block, rows innermost."""
+        raise NotImplementedError
 
 
 @irdl_op_definition
@@ -229,6 +298,12 @@ class ConvOp(ConvolvingOp):
         """Innermost loops that run over input channels."""
         return self.reduction.value.data
 
+    @property
+    def weight_sizes(self) -> tuple[int, ...]:
+        """Output channels, window rows and columns, input channels."""
+        out, source, *_ = self.tiles
+        return out.sizes[-1], *self.kernel.get_values(), source.sizes[-1]
+
 
 @irdl_op_definition
 class DepthwiseOp(ConvolvingOp):
@@ -245,9 +320,23 @@ class DepthwiseOp(ConvolvingOp):
         "`:` type($out) `=` type($source) `,` type($weights)"
     )
 
+    @property
+    def weight_sizes(self) -> tuple[int, ...]:
+        """Output channels, window rows and columns."""
+        return self.tiles[0].sizes[-1], *self.kernel.get_values()
+
+    def verify_(self) -> None:
+        super().verify_()
+        out, source, *_ = self.tiles
+        if out.sizes[-1] != source.sizes[-1] * self.multiplier.value.data:
+            raise VerifyException(
+                f"{source.sizes[-1]} input channels times {self.multiplier.value.data} are not "
+                f"{out.sizes[-1]} output channels"
+            )
+
 
 @irdl_op_definition
-class AddOp(ComputeOp):
+class AddOp(ClampedOp):
     """Element by element `rint(fma(b, rb, fma(a, ra, fix)))`, clamped."""
 
     name = "schedule.add"
@@ -258,12 +347,17 @@ class AddOp(ComputeOp):
     ra = prop_def(FloatAttr.constr(Float32Type()))
     rb = prop_def(FloatAttr.constr(Float32Type()))
     fix = prop_def(FloatAttr.constr(Float32Type()))
-    lo = prop_def(IntegerAttr)
-    hi = prop_def(IntegerAttr)
     assembly_format = (
         "$unit $out `=` $lhs `,` $rhs `[` $indices `]` attr-dict "
         "`:` type($out) `=` type($lhs) `,` type($rhs)"
     )
+
+    def verify_(self) -> None:
+        super().verify_()
+        self.check_elementwise()
+        _, lhs, rhs = self.tiles
+        if lhs.sizes != rhs.sizes:
+            raise VerifyException(f"{lhs} and {rhs} differ in size")
 
 
 @irdl_op_definition
@@ -280,6 +374,15 @@ class LutOp(ComputeOp):
         "`:` type($out) `=` type($source) `,` type($table)"
     )
 
+    def verify_(self) -> None:
+        super().verify_()
+        self.check_elementwise()
+        out, source, table = self.tiles
+        if max(out.bits, source.bits) > 8:
+            raise VerifyException("a table is for elements of at most 8 bits")
+        if table != BufferType((TABLE_ENTRIES,), ElementType.U8):
+            raise VerifyException(f"a table has {TABLE_ENTRIES} entries of u8, not {table}")
+
 
 @irdl_op_definition
 class RequantizeOp(RequantisingOp):
@@ -295,6 +398,14 @@ class RequantizeOp(RequantisingOp):
         "$unit $out `=` $source `,` $params `[` $indices `]` attr-dict "
         "`:` type($out) `=` type($source) `,` type($params)"
     )
+
+    def verify_(self) -> None:
+        super().verify_()
+        self.check_elementwise()
+        out, _, params = self.tiles
+        wanted = BufferType((out.sizes[-1], 3), ElementType.I32)
+        if params != wanted:
+            raise VerifyException(f"the parameters of {out} are {wanted}, not {params}")
 
 
 POOL_KINDS = ("max", "average", "global_average")
@@ -323,4 +434,10 @@ class PoolOp(RequantisingOp):
     def verify_(self) -> None:
         super().verify_()
         if self.kind.data not in POOL_KINDS:
-            raise VerifyException(f"pool kind {self.kind.data!r} is none of {POOL_KINDS}")
+            raise VerifyException(
+                f"pool kind {self.kind.data!r} is none of {', '.join(POOL_KINDS)}"
+            )
+        self.check_window(self.kernel, self.strides, self.dilations)
+        out, source = self.tiles
+        if len(out.sizes) != 3 or out.sizes[-1] != source.sizes[-1]:
+            raise VerifyException(f"{source} and {out} are not rows, columns and equal channels")

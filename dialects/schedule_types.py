@@ -1,6 +1,7 @@
 """The types of `schedule`: boxes of elements in memory, tokens, tilings."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects.builtin import (
@@ -23,7 +24,6 @@ from xdsl.utils.exceptions import VerifyException
 from .isa_operands import ElementType
 from .layout import row_elements
 
-
 PARAMETER_BYTES = 12
 """Of each output channel: bias, multiplier as float32 bits and weight zero point, 32 bits each."""
 
@@ -40,6 +40,7 @@ class TokenType(ParametrizedAttribute, TypeAttribute):
     name = "schedule.token"
 
 
+@dataclass(frozen=True, init=False)
 class BoxType(ParametrizedAttribute, TypeAttribute):
     """A dense box of elements in memory, rows of the last dimension padded to bytes."""
 

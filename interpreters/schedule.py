@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from xdsl.dialects.builtin import AffineMapAttr, DenseArrayBase, ModuleOp, TensorType
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Block, SSAValue
 from xdsl.utils.hints import isa
 
@@ -27,9 +27,6 @@ from .nn import along
 
 Array = npt.NDArray[Any]
 Int32Array = npt.NDArray[np.int32]
-
-PARAMETER_BYTES = 12
-"""Of each output channel in a weights block: bias, multiplier bits and weight zero point."""
 
 
 def run(module: ModuleOp, inputs: Mapping[str, Array], store: Store) -> dict[str, Array]:
@@ -78,8 +75,7 @@ class _Execution:
         """The elements of a tensor before the program starts."""
         element = tensor.box.element_type
         if tensor.data is not None:
-            data = np.ascontiguousarray(self.store.get(tensor.data.data)).view(np.uint8)
-            return _elements(data.reshape(-1), element)
+            return _elements(tensor.bytes(self.store), element)
         if tensor.kind.data != "input":
             return np.zeros(tensor.box.byte_size * 8 // element.bits, np.int32)
         name = tensor.label.data
@@ -153,9 +149,7 @@ class _Execution:
                 raise AssertionError(f"{op.name} has no meaning")
 
     def _origin(self, step: schedule.StepOp, indices: Sequence[SSAValue]) -> Sequence[int]:
-        origin = step.properties["origin"]
-        assert isinstance(origin, AffineMapAttr)
-        return origin.data.eval([self.counters[index][0] for index in indices], [])
+        return step.origin.data.eval([self.counters[index][0] for index in indices], [])
 
     def _places(
         self, step: schedule.LoadOp | schedule.StoreOp, indices: Sequence[SSAValue]
@@ -182,12 +176,12 @@ class _Execution:
     ) -> tuple[Int32Array, Int32Array]:
         """Parameters [k, 3] and weights [k, c or 1, rows, columns] of the current block."""
         data = self.tiles[op.weights].reshape(-1).astype(np.uint8)
-        words = data[: k * PARAMETER_BYTES].view("<i4").reshape(k, 3)
+        words = data[: k * schedule.PARAMETER_BYTES].view("<i4").reshape(k, 3)
         element, (ky, kx) = ElementType(op.weight_type.data), op.kernel.get_values()
         depthwise = isinstance(op, schedule.DepthwiseOp)
         row = kx if depthwise else c
         row_bytes = row_elements(row, element.bits) * element.bits // 8
-        body = data[k * PARAMETER_BYTES :].reshape(-1, row_bytes)
+        body = data[k * schedule.PARAMETER_BYTES :].reshape(-1, row_bytes)
         rows = unpack(body, row, element.bits, element.signed).astype(np.int32)
         if depthwise:
             return words, rows.reshape(k, 1, ky, kx)
@@ -230,10 +224,9 @@ class _Execution:
 
     def _pool(self, op: schedule.PoolOp) -> None:
         writer = schedule.writer_of(op.source)
-        extents = writer.properties["extents"]
-        assert isinstance(extents, DenseArrayBase)
         tile, pads = self.tiles[op.source], [[0, 0], [0, 0]]
-        ends = zip(self._origin(writer, writer.counters)[:2], extents.get_values(), strict=False)
+        starts, extents = self._origin(writer, writer.counters), writer.extents.get_values()
+        ends = zip(starts[:2], extents[:2], strict=True)
         for axis, (start, extent) in enumerate(ends):
             size = tile.shape[axis]
             low, high = min(max(-start, 0), size), min(max(extent - start, 0), size)

@@ -31,7 +31,7 @@ from ..dialects import nn
 from ..dialects.fabric import FoldAttr
 from ..dialects.isa_operands import ElementType
 from ..dialects.location import name_of
-from ..dialects.schedule import TilingAttr
+from ..dialects.schedule import PARAMETER_BYTES, TilingAttr
 from ..dialects.store import store_of
 from ..errors import TilefoldError
 from ..machines.model import Direction, Machine, Operand
@@ -40,7 +40,7 @@ from .choose_fold import layer_cost
 from .fuse_epilogue import EPILOGUE, epilogue_of, other_operand
 from .lowering.budget import ceil_to
 from .lowering.convolution import Convolution, conv_shape
-from .lowering.shapes import PARAMETER_BYTES, ConvShape
+from .lowering.shapes import TABLE_BYTES, ConvShape
 from .lowering.state import container_of
 
 ORDERS = ("k y x", "y x k")
@@ -75,23 +75,31 @@ class ChooseTilePass(ModulePass):
                 layer.attributes["tiling"] = best
 
 
-Extras = Sequence[tuple[Operand, ElementType]]
-"""More buffers of the size of an output tile, by the memory they are in and their elements."""
+@dataclass(frozen=True)
+class Extras:
+    """What an epilogue keeps on chip besides the layer's own buffers.
+
+    `tiles` are buffers of the size of an output tile, by operand and elements; `table` is the bytes
+    that stay in the memory of weights.
+    """
+
+    tiles: Sequence[tuple[Operand, ElementType]] = ()
+    table: int = 0
 
 
 def epilogue_types(layer: Convolution) -> Extras:
     """The buffers that the epilogue of a layer takes: its result, and what it adds."""
     epilogue = epilogue_of(layer)
     if epilogue is None:
-        return ()
-    result: Extras = [("O", container_of(epilogue.result))]
+        return Extras()
+    result = container_of(epilogue.result)
     if isinstance(epilogue, nn.LutOp):
-        return result
-    return [*result, ("I", container_of(other_operand(epilogue, layer)))]
+        return Extras([("O", result)], TABLE_BYTES)
+    return Extras([("O", result), ("I", container_of(other_operand(epilogue, layer)))])
 
 
 def best_tiling(
-    machine: Machine, shape: ConvShape, fold: FoldAttr, extras: Extras = ()
+    machine: Machine, shape: ConvShape, fold: FoldAttr, extras: Extras = Extras()
 ) -> TilingAttr | None:
     """The cheapest tiling of a layer; None where no tile fits."""
     for depth in (2, 1):
@@ -222,8 +230,10 @@ class _Candidates:
             ("O", self._output_bytes(self.shape.output_type), outputs),
         ]
         needs.extend(
-            (operand, self._output_bytes(element), outputs) for operand, element in self.extras
+            (operand, self._output_bytes(element), outputs)
+            for operand, element in self.extras.tiles
         )
+        needs.append(("W", as_array(self.extras.table), as_array(1)))
         for operand, size, count in needs:
             memory = self.machine.memory_for(operand)
             taken = ceil_div(size, 4) * 4 * np.where(count > 1, self.depth, 1)
@@ -256,8 +266,8 @@ class _Candidates:
         outputs = self.pixel_trips * self.k_trips * self.shape.groups
         runs, run_bytes = self._runs()
         one = as_array(1)
-        stored = [element for operand, element in self.extras if operand == "O"]
-        added = [element for operand, element in self.extras if operand == "I"]
+        stored = [element for operand, element in self.extras.tiles if operand == "O"]
+        added = [element for operand, element in self.extras.tiles if operand == "I"]
         result = self._output_bytes(stored[0] if stored else self.shape.output_type)
         transfers: list[tuple[Operand, Direction, IntArray, IntArray, IntArray]] = [
             ("I", "load", inputs, runs, run_bytes),

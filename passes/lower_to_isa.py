@@ -1,11 +1,11 @@
 """Lower a schedule to instructions, one for each step; loops stay loops.
 
 ```mlir
-schedule.for %i = 4 {                              isa.loop 4 {
-  schedule.load "load" %x to %t [%i] {...}           isa.load @load, src = dram[...] ..., dst = ...
-  %full = schedule.signal "load"              ->     isa.signal @load, sem = 0
-  schedule.wait "conv.0", %full                      isa.wait @conv.0, sem = 0
-  schedule.conv "conv.0" %o = %t, %w [%i] ...        isa.conv @conv.0, src = data[...] ..., ...
+schedule.for %i = 4 {                              isa.loop count=4 {
+  schedule.load "load" %x to %t [%i] {...}           isa.load @load, src=dram[...] ..., dst=...
+  %full = schedule.signal "load"              ->     isa.signal @load, sem=0
+  schedule.wait "conv.0", %full                      isa.wait @conv.0, sem=0
+  schedule.conv "conv.0" %o = %t, %w [%i] ...        isa.conv @conv.0, src=local data[...] ...
 }                                                  }
 ```
 

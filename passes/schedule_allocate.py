@@ -4,15 +4,14 @@
 %t = schedule.buffer "data" {depth = 2}  ->  %t = schedule.buffer "data" {depth = 2, address = 0}
 ```
 
-On chip, the buffers of one layer lie side by side; layers take turns from the two ends of each
-memory, so that the next layer's first loads need not wait for this layer's last reads wherever
-both fit. In DRAM, constants, inputs and outputs stay; temporaries share space when their
+On chip, the buffers of one nest lie side by side; nests take turns from the two ends of each
+memory, so that the next one's first loads need not wait for this one's last reads wherever both
+fit. In DRAM, constants, inputs and outputs stay; temporaries share space when their
 lifetimes, first write to last read, do not overlap (largest first, first fit).
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
@@ -39,15 +38,23 @@ class ScheduleAllocatePass(ModulePass):
         for program in op.walk():
             if isinstance(program, schedule.ProgramOp):
                 machine = machine_of(op)
-                for turn, buffers in enumerate(buffers_by_layer(program)):
+                for turn, buffers in enumerate(buffers_by_nest(program)):
                     _place_buffers(buffers, machine, from_top=turn % 2 == 1)
                 _place_tensors(program, machine)
 
 
-def buffers_by_layer(program: schedule.ProgramOp) -> list[list[schedule.BufferOp]]:
-    """The buffers of each layer, in program order."""
-    buffers = [op for op in program.body.ops if isinstance(op, schedule.BufferOp)]
-    return [list(group) for _, group in groupby(buffers, key=name_of)]
+def buffers_by_nest(program: schedule.ProgramOp) -> list[list[schedule.BufferOp]]:
+    """The buffers in use together, in program order: those made before the same result is stored.
+
+    A layer has one nest, a concatenation one for each input.
+    """
+    nests: list[list[schedule.BufferOp]] = [[]]
+    for op in program.body.ops:
+        if isinstance(op, schedule.BufferOp):
+            nests[-1].append(op)
+        elif nests[-1] and any(isinstance(inner, schedule.StoreOp) for inner in op.walk()):
+            nests.append([])
+    return [buffers for buffers in nests if buffers]
 
 
 def _aligned(size: int, alignment: int) -> int:

@@ -4,8 +4,8 @@
 %t = schedule.buffer "data" {depth = 1}  ->  %t = schedule.buffer "data" {depth = 2}
 ```
 
-A second slot lets the writer fill one tile while the reader works on the other. Layers are looked
-at one by one, as their buffers share the memories only in turn; within a layer smaller buffers
+A second slot lets the writer fill one tile while the reader works on the other. Nests are looked
+at one by one, as their buffers share the memories only in turn; within a nest smaller buffers
 come first, since they buy the same overlap for less memory.
 """
 
@@ -18,7 +18,7 @@ from xdsl.passes import ModulePass
 from ..dialects import schedule
 from ..machines.model import Machine
 from .attach_machine import machine_of
-from .schedule_allocate import buffers_by_layer, occupied
+from .schedule_allocate import buffers_by_nest, occupied
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ScheduleBufferDepthPass(ModulePass):
                 self._deepen(program, machine_of(op))
 
     def _deepen(self, program: schedule.ProgramOp, machine: Machine) -> None:
-        for buffers in buffers_by_layer(program):
+        for buffers in buffers_by_nest(program):
             for buffer in sorted(buffers, key=lambda b: b.box.byte_size):
                 if not schedule.ring_loops(schedule.writer_of(buffer.result)):
                     continue

@@ -1,7 +1,9 @@
 """Check that passes keep the meaning of a module, bit for bit.
 
 ```mlir
-builtin.module {...}  ->  builtin.module attributes {tilefold.semantics = {logits = "5f0a..."}} {...}
+builtin.module {  ->  builtin.module attributes {tilefold.semantics = {logits = "5f0a..."}} {
+  ...                   ...
+}                     }
 ```
 
 The pass runs the module on seeded random inputs and notes a digest of each output on it. Where a

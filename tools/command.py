@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from zipfile import BadZipFile
 
 import numpy as np
@@ -68,7 +68,8 @@ def console() -> Console:
 @contextmanager
 def progress_of(title: str) -> Generator[Update, None, None]:
     """A bar on stderr while the block runs, where stderr is a terminal; yields what moves it."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    errors = Console(stderr=True)
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task(title, total=None)
 
         def update(text: str, done: int, total: int | None) -> None:
@@ -104,18 +105,20 @@ def npy(values: Array) -> bytes:
 
 def write_files(files: Mapping[Path, bytes]) -> None:
     """Write all of `files` with their folders, or, where one cannot be written, none of them."""
-    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in files}
+    written: dict[Path, Path] = {}
     try:
         for path, data in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary[path].write_bytes(data)
-        for path, written in temporary.items():
-            written.replace(path)
+            temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+            written[path] = temporary
+            temporary.write_bytes(data)
+        for path in files:
+            written.pop(path).replace(path)
     except OSError as error:
         raise TilefoldError(f"{error.filename}: cannot be written: {error.strerror}") from None
     finally:
-        for written in temporary.values():
-            written.unlink(missing_ok=True)
+        for temporary in written.values():
+            temporary.unlink(missing_ok=True)
 
 
 def file_name(name: str) -> str:
@@ -126,10 +129,10 @@ def file_name(name: str) -> str:
 def _load(path: Path) -> Array | dict[str, Array]:
     """The array in a .npy file, or those in an .npz file; nothing in it is ever executed."""
     try:
-        loaded: Any = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            return loaded
-        with loaded:
+        with path.open("rb") as file:
+            loaded: Any = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return cast(Array, loaded)
             if sum(entry.file_size for entry in loaded.zip.infolist()) > MAX_ARRAYS:
                 raise TilefoldError(f"{path}: more than {MAX_ARRAYS >> 30} GiB of arrays")
             arrays: dict[str, Any] = {name: loaded[name] for name in loaded.files}

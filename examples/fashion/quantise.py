@@ -35,17 +35,20 @@ SHIPPED_IMAGES = 1000
 class Calibration(CalibrationDataReader):
     """Hands the quantiser the images, one batch at a time."""
 
-    def __init__(self, images: np.ndarray, batch: int = 64) -> None:
+    def __init__(self, name: str, images: np.ndarray, batch: int) -> None:
+        self.name = name
         self.batches = iter(np.split(images, range(batch, len(images), batch)))
 
     def get_next(self) -> dict[str, np.ndarray] | None:  # pyright: ignore
         """The next batch, or None when there is no more: what the quantiser asks for."""
         batch = next(self.batches, None)
-        return None if batch is None else {"image": batch}
+        return None if batch is None else {self.name: batch}
 
 
-def quantise(source: Path, target: Path, images: np.ndarray) -> None:
-    """Writes the model at ``source``, calibrated on these images, to ``target``."""
+def quantise(
+    source: Path, target: Path, images: np.ndarray, name: str = "image", batch: int = 64
+) -> None:
+    """Writes the model at ``source``, calibrated on images for its input, to ``target``."""
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         # Only to infer shapes: the optimiser is left out, so that every node keeps its name.
@@ -53,7 +56,7 @@ def quantise(source: Path, target: Path, images: np.ndarray) -> None:
         quantize_static(
             prepared,
             target,
-            Calibration(images),
+            Calibration(name, images, batch),
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,

@@ -47,6 +47,12 @@ def layer_of(op: Convolution, store: Store) -> Layer:
     return Layer(shape, weights, words)
 
 
+def _stored(op: Convolution) -> SSAValue:
+    """What the layer stores: its own result, or that of its epilogue."""
+    epilogue = epilogue_of(op)
+    return op.result if epilogue is None else epilogue.result
+
+
 def conv_shape(op: Convolution, store: Store) -> ConvShape:
     """The sizes alone of the layer that `op` is."""
     return layer_of(op, store).shape
@@ -82,6 +88,7 @@ def _conv(op: nn.ConvOp, store: Store) -> tuple[ConvShape, IntArray]:
         input_type=container_of(op.input),
         weight_type=container_of(op.weight),
         output_type=container_of(op.result),
+        stored_type=container_of(_stored(op)),
     )
     return shape, packed
 
@@ -108,6 +115,7 @@ def _matmul(op: nn.MatmulOp, store: Store) -> tuple[ConvShape, IntArray]:
         input_type=container_of(op.input),
         weight_type=container_of(op.weight),
         output_type=container_of(op.result),
+        stored_type=container_of(_stored(op)),
     )
     return shape, weights.T.reshape(1, k, 1, 1, c)
 
@@ -203,7 +211,7 @@ class _ConvolutionNest:
             value, outputs = epilogue.result, self._run(nest, epilogue, outputs)
         target = state.result(value)
         access = self._output(container_of(value))
-        check_written(epilogue or self.op, container_of(value), access.strides)
+        check_written(name_of(epilogue or self.op), container_of(value), access.strides)
         nest.result("gkyx", lambda at: state.store_tile(at, outputs, target, access))
 
     def _run(self, nest: Nest, epilogue: Epilogue, made: SSAValue) -> SSAValue:

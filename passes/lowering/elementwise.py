@@ -10,17 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import SSAValue
 
 from ...dialects.isa_operands import MAX_DIMS, ElementType
 from ...dialects.layout import memory_form, row_elements
-from ...dialects.location import name_of
-from ...dialects.schedule import TensorType
+from ...dialects.schedule import PARAMETER_BYTES, TensorType
 from ...errors import TilefoldError
 from ...machines.model import Operand
 from .budget import Needs, cut
 from .nest import HERE, Access, Nest, Place, Position
-from .shapes import PARAMETER_BYTES
 from .state import Lowering
 
 Compute = Callable[[Place, SSAValue, Sequence[SSAValue], Access], None]
@@ -37,14 +35,6 @@ class Side:
     extents: Sequence[int]
     strides: Sequence[int]
     pad: int = 0
-
-
-def dense_side(
-    tensor: SSAValue, element: ElementType, starts: Sequence[int] = (0, 0, 0), pad: int = 0
-) -> Side:
-    """A tensor in memory form, seen from `starts` on."""
-    assert isinstance(tensor.type, TensorType)
-    return Side(tensor, element, starts, tensor.type.sizes, tensor.type.strides, pad)
 
 
 def flat_side(tensor: SSAValue, element: ElementType) -> Side:
@@ -104,26 +94,26 @@ def broadcast_side(
 
 def map_nest(
     state: Lowering,
-    op: Operation,
+    name: str,
     box: Sequence[int],
     sources: Sequence[Side],
     target: Side,
     compute: Compute | None = None,
     words: SSAValue | None = None,
+    held: int = 0,
 ) -> None:
-    """Build the nest over `box`; without `compute` the one source is stored as it is loaded.
+    """Build the nest over `box` of the layer `name`.
 
-    `words`, if given, is a constant [channels, 3] of parameters, whose tile of the last dimension
-    is the last input buffer.
+    Without `compute` the one source is stored as it is loaded. `words`, if given, is a constant
+    [channels, 3] of parameters, whose tile of the last dimension is the last input buffer. `held`
+    is the bytes that `compute` has in the memory of weights already.
     """
     if len(box) > MAX_DIMS:
-        raise TilefoldError(
-            f"{name_of(op)}: moving it takes {len(box)} dimensions, views have {MAX_DIMS}"
-        )
+        raise TilefoldError(f"{name}: moving it takes {len(box)} dimensions, views have {MAX_DIMS}")
     ends = [start + size for start, size in zip(target.starts, box, strict=True)]
     target = replace(target, extents=ends)
     sides = [*sources, target]
-    check_written(op, target.element, target.strides, target.starts[-1])
+    check_written(name, target.element, target.strides, target.starts[-1])
     step = max(max(1, 8 // side.element.bits) for side in sides)
 
     def needs(tile: Sequence[int]) -> Needs:
@@ -131,9 +121,9 @@ def map_nest(
             ("O" if side is target else "I", _tile_bytes(tile, side.element))
             for side in (sides if compute else sources)
         ]
-        return [*needs, ("W", PARAMETER_BYTES * tile[-1])] if words else needs
+        return [*needs, ("W", PARAMETER_BYTES * tile[-1] if words else held)]
 
-    tile = cut(state.machine, box, [*([1] * (len(box) - 1)), step], needs, name_of(op))
+    tile = cut(state.machine, box, [*([1] * (len(box) - 1)), step], needs, name)
     loops = [
         (str(axis), -(-size // part))
         for axis, (size, part) in enumerate(zip(box, tile, strict=True))
@@ -156,18 +146,16 @@ def map_nest(
     nest.emit()
 
 
-def check_written(
-    op: Operation, element: ElementType, strides: Sequence[int], start: int = 0
-) -> None:
+def check_written(name: str, element: ElementType, strides: Sequence[int], start: int = 0) -> None:
     """Refuse to store sub-byte elements but in dense rows that start at whole bytes.
 
-    `start` is where rows start, in elements. Raises TilefoldError naming the layer `op`.
+    `start` is where rows start, in elements. Raises TilefoldError naming the layer.
     """
     per_byte = max(1, 8 // element.bits)
     *outer, inner = strides
     if per_byte > 1 and (inner != 1 or any(place % per_byte for place in (start, *outer))):
         raise TilefoldError(
-            f"{name_of(op)}: rows of its {element.bits}-bit result do not lie at whole bytes; "
+            f"{name}: rows of its {element.bits}-bit result do not lie at whole bytes; "
             "quantise it to 8 bits"
         )
 

@@ -9,7 +9,6 @@ from xdsl.ir import SSAValue
 
 from ...dialects import schedule
 from ...dialects.isa_operands import Affine, Dim, ElementType, Operand, Ring, View
-from .shapes import PARAMETER_BYTES
 from .state import numbers
 
 Operands = Mapping[str, Operand]
@@ -75,13 +74,10 @@ def buffer_view(buffer: SSAValue) -> View:
 
 def clipped(view: View, writer: schedule.StepOp) -> View:
     """A view of a tile of which only what lies in its writer's logical tensor is real."""
-    origin = cast(AffineMapAttr, writer.properties["origin"])
-    extents = numbers(cast(Any, writer.properties["extents"]))
+    starts = affine(writer.origin, writer.counters)
     dims = [
         replace(dim, origin=start, extent=extent)
-        for dim, start, extent in zip(
-            view.dims, affine(origin, writer.counters), extents, strict=True
-        )
+        for dim, start, extent in zip(view.dims, starts, numbers(writer.extents), strict=True)
     ]
     return replace(view, dims=tuple(dims))
 
@@ -168,7 +164,7 @@ def _convolving(step: schedule.ConvOp | schedule.DepthwiseOp) -> Operands:
     words = replace(block, type=ElementType.I32, dims=(Dim.whole(k, 3), Dim.whole(3, 1)))
     weights = replace(
         block,
-        base=block.base + k * PARAMETER_BYTES,
+        base=block.base + k * schedule.PARAMETER_BYTES,
         type=element,
         dims=tuple(Dim.whole(*dim) for dim in zip(sizes, box.strides, strict=True)),
     )

@@ -7,9 +7,10 @@ from math import prod
 from xdsl.ir import SSAValue
 
 from ...dialects import nn, schedule
+from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...interpreters import kernels
-from .elementwise import Side, axes_side, logical_strides, map_nest, memory_axes
+from .elementwise import Side, axes_side, flat_side, logical_strides, map_nest, memory_axes
 from .state import Lowering, container_of, numbers
 from .vector import looked_up
 
@@ -70,7 +71,7 @@ def _merged(runs: Sequence[_Run]) -> list[_Run]:
 
 def lower_reorder(state: Lowering, op: nn.ReshapeOp | nn.TransposeOp) -> None:
     """A reshape or transpose: nothing where memory stays the same, else a strided copy."""
-    bits = container_of(op.input).bits
+    name, bits = name_of(op), container_of(op.input).bits
     shape, result = shape_of(op.input), shape_of(op.result)
     source = list(zip(shape, logical_strides(shape, bits), strict=True))
     target = list(zip(result, logical_strides(result, bits), strict=True))
@@ -81,28 +82,30 @@ def lower_reorder(state: Lowering, op: nn.ReshapeOp | nn.TransposeOp) -> None:
         # Row-major order has runs in common with any other.
         linear = [(prod(shape), 1)]
         between = state.temporary(schedule.TensorType((prod(shape),), container_of(op.input)))
-        _copy(state, op, _common_refinement(source, linear), state.tensor(op.input), between)
-        _copy(state, op, _common_refinement(linear, target), between, state.result(op.result))
+        _copy(state, name, _common_refinement(source, linear), state.tensor(op.input), between)
+        _copy(state, name, _common_refinement(linear, target), between, state.result(op.result))
     elif all(run.source == run.target for run in runs) and op.result not in state.tensors:
         state.tensors[op.result] = state.tensor(op.input)
     else:
-        _copy(state, op, runs, state.tensor(op.input), state.result(op.result))
+        _copy(state, name, runs, state.tensor(op.input), state.result(op.result))
 
 
 def _copy(
-    state: Lowering,
-    op: nn.ReshapeOp | nn.TransposeOp,
-    unordered: Sequence[_Run] | None,
-    source: SSAValue,
-    target: SSAValue,
+    state: Lowering, name: str, unordered: Sequence[_Run] | None, source: SSAValue, target: SSAValue
 ) -> None:
     """Copy all runs."""
     assert unordered is not None, "a reshape's runs"
-    runs, element = _merged(unordered), container_of(op.input)
+    runs, element = _merged(unordered), schedule.box_of(target).element_type
     sizes, starts = [run.size for run in runs], [0] * len(runs)
     source_side = Side(source, element, starts, sizes, [run.source for run in runs])
     target_side = Side(target, element, starts, sizes, [run.target for run in runs])
-    map_nest(state, op, sizes, [source_side], target_side)
+    map_nest(state, name, sizes, [source_side], target_side)
+
+
+def copy_whole(state: Lowering, name: str, source: SSAValue, target: SSAValue) -> None:
+    """Copy a tensor to another of the same type."""
+    sides = [flat_side(tensor, schedule.box_of(target).element_type) for tensor in (source, target)]
+    map_nest(state, name, sides[0].extents, sides[:1], sides[1])
 
 
 def lower_pad(state: Lowering, op: nn.PadOp) -> None:
@@ -113,7 +116,7 @@ def lower_pad(state: Lowering, op: nn.PadOp) -> None:
     starts = [-start for start in numbers(op.low)]
     map_nest(
         state,
-        op,
+        name_of(op),
         [result[axis] for axis in axes],
         [axes_side(state.tensor(op.input), element, shape, axes, starts, pad)],
         axes_side(state.result(op.result), element, result, axes),
@@ -134,7 +137,7 @@ def lower_concat(state: Lowering, op: nn.ConcatOp) -> None:
         source = axes_side(state.tensor(value), container_of(value), shape, axes)
         side = axes_side(target, element, result, axes, starts)
         if element_of(value) == element_of(op.result):
-            map_nest(state, op, box, [source], side)
+            map_nest(state, name_of(op), box, [source], side)
         else:
             table = kernels.rescale_table(element_of(value), element_of(op.result))
             looked_up(state, op, box, source, side, table)

@@ -10,6 +10,7 @@ from ...dialects.layout import memory_form, row_elements
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from .budget import Needs, cut
+from .elementwise import logical_strides
 from .nest import Access, Nest, Place, Position, ints
 from .state import Lowering, container_of, int64, numbers, real
 
@@ -55,7 +56,7 @@ class _PoolNest:
     def build(self) -> None:
         """Build everything."""
         state, op = self.state, self.op
-        step = 8 // min(container_of(op.input).bits, 8)
+        step = max(8 // container_of(value).bits for value in (op.input, op.result))
         box = (self.rows, self.columns, self.channels)
         tile = cut(state.machine, box, (1, 1, step), self._needs, name_of(op))
         trips = [-(-size // part) for size, part in zip(box, tile, strict=True)]
@@ -63,21 +64,22 @@ class _PoolNest:
         inputs = state.buffer("I", (*self._window(tile), tile[2]), container_of(op.input))
         outputs = state.buffer("O", tile, container_of(op.result))
         source, target = state.tensor(op.input), state.result(op.result)
-        output = self._access(target, tile, (0, 0), box)
+        output = self._access(op.result, tile, (0, 0), box)
         nest = Nest(state.builder, loops)
-        nest.load("yxc", lambda at: state.load(at, "I", source, inputs, self._input(source, tile)))
+        nest.load("yxc", lambda at: state.load(at, "I", source, inputs, self._input(tile)))
         nest.result("yxc", lambda at: self._compute(at, outputs, inputs, output))
         nest.result("yxc", lambda at: state.store_tile(at, outputs, target, output))
         nest.emit()
 
-    def _input(self, source: SSAValue, tile: Sequence[int]) -> Access:
+    def _input(self, tile: Sequence[int]) -> Access:
         steps = [tile[0] * self.strides[0], tile[1] * self.strides[1], tile[2]]
         starts = (-self.pads[0], -self.pads[1])
-        return self._access(source, steps, starts, (self.rows_in, self.columns_in, self.channels))
+        extents = (self.rows_in, self.columns_in, self.channels)
+        return self._access(self.op.input, steps, starts, extents)
 
     def _access(
         self,
-        tensor: SSAValue,
+        value: SSAValue,
         steps: Sequence[int],
         starts: Sequence[int],
         extents: Sequence[int],
@@ -86,7 +88,8 @@ class _PoolNest:
             (start, {axis: step})
             for axis, start, step in zip("yxc", (*starts, 0), steps, strict=True)
         ]
-        return Access(positions, extents, schedule.box_of(tensor).strides)
+        _, channel, row, column = logical_strides(shape_of(value), container_of(value).bits)
+        return Access(positions, extents, (row, column, channel))
 
     def _compute(self, at: Place, outputs: SSAValue, inputs: SSAValue, access: Access) -> None:
         op = self.op

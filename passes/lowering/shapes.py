@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from math import lcm
 
 from ...dialects.isa_operands import ElementType
-from ...dialects.layout import row_elements
 from ...dialects.schedule import TilingAttr
 
-PARAMETER_BYTES = 12
-"""Of each output channel: bias, multiplier as float32 bits and weight zero point, 32 bits each."""
+TABLE_BYTES = 256
+"""Of a table, an entry for every byte."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +17,7 @@ class ConvShape:
 
     `k` and `c` are output and input channels of one group; a depthwise convolution counts as one
     group with `multiplier` output channels an input channel (0 marks a dense convolution).
+    `output_type` is what the array makes, `stored_type` what an epilogue makes of it.
     """
 
     rows_in: int
@@ -35,6 +35,7 @@ class ConvShape:
     input_type: ElementType
     weight_type: ElementType
     output_type: ElementType
+    stored_type: ElementType
 
     @property
     def depthwise(self) -> bool:
@@ -51,7 +52,8 @@ class ConvShape:
     @property
     def channel_step(self) -> int:
         """Tiles of output channels are multiples of this, so that their rows start at bytes."""
-        per_byte = lcm(*(max(1, 8 // t.bits) for t in (self.input_type, self.output_type)))
+        types = (self.input_type, self.output_type, self.stored_type)
+        per_byte = lcm(*(max(1, 8 // t.bits) for t in types))
         return per_byte * max(1, self.multiplier)
 
     @property
@@ -82,13 +84,6 @@ class ConvShape:
         """Sizes of the output buffer: rows, columns, [group,] channels."""
         group = (1,) if self.groups > 1 else ()
         return (tile.rows, tile.columns, *group, tile.k)
-
-    def block_bytes(self, tile: "Tile") -> int:
-        """Bytes of the packed weights and parameters of a tile."""
-        row = self.kernel[1] if self.depthwise else tile.c
-        rows = self.kernel[0] * (1 if self.depthwise else self.kernel[1])
-        weights = tile.k * rows * row_elements(row, self.weight_type.bits)
-        return PARAMETER_BYTES * tile.k + weights * self.weight_type.bits // 8
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class Lowering:
             kind, name, box_type(value), logical=value.type, host_float=host_float
         )
         port.location = named(name)
-        self.tensors[value] = self.builder.insert(port).result
+        return self.builder.insert(port).result
 
     def buffer(self, operand: Operand, sizes: Sequence[int], element: ElementType) -> SSAValue:
         """A new buffer for `operand` (I, W or O)."""

@@ -9,7 +9,6 @@ from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn, schedule
 from ...dialects.isa_operands import ElementType
-from ...dialects.layout import memory_form
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...interpreters import kernels
@@ -17,12 +16,12 @@ from .elementwise import (
     Side,
     axes_side,
     broadcast_side,
-    dense_side,
     flat_side,
     map_nest,
     memory_axes,
 )
 from .nest import HERE, Access, Place, ints
+from .shapes import TABLE_BYTES
 from .state import Lowering, container_of, int64, real
 from .weights import parameters
 
@@ -32,8 +31,8 @@ def table_buffer(
 ) -> SSAValue:
     """Load a table by bytes, for elements of type `element`, once; its buffer."""
     tensor = state.constant(f"{name_of(op)}.table", by_stored_code(table, element))
-    buffer = state.buffer("W", (256,), ElementType.U8)
-    whole = Access([HERE], (256,), (1,))
+    buffer = state.buffer("W", (TABLE_BYTES,), ElementType.U8)
+    whole = Access([HERE], (TABLE_BYTES,), (1,))
     state.load(Place(state.builder, {}), "W", tensor, buffer, whole)
     return buffer
 
@@ -69,7 +68,7 @@ def looked_up(
     def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
         look_up_step(state, at, out, ins[0], buffer, access)
 
-    map_nest(state, op, box, [source], target, compute)
+    map_nest(state, name_of(op), box, [source], target, compute, held=TABLE_BYTES)
 
 
 def by_stored_code(table: npt.NDArray[np.uint8], element: ElementType) -> npt.NDArray[np.uint8]:
@@ -84,42 +83,41 @@ def by_stored_code(table: npt.NDArray[np.uint8], element: ElementType) -> npt.ND
 
 def lower_lut(state: Lowering, op: nn.LutOp) -> None:
     """A table look-up of a whole tensor."""
-    source = flat_side(state.tensor(op.input), container_of(op.input))
-    target = flat_side(state.result(op.result), container_of(op.result))
-    box: Sequence[int] = source.extents
-    if source.extents != target.extents:
-        box = memory_form(shape_of(op.input))
-        source = dense_side(source.tensor, source.element)
-        target = dense_side(target.tensor, target.element)
-    looked_up(state, op, box, source, target, op.entries)
+    source, target = _alike(state, [op.input], op.result)
+    looked_up(state, op, target.extents, source[0], target, op.entries)
+
+
+def _alike(
+    state: Lowering, values: Sequence[SSAValue], result: SSAValue
+) -> tuple[list[Side], Side]:
+    """The sides of operands and result of one shape: flat, unless their rows are padded apart."""
+    every = [*values, result]
+    tensors = [*(state.tensor(value) for value in values), state.result(result)]
+    sides = [flat_side(t, container_of(v)) for t, v in zip(tensors, every, strict=True)]
+    if any(side.extents != sides[0].extents for side in sides):
+        shape = shape_of(result)
+        axes = memory_axes(len(shape))
+        sides = [axes_side(side.tensor, side.element, shape, axes) for side in sides]
+    return sides[:-1], sides[-1]
 
 
 def lower_add(state: Lowering, op: nn.AddOp) -> None:
     """The sum of two tensors, the right one broadcast where it is smaller."""
-    target = state.result(op.result)
     shape = shape_of(op.result)
-    sides = (op.lhs, op.rhs)
-    if all(shape_of(value) == shape for value in sides):
-        box: Sequence[int] = flat_side(target, container_of(op.result)).extents
-        sources = [flat_side(state.tensor(value), container_of(value)) for value in sides]
-        result = flat_side(target, container_of(op.result))
-        if any(side.extents != box for side in sources):
-            box = memory_form(shape)
-            sources = [dense_side(side.tensor, side.element) for side in sources]
-            result = dense_side(target, container_of(op.result))
+    if shape_of(op.rhs) == shape:
+        sources, result = _alike(state, [op.lhs, op.rhs], op.result)
     else:
-        axes = memory_axes(len(shape))
-        box = [shape[axis] for axis in axes]
         sources = [
             broadcast_side(state.tensor(value), container_of(value), shape_of(value), shape)
-            for value in sides
+            for value in (op.lhs, op.rhs)
         ]
+        target, axes = state.result(op.result), memory_axes(len(shape))
         result = axes_side(target, container_of(op.result), shape, axes)
 
     def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
         add_step(state, op, at, out, ins, access)
 
-    map_nest(state, op, box, sources, result, compute)
+    map_nest(state, name_of(op), result.extents, sources, result, compute)
 
 
 def add_step(
@@ -185,7 +183,6 @@ def lower_requantize(state: Lowering, op: nn.RequantizeOp) -> None:
             )
         )
 
-    box = [shape[axis] for axis in axes]
     side = axes_side(state.tensor(op.input), container_of(op.input), shape, axes)
     result = axes_side(state.result(op.result), container_of(op.result), shape, axes)
-    map_nest(state, op, box, [side], result, compute, words)
+    map_nest(state, name_of(op), result.extents, [side], result, compute, words)

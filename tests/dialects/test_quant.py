@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tilefold.dialects.quant import Quant, UniformType, all_codes, storage_range
 from tilefold.dialects.store import Store
@@ -23,6 +23,7 @@ def parse(text: str) -> UniformType:
     return kind
 
 
+@settings(deadline=None)
 @given(st.integers(2, 8), st.booleans(), SCALES, st.data())
 def test_per_tensor_round_trip(bits: int, signed: bool, scale: float, data: st.DataObject) -> None:
     zero_point = data.draw(st.integers(*storage_range(bits, signed)))
@@ -33,6 +34,7 @@ def test_per_tensor_round_trip(bits: int, signed: bool, scale: float, data: st.D
     assert again.zero_point == zero_point
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(SCALES, st.integers(-8, 7)), min_size=1, max_size=40), st.booleans())
 def test_per_axis_round_trip(channels: list[tuple[float, int]], with_zeros: bool) -> None:
     store = Store()

@@ -1,13 +1,15 @@
 """The race check's oracle: unrolled program, explicit graph of happens-before, explicit bytes."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
+from tilefold.backend.code import Instruction
 from tilefold.emulator.footprint import Plan
 from tilefold.emulator.queues import group_units
 from tilefold.emulator.tree import Counters, Step, walk
-from tilefold.tests.emulator.naive import Elements
+from tilefold.tests.emulator.naive import Elements, Index
 
 Memories = dict[str, bytearray]
 
@@ -23,36 +25,94 @@ class Event:
     writes: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
 
 
-def touched(step: Step, counters: Counters, memories: Memories) -> tuple[set, set]:
-    """Bytes read and written by a load, store or elementwise instruction."""
+Cells = set[tuple[str, int]]
+Cache = dict[tuple[int, Counters, tuple[int, ...]], tuple[Instruction, Cells, Cells]]
+"""What instructions touched: for programs that share most instructions with earlier ones."""
+
+
+def touched(step: Step, counters: Counters, memories: Memories) -> tuple[Cells, Cells]:
+    """Bytes read and written by an instruction, straight from the pseudo-code of the table."""
     views = {
         field.name: Elements(step.instruction.view(field.name), counters, step.counts, memories)
         for field in step.instruction.spec.views
     }
-
-    def of(name: str, indices: object) -> set[tuple[str, int]]:
-        view = views[name]
-        size = max(1, view.view.bits // 8)
-        return {
-            (view.view.memory, view.bit(j) // 8 + byte)
-            for j in indices  # type: ignore[attr-defined]
-            for byte in range(size)
-        }
-
     if not views:
         return set(), set()
     target = list(views["dst"].indices())
     if step.mnemonic == "store":
         target = [j for j in target if views["src"].valid(j)]
-    if step.mnemonic == "vlut":
-        table = of("table", views["table"].indices() if target else [])
-        return of("src", target) | table, of("dst", target)
-    source = [j for j in target if views["src"].valid(j)]
-    return of("src", source), of("dst", target)
+    if not target:
+        return set(), set()
+    read = indices_read(step, views, target)
+    written = {"dst": target if finishes(step, counters) else []}
+    return bytes_of(views, read), bytes_of(views, written)
 
 
-def events_of(plan: Plan, memories: Memories) -> list[Event]:
+def bytes_of(views: Mapping[str, Elements], indices: Mapping[str, Iterable[Index]]) -> Cells:
+    """The bytes of elements of views."""
+    return {
+        (views[name].view.memory, views[name].bit(j) // 8 + byte)
+        for name, some in indices.items()
+        for j in some
+        for byte in range(max(1, views[name].view.bits // 8))
+    }
+
+
+def finishes(step: Step, counters: Counters) -> bool:
+    """Whether a convolution writes its results in this iteration; all others always do."""
+    levels = step.instruction.levels("reduce") if "conv" in step.mnemonic else ()
+    return all(counters[level] == step.counts[level] - 1 for level in levels)
+
+
+def indices_read(
+    step: Step, views: Mapping[str, Elements], target: Sequence[Index]
+) -> Mapping[str, Iterable[Index]]:
+    """The elements of each view that the elements `target` of the result are made of."""
+    last = {j[-1] for j in target}
+    match step.mnemonic:
+        case "conv" | "dwconv" | "vpool":
+            return windows(step, views, target)
+        case "vadd":
+            return {"a": target, "b": target}
+        case "vlut":
+            return {"src": target, "table": views["table"].indices()}
+        case "vquant":
+            return {"src": target, "par": product(last, range(3))}
+        case _:
+            return {"src": [j for j in target if views["src"].valid(j)]}
+
+
+def windows(
+    step: Step, views: Mapping[str, Elements], target: Sequence[Index]
+) -> Mapping[str, Iterable[Index]]:
+    """What a convolution or a pool reads."""
+    get, src, last = step.instruction.integer, views["src"], {j[2] for j in target}
+    if step.mnemonic == "vpool":
+        kernel, channels = [get("kernel_y"), get("kernel_x")], last
+    else:
+        kernel = [dim.size for dim in views["wgt"].view.dims[1:3]]
+        channels = set(range(src.view.dims[2].size))
+        if step.mnemonic == "dwconv":
+            channels = {k // get("mult") for k in last}
+    taps = list(product(*map(range, kernel)))
+    pixels = {
+        (y * get("stride_y") + ky * get("dil_y"), x * get("stride_x") + kx * get("dil_x"))
+        for y, x in {j[:2] for j in target}
+        for ky, kx in taps
+    }
+    read = [(y, x, c) for y, x in pixels for c in channels if src.valid((y, x, c))]
+    if step.mnemonic == "vpool":
+        return {"src": read}
+    weights: Iterable[Index] = ((k, *tap) for k in last for tap in taps)
+    if step.mnemonic == "conv":
+        present = {j[2] for j in read}
+        weights = ((k, *tap, c) for k in last for tap in taps for c in present)
+    return {"src": read, "wgt": weights, "par": product(last, range(3))}
+
+
+def events_of(plan: Plan, memories: Memories, cache: Cache | None = None) -> list[Event]:
     """All dynamic instructions in program order, with the edges that order them."""
+    cache = {} if cache is None else cache
     events: list[Event] = []
     last: dict[str, int] = {}
     tokens = {number: deque([-1] * credits) for number, credits in plan.tree.credits.items()}
@@ -68,7 +128,10 @@ def events_of(plan: Plan, memories: Memories) -> list[Event]:
         elif step.mnemonic == "signal":
             signals[step.instruction.integer("sem")].append(number)
         else:
-            event.reads, event.writes = touched(step, counters, memories)
+            key = (id(step.instruction), counters, step.counts)
+            if key not in cache:
+                cache[key] = (step.instruction, *touched(step, counters, memories))
+            _, event.reads, event.writes = cache[key]
         for unit in units:
             if unit in last:
                 event.before.append(last[unit])
@@ -105,32 +168,45 @@ def legal_order(events: Sequence[Event], reach: Sequence[int]) -> bool:
     return not any(before >> number & 1 for number, before in enumerate(reach))
 
 
+class Numbers(dict[tuple[str, int], int]):
+    """Numbers bytes as they come, to hold sets of them as bits of an int."""
+
+    def bits(self, cells: Iterable[tuple[str, int]]) -> int:
+        numbers = [self.setdefault(cell, len(self)) for cell in cells]
+        bits = bytearray(max(numbers, default=0) // 8 + 1)
+        for number in numbers:
+            bits[number // 8] |= 1 << number % 8
+        return int.from_bytes(bits, "little")
+
+
 def faults(
-    plan: Plan, memories: Memories, written: set[tuple[str, int]]
+    plan: Plan, memories: Memories, written: Cells, cache: Cache | None = None
 ) -> tuple[set[tuple[int, int]], set[int]]:
     """Racing pairs of instructions' flat indices, and instructions that read unwritten bytes."""
-    events = events_of(plan, memories)
+    events = events_of(plan, memories, cache)
     reach = closure(events)
     races: set[tuple[int, int]] = set()
     unwritten: set[int] = set()
-    written = set(written)
+    numbers = Numbers()
+    reads = [numbers.bits(event.reads) for event in events]
+    writes = [numbers.bits(event.writes) for event in events]
+    present = numbers.bits(written)
     for number, event in enumerate(events):
-        if event.reads - written:
+        if reads[number] & ~present:
             unwritten.add(event.step.index)
-        written |= event.writes
+        present |= writes[number]
         for other in range(number):
             earlier = events[other]
-            conflict = (
-                event.writes & (earlier.writes | earlier.reads) or event.reads & earlier.writes
-            )
-            if conflict and earlier.step.unit != event.step.unit and not reach[number] >> other & 1:
+            if earlier.step.unit == event.step.unit or reach[number] >> other & 1:
+                continue
+            if writes[number] & (writes[other] | reads[other]) or reads[number] & writes[other]:
                 races.add((earlier.step.index, event.step.index))
     return races, unwritten
 
 
-def deadlocks(plan: Plan, memories: Memories) -> bool:
+def deadlocks(plan: Plan, memories: Memories, cache: Cache | None = None) -> bool:
     """Whether some wait can never pass."""
-    events = events_of(plan, memories)
+    events = events_of(plan, memories, cache)
     for semaphore, credits in plan.tree.credits.items():
         count = {"wait": 0, "signal": 0}
         for event in events:

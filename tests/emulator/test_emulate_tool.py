@@ -47,7 +47,7 @@ def test_json_without_inputs(program: Path, capsys: pytest.CaptureFixture[str]) 
     [
         ("x", "error: --input x: give NAME=FILE.npy"),
         ("x=absent.npy", "error: absent.npy: No such file or directory"),
-        ("x={program}", "not an array in a .npy file"),
+        ("x={program}", "not arrays of numbers in numpy's format"),
     ],
 )
 def test_errors_are_one_line(

@@ -6,13 +6,11 @@ from random import Random
 import pytest
 from tilefold.dialects.isa_operands import Affine, Ring, View
 from tilefold.emulator.footprint import Plan
-from tilefold.emulator.queues import Queues
-from tilefold.emulator.races import Extent, VectorClocks, check
-from tilefold.emulator.tree import Counters, Step
-from tilefold.emulator.values import execute
+from tilefold.emulator.races import Extent, check
 from tilefold.errors import TilefoldError
 from tilefold.tests.emulator import naive_races
-from tilefold.tests.emulator.harness import plan_of, random_bytes, run_emulator, state_of
+from tilefold.tests.emulator.harness import plan_of, random_bytes, run_emulator
+from tilefold.tests.emulator.interleavings import interleaved
 from tilefold.tests.support.programs import Builder, view
 
 SIZES = {"dram": 256, "data": 128, "weights": 64}
@@ -162,31 +160,6 @@ def test_agrees_with_the_oracle(start: int) -> None:
     assert min(seen.values()) > 0, seen
 
 
-class Interleaving(VectorClocks):
-    """Serves units in random order, and executes instructions as they come."""
-
-    def __init__(self, builder: Builder, rng: Random, memories: dict[str, bytearray]) -> None:
-        self.plan = plan_of(builder.code())
-        super().__init__(self.plan.code.header.units)
-        self.rng = rng
-        self.state = state_of(memories)
-
-    def ready(self, unit: str) -> int:
-        return self.rng.randrange(1 << 30)
-
-    def execute(self, step: Step, counters: Counters) -> None:
-        execute(self.plan, self.state, step, counters)
-
-
-def interleavings(
-    builder: Builder, rng: Random, memories: dict[str, bytearray]
-) -> dict[str, bytes]:
-    """The memories after a random order that tokens allow."""
-    clock = Interleaving(builder, rng, memories)
-    Queues(clock.plan, clock).run()
-    return {name: memory.data.tobytes() for name, memory in clock.state.memories.items()}
-
-
 def test_programs_without_races_give_the_same_values_in_any_legal_order() -> None:
     clean = 0
     for seed in range(600, 1100):
@@ -196,8 +169,9 @@ def test_programs_without_races_give_the_same_values_in_any_legal_order() -> Non
         clean += 1
         memories = random_bytes(seed, **SIZES)
         expected = run_emulator(builder.code(), memories)
+        plan = plan_of(builder.code())
         for order in range(5):
-            assert interleavings(builder, Random(order), memories) == expected, seed
+            assert interleaved(plan, Random(order), memories) == expected, seed
     assert clean > 20
 
 

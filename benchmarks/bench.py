@@ -1,0 +1,170 @@
+"""How fast the compiler and the emulator are, beside onnxruntime in the same run.
+
+`make bench`, or `python benchmarks/bench.py [--quick] [--machine NAME] [--json FILE] [NETWORK..]`.
+One image, one thread on both sides, processor time. docs/benchmarks.md tells how to read it.
+"""
+
+import argparse
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+# Before anything that imports numpy: it sets the number of threads.
+from subjects import Subject, available, interleaved, onnxruntime_run, subject  # isort: skip
+
+import numpy as np
+import onnxruntime
+from rich.table import Table
+from tilefold.backend.program import Program
+from tilefold.compiler import compile
+from tilefold.emulator import emulate
+from tilefold.errors import TilefoldError
+from tilefold.tools.command import console
+
+ROUNDS, QUICK_ROUNDS = 7, 2
+COMPILATIONS = 3
+
+FLOAT, INT8 = "ort float32", "ort int8"
+BOTH, CHECKED, VALUES, TIME = "emulate", "emulate checked", "values only", "time only"
+COMPILE = "compile"
+
+PUBLISHED = (
+    ("Gemmini, functional simulator", "89 MMAC/s, 44 k instructions/s", "run on a 2-core machine"),
+    ("VTA, functional simulator", "ResNet-18 in 1.0 s", "its authors' report"),
+    ("VTA, cycle-accurate simulator", "ResNet-18 in 228 s", "its authors' report"),
+)
+"""Other simulators of accelerators: what, how fast, and who says so."""
+
+
+def works(program: Program, of: Subject) -> dict[str, Callable[[], object]]:
+    """What is timed in each round."""
+    return {
+        FLOAT: onnxruntime_run(of.floating, of.image),
+        BOTH: lambda: emulate(program, of.image, check=False),
+        INT8: onnxruntime_run(of.quantised, of.image),
+        CHECKED: lambda: emulate(program, of.image),
+        VALUES: lambda: emulate(program, of.image, time=False, check=False),
+        TIME: lambda: emulate(program, {}, values=False, check=False),
+    }
+
+
+def measure(of: Subject, machine: str, rounds: int) -> dict[str, Any]:
+    """All that is known of one network: seconds (medians), ratios within rounds, and counts."""
+    compilations = interleaved(
+        {COMPILE: lambda: compile(of.quantised, machine)}, min(rounds, COMPILATIONS)
+    )
+    program = compile(of.quantised, machine)
+    tasks = works(program, of)
+    interleaved(tasks, 1)  # warms caches on both sides
+    samples = interleaved(tasks, rounds)
+    total = emulate(program, {}, values=False, check=False).report.total
+    seconds = {name: median(times) for name, times in (compilations | samples).items()}
+    return {
+        "network": of.name,
+        "seconds": seconds,
+        "ratios": ratios(samples),
+        "macs": total.macs,
+        "macs_per_second": {name: total.macs / seconds[name] for name in (BOTH, VALUES)},
+        "instructions": len(program.code.instructions),
+        "cycles": total.cycles,
+        "utilisation": total.utilisation,
+    }
+
+
+def ratios(samples: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Medians over rounds of one work's time over another's."""
+    pairs = [(BOTH, FLOAT), (CHECKED, FLOAT), (VALUES, FLOAT), (TIME, FLOAT)]
+    pairs += [(BOTH, INT8), (INT8, FLOAT), (CHECKED, BOTH), (TIME, BOTH)]
+    return {
+        f"{upper} / {lower}": median(
+            a / b for a, b in zip(samples[upper], samples[lower], strict=True)
+        )
+        for upper, lower in pairs
+    }
+
+
+def environment(machine: str, rounds: int) -> dict[str, Any]:
+    """What the figures depend on."""
+    runtime: Any = onnxruntime
+    return {
+        "machine": machine,
+        "rounds": rounds,
+        "threads": 1,
+        "processor": _processor(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "onnxruntime": runtime.__version__,
+    }
+
+
+def _processor() -> str:
+    """The processor's name as Linux tells it, else as Python does."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def table_of(results: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> Table:
+    """A column for each network."""
+    title = "{machine}, 1 image, 1 thread, median of {rounds} rounds".format(**about)
+    caption = "emulate: values + time; ort: onnxruntime {onnxruntime}; on {processor}"
+    table = Table(title=title, caption=caption.format(**about))
+    table.add_column("")
+    for result in results:
+        table.add_column(result["network"], justify="right")
+
+    def rows(key: str, form: Callable[[float], str], suffix: str = "") -> None:
+        for name in results[0][key]:
+            table.add_row(name + suffix, *(form(result[key][name]) for result in results))
+        table.add_section()
+
+    rows("ratios", lambda value: f"{value:.2f}")
+    rows("macs_per_second", lambda value: f"{value / 1e6:,.0f}", ", MMAC/s")
+    rows("seconds", lambda value: f"{value:.4f}", ", seconds")
+    counts = {"macs": "{:,}", "instructions": "{:,}", "cycles": "{:,}", "utilisation": "{:.1%}"}
+    for name, form in counts.items():
+        label = f"emulated {name}" if name in ("cycles", "utilisation") else name
+        table.add_row(label, *(form.format(result[name]) for result in results))
+    return table
+
+
+def published() -> Table:
+    """Figures of others, not measured here."""
+    table = Table("others, not measured in this run", "speed", "source")
+    for row in PUBLISHED:
+        table.add_row(*row)
+    return table
+
+
+def main() -> None:
+    """Measure, print, and write JSON if asked to."""
+    parser = argparse.ArgumentParser(description="Measures the compiler and the emulator.")
+    parser.add_argument("networks", nargs="*", help=f"some of: {', '.join(available())}")
+    parser.add_argument("--machine", default="dna_a600", help="a machine's name or file")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    options = parser.parse_args()
+    if unknown := set(options.networks) - set(available()):
+        parser.error(f"no network '{min(unknown)}'; there are {', '.join(available())}")
+    rounds = QUICK_ROUNDS if options.quick else ROUNDS
+    screen = console()
+    results: list[dict[str, Any]] = []
+    for name in options.networks or available():
+        with screen.status(f"measuring {name}"):
+            try:
+                results.append(measure(subject(name), options.machine, rounds))
+            except TilefoldError as error:
+                parser.exit(1, f"error: {name}: {error}\n")
+    about = environment(options.machine, rounds)
+    screen.print(table_of(results, about), published())
+    if options.json:
+        record = {"environment": about, "networks": results, "published": PUBLISHED}
+        options.json.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Random networks on random machines: compiled, emulated and checked against the interpreter.
+
+A case is its seed. To run one again:
+
+    python -c "from tilefold.tests.test_random_networks import run_case; print(run_case(SEED))"
+"""
+
+from collections import Counter
+from random import Random
+
+import numpy as np
+import pytest
+from tilefold.compiler import compile_levels
+from tilefold.dialects.nn_types import tensor_of
+from tilefold.dialects.quant import UniformType
+from tilefold.emulator import emulate
+from tilefold.errors import TilefoldError
+from tilefold.interpreters.nn import run
+from tilefold.machines import load_machine
+from tilefold.tests.support.random_machines import random_machine
+from tilefold.tests.support.random_networks import random_network
+from xdsl.dialects.builtin import ModuleOp
+
+CHUNK = 50
+CASES = 350
+LONG_CASES = 5000
+
+SUB_BYTE = "do not lie at whole bytes"
+"""What the compiler says where a sub-byte result would have to be stored element by element."""
+TOO_SMALL = ("smallest tile fits", "choose smaller tiles")
+"""What it says where the machine's memories are too small."""
+
+
+def is_narrow(module: ModuleOp) -> bool:
+    """Whether some tensor is stored in less than bytes."""
+    kinds = [tensor_of(value).element_type for op in module.walk() for value in op.results]
+    return any(isinstance(kind, UniformType) and kind.container_bits < 8 for kind in kinds)
+
+
+def run_case(seed: int) -> str:
+    """Check one case: "equal", or why it cannot be compiled: "sub-byte" or "too small".
+
+    AssertionError where outputs differ; any other refusal of the compiler or the emulator (races,
+    reads of unwritten bytes, ...) is left to fail the test.
+    """
+    rng = Random(seed)
+    module, store, inputs = random_network(rng)
+    machine = random_machine(rng) if seed % 8 else load_machine("tiny")
+    expected = run(module, inputs, store)
+    try:
+        program = compile_levels(module, machine, store=store).program
+    except TilefoldError as error:
+        if SUB_BYTE in str(error) and is_narrow(module):
+            return "sub-byte"
+        if any(words in str(error) for words in TOO_SMALL) and seed % 8:
+            return "too small"
+        raise
+    actual = emulate(program, inputs, time=False).outputs
+    assert actual.keys() == expected.keys()
+    for name, value in expected.items():
+        assert (actual[name].dtype, actual[name].shape) == (value.dtype, value.shape), name
+        assert np.array_equal(actual[name], value), (
+            f"{name}: {np.count_nonzero(actual[name] != value)} of {value.size} elements differ"
+        )
+    return "equal"
+
+
+def run_chunk(start: int) -> None:
+    """Check `CHUNK` cases; failures name the seed."""
+    outcomes: Counter[str] = Counter()
+    for seed in range(start, start + CHUNK):
+        try:
+            outcomes[run_case(seed)] += 1
+        except Exception as error:
+            raise AssertionError(f"run_case({seed}): {error}") from error
+    print(f"seeds {start}..{start + CHUNK - 1}: {dict(outcomes)}")
+    assert outcomes["sub-byte"] < CHUNK / 10, outcomes
+    assert outcomes["too small"] < CHUNK / 10, outcomes
+
+
+@pytest.mark.parametrize("start", range(0, CASES, CHUNK))
+def test_emulator_equals_interpreter(start: int) -> None:
+    run_chunk(start)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("start", range(CASES, CASES + LONG_CASES, CHUNK))
+def test_emulator_equals_interpreter_long(start: int) -> None:
+    run_chunk(start)
