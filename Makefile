@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long bench docs clean setup
+.PHONY: help setup demo test style types ir units test-long bench docs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,11 +28,19 @@ setup: $(READY) ## Make the virtual environment .venv
 demo: $(READY) ## Compile, run and check the shipped network; writes to out/
 	$(BIN)/tilefold demo
 
-test: $(READY) ## Run every quick check: style, types, unit tests, IR tests
+test: style types ir units ## Run every quick check: style, types, IR tests, unit tests
+
+style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(READY)
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+ir: $(READY)
 	$(BIN)/lit --quiet tests/lit
+
+units: $(READY)
 	$(BIN)/pytest --quiet --numprocesses auto -m 'not long'
 
 test-long: $(READY) ## Run the tests that take minutes or hours

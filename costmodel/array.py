@@ -1,55 +1,60 @@
-"""Cycles of a convolution on a group of weight-stationary arrays.
+"""Cycles of a convolution on a group of arrays, whichever operand they keep.
 
-One *pass* holds a tile of weights still and streams pixels past it, one a cycle. The model is that
-of a sequencer which walks equal passes; `docs/time.md` works an example by hand.
+`costmodel.dataflow` divides the loops into blocks of passes that stream s cycles each. This module
+says how far passes overlap, which the machine declares, and how the sums drain; `docs/time.md`
+works an example by hand.
 
-1. The fold divides the loops over the units: input channels by `chain`, output channels by `cols`,
-   output pixels by `pixels`, groups by `groups`, each share rounded up.
-2. The mode unrolls loops along the axes: the first loop of an axis takes u = min(n, axis), the next
-   min(n, axis // u) and so on. What is left of a loop are its *steps* ceil(n / u), and its tile is
-   made as small as that many equal steps allow, ceil(n / steps).
-   If a multiplier does m > 1 products a cycle, m more positions are unrolled first, over the loops
-   that are summed over (C, FY, FX) in the order in which the mode names them.
-3. A unit's pixels P are cut into n = ceil(P / lines) equal chunks of s = ceil(P / n) that fit one
-   plane of the accumulators. A *block* is one chunk for one tile of output channels; it takes
-   M = steps(C) steps(FY) steps(FX) passes, and there are B = n steps(G) steps(K) blocks.
-4. The weights of a pass fill in W = ceil(rows used / rows per cycle) cycles.
-   With two planes of weights the next tile fills while this one is used, so the N = B M passes take
-   W + (N - 1) max(s, W) + s cycles, and the operands' skew (the sum of axis - 1) only delays the
-   results. With one plane nothing overlaps: N (W + s + skew), which for full tiles is one more
-   than SCALE-Sim 3.0.0's weight-stationary count ceil(K/R) ceil(N/C) (M + 2R + C - 2) - 1, the
-   index of the last cycle.
-5. Results drain through vector lanes, D = ceil(outputs / (B lanes)) cycles a block. With two planes
-   of accumulators block j drains while block j + 1 is computed, so a block takes max(T, D) where
-   T = M max(s, W), and the last block's D only delays the results; with one plane T + D.
-6. Sums that stay for a later instruction (`finishes` false) and fit the accumulators cost nothing;
-   else they are spilled and fetched back through the same lanes.
+A pass of weights or inputs that stay first fills them, W = ceil(rows / rows per cycle) cycles; its
+last sum has crossed the grid `skew` cycles after the last operand entered. The passes then start
+this many cycles apart:
 
-Assumed: activations arrive at the rate of the array (no bank conflicts), weights likewise, and an
-instruction's first fill does not overlap the instruction before it.
+| | `drain = "each_pass"` | `drain = "on_dependence"` |
+|---|---|---|
+| one plane | W + s + skew | W + s |
+| two planes | max(s + skew, W) | max(s, W) |
+
+With two planes the first fill comes before all. Sums that stay enter nothing beforehand; they leave
+when their tile is complete, in W cycles, and a row is free for the next tile F = crossing rows
+cycles after its stream (F = ceil(rows used / rows per cycle) if operands are broadcast):
+
+| | `drain = "each_pass"` | `drain = "on_dependence"` |
+|---|---|---|
+| one plane | s + skew + W | max(s + F, W) |
+| two planes | max(s + skew, W) | max(s, F, W) |
+| one plane, `unload = "row"` | s + skew | max(s, W) |
+
+Results drain through vector lanes, D = ceil(outputs / (B lanes)) cycles for each of B blocks. With
+two planes of accumulators block j drains while block j + 1 is computed, so a block takes max(T, D),
+and the last block's D only delays the results; with one plane it takes T + D. Sums that stay for a
+later instruction (`finishes` false) and fit the accumulators cost nothing; else they are spilled
+and fetched back through the same lanes.
+
+Assumed: operands arrive at the rate of the array (no bank conflicts), and an instruction's first
+fill does not overlap the instruction before it.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..dialects.fabric import LOOP_DIMS
+from ..dialects.fabric_array import LOOP_DIMS
 from ..machines.model import Array, Fold, Mode
+from .dataflow import Walk, walk
 from .integers import IntArray, Ints, as_array, ceil_div, plain
-
-_SUMMED = ("C", "FY", "FX")
 
 
 @dataclass(frozen=True)
 class ConvCost:
     """What one convolution instruction costs; every field an int, or int64 arrays of one shape.
 
-    In cycles: `preload` the first fill of weights, `occupancy` (which includes it) until the array
-    can take the next instruction, `latency` from then until the last result is in its memory,
-    `drain` how long the vector lanes are taken. In numbers: `macs` the products that the layer
-    needs, `passes` of each unit, `weight_loads` weights written into multipliers (of all units),
-    `accumulator_writes` sums written into accumulators, `spilled` 32-bit sums written to and read
-    back from the memory of outputs because the accumulators are too small.
+    In cycles: `preload` the first fill of the operand that stays, `occupancy` (which includes it)
+    until the array can take the next instruction, `latency` from then until the last result is in
+    its memory, `drain` how long the vector lanes are taken. In numbers: `macs` the products that
+    the layer needs, `passes` of each unit, `spilled` 32-bit sums written to and read back from the
+    memory of outputs because the accumulators are too small, and the accesses of all units:
+    `input_reads` inputs that enter an array (an input under several windows as often),
+    `weight_loads` weights that do, `accumulator_writes` sums that leave one. Padding is not
+    counted, and an operand that several multipliers of a unit use enters it once.
     """
 
     preload: Ints
@@ -58,6 +63,7 @@ class ConvCost:
     drain: Ints
     macs: Ints
     passes: Ints
+    input_reads: Ints
     weight_loads: Ints
     accumulator_writes: Ints
     spilled: Ints
@@ -70,63 +76,6 @@ def find_mode(array: Array, mode: Mode | int | str) -> Mode:
     if isinstance(mode, int):
         return array.modes[mode]
     return next(candidate for candidate in array.modes if candidate.name == mode)
-
-
-def unroll(
-    array: Array, mode: Mode, sizes: dict[str, IntArray], products: int
-) -> tuple[dict[str, IntArray], IntArray]:
-    """Unroll loops of the given sizes (each at least 1) in space.
-
-    Returns the steps left of each loop and the rows used along the axis that weights fill.
-    """
-    steps = dict(sizes)
-
-    def take(dims: tuple[str, ...], positions: int) -> IntArray:
-        free = used = as_array(1)
-        free = free * positions
-        for dim in dims:
-            size = steps[dim]
-            steps[dim] = ceil_div(size, np.minimum(size, free))
-            tile = ceil_div(size, steps[dim])
-            used, free = used * tile, free // tile
-        return used
-
-    named = dict.fromkeys(dim for _, dims in mode.spatial for dim in dims)
-    take(tuple(dim for dim in named if dim in _SUMMED), products)
-    axes, spatial = dict(array.axes), dict(mode.spatial)
-    used = {axis: take(dims, axes[axis]) for axis, dims in spatial.items()}
-    return steps, used.get(array.local.axis, as_array(1))
-
-
-@dataclass(frozen=True)
-class _Walk:
-    """The passes of one unit: `blocks` of `reduction` passes that fill and stream so long."""
-
-    blocks: IntArray
-    chunks: IntArray
-    reduction: IntArray
-    fill: IntArray
-    stream: IntArray
-    sums: IntArray
-    """Sums that the unit makes per column."""
-
-
-def _walk(array: Array, mode: Mode, fold: Fold, sizes: dict[str, IntArray], products: int) -> _Walk:
-    share = {dim: np.maximum(size, 1) for dim, size in sizes.items()}
-    for dim, factor in (("C", fold.chain), ("K", fold.cols), ("G", fold.groups)):
-        share[dim] = ceil_div(share[dim], factor)
-    steps, rows_used = unroll(array, mode, share, products)
-    pixels = ceil_div(steps["OY"] * steps["OX"], fold.pixels)
-    chunks = ceil_div(pixels, array.accumulator.lines)
-    tiles = steps["G"] * steps["K"]
-    return _Walk(
-        blocks=chunks * tiles,
-        chunks=chunks,
-        reduction=steps["C"] * steps["FY"] * steps["FX"],
-        fill=ceil_div(rows_used, array.local.rows_per_cycle),
-        stream=ceil_div(pixels, chunks),
-        sums=pixels * tiles,
-    )
 
 
 def conv_cost(
@@ -164,45 +113,82 @@ def conv_cost(
     *shape, begin, end = np.broadcast_arrays(*map(as_array, given))
     sizes = dict(zip(LOOP_DIMS, shape, strict=True))
     macs = np.multiply.reduce(shape)
-    outputs = sizes["G"] * sizes["K"] * sizes["OY"] * sizes["OX"] * (macs > 0)
-    products = array.products(act_bits, wgt_bits)
-    walk = _walk(array, find_mode(array, mode), fold, sizes, products)
+    pixels = sizes["OY"] * sizes["OX"]
+    outputs = sizes["G"] * sizes["K"] * pixels * (macs > 0)
+    flow = find_mode(array, mode)
+    passes = walk(array, flow, fold, sizes, array.products(act_bits, wgt_bits))
 
     room = array.accumulator.lines * array.accumulator.planes
-    spilled = outputs * (walk.sums > room) * ((1 - begin) + (1 - end))
+    spilled = outputs * (passes.sums > room) * ((1 - begin) + (1 - end))
     moved = (outputs * end + spilled) * (drain_lanes > 0)
     lanes = max(drain_lanes, 1)
-    block_drain = ceil_div(moved, walk.blocks * lanes)
-    busy, after = _busy(array, walk, block_drain)
+    pace = _pace(array, flow, passes)
+    busy, after = _busy(array, passes, pace, ceil_div(moved, passes.blocks * lanes))
     works = (macs > 0).astype(np.int64)
     return ConvCost(
-        preload=plain(walk.fill * works),
+        preload=plain(pace.fill * works),
         occupancy=plain(busy * works),
         latency=plain((after + (fold.chain - 1) * hop_cycles) * works),
         drain=plain(ceil_div(moved, lanes)),
         macs=plain(macs),
-        passes=plain(walk.blocks * walk.reduction * works),
-        weight_loads=plain(
-            macs // np.maximum(sizes["OY"] * sizes["OX"], 1) * walk.chunks * fold.pixels
-        ),
-        accumulator_writes=plain(outputs * walk.reduction),
+        passes=plain(passes.blocks * passes.reduction * works),
+        input_reads=plain(macs // np.maximum(sizes["K"], 1) * passes.kernel_tiles),
+        weight_loads=plain(macs // np.maximum(pixels, 1) * passes.pixel_tiles),
+        accumulator_writes=plain(outputs * passes.reduction),
         spilled=plain(spilled),
     )
 
 
-def _busy(array: Array, walk: _Walk, drain: IntArray) -> tuple[IntArray, IntArray]:
-    """Cycles that the array is taken, and cycles from then until its last result has drained."""
-    if array.local.planes == 1:
-        block = walk.reduction * (walk.fill + walk.stream + array.skew)
-        lead, last, skew = as_array(0), block, 0
+@dataclass(frozen=True)
+class _Pace:
+    """Cycles to `fill` the first tile, how many of them come before all (`lead`), from one pass to
+    the next (`step`), of the `last` pass, and from then until its last sum has left the grid."""
+
+    fill: IntArray
+    lead: IntArray
+    step: IntArray
+    last: IntArray
+    after: IntArray
+
+
+def _pace(array: Array, mode: Mode, passes: Walk) -> _Pace:
+    """The tables at the top of this module."""
+    local, empties = array.local_for(mode), array.empties_each_pass(mode)
+    sizes = dict(array.axes)
+    crossed = {axis: as_array(size) for axis, size in sizes.items()}
+    crossed = passes.used if array.span == "used" else crossed
+    skewed = array.feed == "skew"
+    skew = np.add.reduce([n - 1 for n in crossed.values()]) if skewed else as_array(0)
+    used = passes.used[local.axis]
+    moved = ceil_div(sizes[local.axis] if local.rows == "all" else used, local.rows_per_cycle)
+    taken = passes.stream + skew if empties else passes.stream
+    zero = as_array(0)
+    if mode.stays != "O":
+        after = zero if empties else skew
+        if local.planes == 1:
+            return _Pace(moved, zero, moved + taken, moved + taken, after)
+        return _Pace(moved, moved, np.maximum(taken, moved), taken, after)
+
+    unload = moved if local.unload == "tile" else zero
+    if empties:
+        step = taken + unload if local.planes == 1 else np.maximum(taken, unload)
+    elif local.unload == "row":
+        step = np.maximum(taken, moved)
     else:
-        step = np.maximum(walk.stream, walk.fill)
-        block = walk.reduction * step
-        # Nothing fills during the very last pass, so it takes only as long as it streams.
-        lead, last, skew = walk.fill, block - step + walk.stream, array.skew
+        free = crossed[local.axis] if skewed else ceil_div(used, local.rows_per_cycle)
+        step = taken + free if local.planes == 1 else np.maximum(taken, free)
+        step = np.maximum(step, unload)
+    return _Pace(zero, zero, step, step, passes.stream + skew + unload - step)
+
+
+def _busy(array: Array, passes: Walk, pace: _Pace, drain: IntArray) -> tuple[IntArray, IntArray]:
+    """Cycles that the array is taken, and cycles from then until its last result has drained."""
+    block = passes.reduction * pace.step
+    last = block - pace.step + pace.last
     if array.accumulator.planes == 1:
-        return lead + (walk.blocks - 1) * (block + drain) + last + drain, as_array(skew)
+        busy = pace.lead + (passes.blocks - 1) * (block + drain) + last + drain
+        return busy, pace.after
     # Block j + 1 is computed while block j drains, and the first one while nothing does.
-    middle = np.maximum(walk.blocks - 2, 0) * np.maximum(block, drain)
+    middle = np.maximum(passes.blocks - 2, 0) * np.maximum(block, drain)
     several = block + middle + np.maximum(last, drain)
-    return lead + np.where(walk.blocks == 1, last, several), skew + drain
+    return pace.lead + np.where(passes.blocks == 1, last, several), pace.after + drain

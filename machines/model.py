@@ -64,13 +64,15 @@ class Dma:
 
 @dataclass(frozen=True)
 class Local:
-    """The weight registers of an array."""
+    """The registers that keep an operand in an array."""
 
     name: str
     operand: str
     axis: str
     planes: int
     rows_per_cycle: int
+    rows: str
+    unload: str
     src: str
 
 
@@ -92,6 +94,8 @@ class Mode:
     name: str
     spatial: tuple[tuple[str, tuple[str, ...]], ...]
     stays: str
+    flat: bool
+    drain: str
     src: str
 
     def unrolls(self, dim: str) -> bool:
@@ -108,7 +112,8 @@ class Array:
     axes: tuple[tuple[str, int], ...]
     precisions: tuple[tuple[int, int, int], ...]
     feed: str
-    local: Local
+    span: str
+    locals: tuple[Local, ...]
     accumulator: Accumulator
     modes: tuple[Mode, ...]
     src: str
@@ -119,9 +124,17 @@ class Array:
         return prod(size for _, size in self.axes)
 
     @property
-    def skew(self) -> int:
-        """Cycles from an operand's entry to the last sum it touches, less one."""
-        return sum(size - 1 for _, size in self.axes) if self.feed == "skew" else 0
+    def local(self) -> Local:
+        """The registers of the first mode."""
+        return self.local_for(self.modes[0])
+
+    def local_for(self, mode: Mode) -> Local:
+        """The registers of the operand that stays in a mode."""
+        return next(local for local in self.locals if local.operand == mode.stays)
+
+    def empties_each_pass(self, mode: Mode) -> bool:
+        """Whether a pass starts only when the sums of the one before have crossed the grid."""
+        return mode.drain == "each_pass" or (not mode.drain and self.local_for(mode).planes == 1)
 
     def products(self, act_bits: int, wgt_bits: int) -> int:
         """Products per multiplier and cycle, in the best precision at least that wide.
@@ -408,7 +421,7 @@ def _array_parts(array: FieldOp) -> dict[str, Any]:
     for mode in modes:
         mode["spatial"] = tuple(mode["spatial"].items())
     return {
-        "local": Local(**next(of(fabric.LocalOp))),
+        "locals": tuple(Local(**local) for local in of(fabric.LocalOp)),
         "accumulator": Accumulator(**next(of(fabric.AccumulatorOp))),
         "modes": tuple(Mode(**mode) for mode in modes),
     }

@@ -1,7 +1,6 @@
 """The generated pages of `docs/` are those that the code makes."""
 
 import pytest
-
 from tilefold.tools.docs import DOCS, PAGES
 
 

@@ -79,8 +79,8 @@ def passes_page() -> str:
     lines = [
         "# The passes",
         "",
-        "This page is written by `python -m tilefold.tools.docs` from the passes' docstrings; change",
-        "those, not the page. Each pass runs alone in `tilefold-opt -p 'NAME{option=value}'`.",
+        "This page is written by `python -m tilefold.tools.docs` from the passes' docstrings;",
+        "change those, not the page. Each runs alone in `tilefold-opt -p 'NAME{option=value}'`.",
         "",
     ]
     for kind in PASSES:

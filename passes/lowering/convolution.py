@@ -15,6 +15,7 @@ from ...dialects.isa_operands import ElementType
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...dialects.store import Store
+from ...errors import TilefoldError
 from ..fuse_epilogue import Epilogue, epilogue_of, other_operand
 from .elementwise import check_written, logical_strides
 from .nest import HERE, Access, Nest, Place, Position, ints
@@ -151,8 +152,11 @@ def _dense(
 
 def lower(state: Lowering, op: Convolution) -> None:
     """Build the configuration, buffers and tile loops of a convolution or matrix product."""
-    fold, tiling = op.attributes["fold"], op.attributes["tiling"]
-    assert isinstance(fold, FoldAttr) and isinstance(tiling, schedule.TilingAttr)
+    fold, tiling = op.attributes.get("fold"), op.attributes.get("tiling")
+    if not isinstance(fold, FoldAttr) or not isinstance(tiling, schedule.TilingAttr):
+        raise TilefoldError(
+            f"{name_of(op)}: has no fold or no tiling; run choose-fold and choose-tile first"
+        )
     _ConvolutionNest(state, op, layer_of(op, state.store), fold, Tile.of(tiling)).build()
 
 

@@ -1,160 +1,226 @@
-"""A weight-stationary array simulated register by register, cycle by cycle.
+"""Compute arrays simulated register by register, cycle by cycle.
 
-The array is a grid of rows x cols multipliers. Activations enter at the left edge, row r one cycle
-after row r - 1, and step one column right a cycle; sums enter as zero at the top, step one row down
-a cycle and leave into the accumulators below. Each multiplier holds one weight per plane. A plane
-fills row by row, `rows_per_cycle` a cycle, and the weights travel through the grid as the
-activations do, so that a weight arrives just before the first activation that needs it.
+A grid of multipliers. One operand enters at the left edge and steps right; what meets it depends on
+what stays. Weights or inputs that stay sit in planes of registers, which fill row by row, and sums
+enter as zero at the top, step down and leave below. Sums that stay are added up in place, while a
+second operand enters at the top and steps down; complete sums leave through their column.
+
+`feed = "skew"` delays what enters row r (and column c) by r (and c) cycles, so that operands and
+sums meet; the fill of row r of a tile is delayed alike. With `feed = "broadcast"` nothing is
+delayed, and a column adds all its rows in one cycle. Units of a chain start `hop` cycles one after
+the other; each adds what leaves the one before, `hop` registers away.
+
+The simulation takes the interval at which passes start as given and raises `ConflictError` when two
+tiles meet in a register, on a wire or in a fill. The time of a machine is that of the shortest
+interval without conflict: no formula says how long a pass waits.
 """
 
-from collections import defaultdict
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
-IntArray = npt.NDArray[np.int64]
-Spot = tuple[int, int]
-Tag = tuple[int, int]
+from tilefold.machines.model import Array, Mode
+from tilefold.tests.costmodel.array_passes import IntArray, Pass
 
 
-@dataclass(frozen=True)
-class Grid:
-    """The array: its size, its weight planes and fill rate, the lines of its accumulators."""
-
-    rows: int
-    cols: int
-    planes: int
-    rows_per_cycle: int
-    lines: int
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One tile: which pixels, output channels and window elements it covers (-1: padding)."""
-
-    pixels: tuple[int, ...]
-    outputs: tuple[int, ...]
-    inputs: tuple[tuple[int, int], ...]
+class ConflictError(Exception):
+    """Two tiles are in each other's way."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Cycles until the last pass has streamed, until the last sum has landed, and the sums."""
+    """Cycles until the last operand has entered and the last sum has landed, and all sums."""
 
-    streamed: int
+    entered: int
     landed: int
     sums: IntArray
 
 
-def equal_cuts(size: int, limit: int) -> list[tuple[int, ...]]:
-    """0..size-1 in as few runs of at most `limit` as possible, all made as long as the longest."""
-    count = -(-size // limit)
-    length = -(-size // count)
-    return [
-        tuple(i if i < size else -1 for i in range(n * length, (n + 1) * length))
-        for n in range(count)
-    ]
+def claim(condition: bool | np.bool_, what: str) -> None:
+    """Raise ConflictError unless the condition holds."""
+    if not condition:
+        raise ConflictError(what)
 
 
-def list_passes(grid: Grid, pixels: int, outputs: int, channels: int, window: int) -> list[Pass]:
-    """The passes in order: output channels, chunks of pixels, then what is summed over."""
-    return [
-        Pass(chunk, columns, tuple((tap, c) for c in rows))
-        for columns in equal_cuts(outputs, grid.cols)
-        for chunk in equal_cuts(pixels, grid.lines)
-        for tap in range(window)
-        for rows in equal_cuts(channels, grid.rows)
-    ]
+class Unit:
+    """The registers of one unit. Tags are numbers of passes, -1 for nothing.
 
-
-class Simulation:
-    """The registers of the grid, and the sequencer that fills and streams pass after pass.
-
-    Activations x are [pixel, window element, channel], weights w [output, window element, channel].
-    Each activation carries its tag, (pass, position among the pixels of the pass).
+    `clock(cycle)` is one cycle: it takes in what the program has entering now, moves every register
+    and returns the sums that leave, as (column, target in the result, value).
     """
 
-    def __init__(self, grid: Grid, passes: list[Pass], x: IntArray, w: IntArray) -> None:
-        self.grid, self.passes, self.x, self.w = grid, passes, x, w
-        spots = [(r, c) for r in range(grid.rows) for c in range(grid.cols)]
-        self.activations: dict[Spot, tuple[Tag, int]] = {}
-        self.sums: dict[Spot, tuple[Tag, int]] = {}
-        self.weights = {(spot, plane): (-1, 0) for spot in spots for plane in range(grid.planes)}
-        self.entering: dict[tuple[int, int], tuple[Tag, int]] = {}
-        self.arriving: dict[int, list[tuple[Spot, int, int]]] = defaultdict(list)
-        self.results = np.zeros((x.shape[0], w.shape[0]), dtype=np.int64)
-        self.landed = 0
+    def __init__(
+        self, array: Array, mode: Mode, passes: list[Pass], starts: list[int], fill: int
+    ) -> None:
+        self.passes, self.starts, self.fill = passes, starts, fill
+        self.mode, self.local, self.skewed = mode, array.local_for(mode), array.feed == "skew"
+        self.used = passes[0].across.shape[:2]
+        self.stream, self.products = passes[0].across.shape[2:]
+        grid = tuple(size for _, size in array.axes)
+        self.size = grid if array.span == "all" else self.used
+        self.bottom = (grid[0] if self.local.rows == "all" else self.used[0]) - 1
+        self.empties = array.empties_each_pass(mode)
+        rows, columns = self.size
+        self.rows, self.columns = np.indices(self.size)
+        self.delay = (self.rows + self.columns) * self.skewed
+        self.across = np.zeros((rows, columns, columns, self.products), np.int64)
+        self.down = np.zeros((rows, columns, self.products), np.int64)
+        self.tag = np.full((2, rows, columns), -1)  # pass, position in its stream
+        planes = (self.local.planes, rows, columns)
+        self.kept = np.zeros((*planes, self.products), np.int64)
+        self.owner = np.full(planes, -1)
+        depth = (self.local.planes, max(rows, self.bottom + 1), columns)
+        self.sums = np.zeros(depth, np.int64)
+        self.sum_tag = np.full(depth, -1)
+        self.complete = np.zeros(depth, bool)
+        self.unloading = np.full(columns, -1)
+        self.pending: list[deque[int]] = [deque() for _ in range(columns)]
 
-    def run(self) -> Outcome:
-        """Run until every pass has streamed and every sum has landed."""
-        filling, filled, fill_left = 0, 0, 0
-        streaming = position = streamed = cycle = 0
-        while self.landed < len(self.passes):
-            if fill_left == 0 and filling < len(self.passes) and self._is_free(filling, streaming):
-                fill_left = self._fill(filling, cycle)
-                filling += 1
-            if streaming < filled:
-                self._enter(streaming, position, cycle)
-                position += 1
-                if position == len(self.passes[streaming].pixels):
-                    streaming, position, streamed = streaming + 1, 0, cycle + 1
-            self._step(cycle)
-            if fill_left:
-                fill_left -= 1
-                filled = filling if fill_left == 0 else filled
-            cycle += 1
-        return Outcome(streamed, cycle, self.results)
+    def clock(self, cycle: int) -> list[tuple[int, int, int]]:
+        """One cycle; raises ConflictError."""
+        self._step_operands(cycle)
+        if self.mode.stays == "O":
+            leaving = self._unload() if self.local.unload == "tile" else []
+            return leaving + self._add_in_place()
+        self._write_planes(cycle)
+        return self._step_sums()
 
-    def _is_free(self, number: int, streaming: int) -> bool:
-        """Whether the plane for a pass is free: unused by streams, or, if alone, by anything."""
-        return self.landed == number if self.grid.planes == 1 else streaming >= number - 1
+    def busy_with(self, before: int) -> bool:
+        """Whether anything of passes before this number is still in the grid."""
+        if self.mode.stays != "O":
+            return bool(np.any((self.tag[0] >= 0) & (self.tag[0] < before)))
+        held = self.sum_tag[0]  # a sum in the second plane is out of the way
+        here = np.any((held >= 0) & (held < before))
+        return bool(here or np.any((self.tag[0] >= 0) & (self.tag[0] < before)))
 
-    def _fill(self, number: int, cycle: int) -> int:
-        tile = self.passes[number]
-        for r in range(self.grid.rows):
-            for c in range(self.grid.cols):
-                tap, channel = tile.inputs[r] if r < len(tile.inputs) else (0, -1)
-                output = tile.outputs[c] if c < len(tile.outputs) else -1
-                real = channel >= 0 and output >= 0
-                value = int(self.w[output, tap, channel]) if real else 0
-                self.arriving[cycle + r + c].append(((r, c), number, value))
-        return -(-len(tile.inputs) // self.grid.rows_per_cycle)
+    def _entering(self, cycle: int) -> tuple[int, int]:
+        """The pass and position that enter row 0 and column 0 now."""
+        for number, start in enumerate(self.starts):
+            if start <= cycle < start + self.stream:
+                return number, cycle - start
+        return -1, -1
 
-    def _enter(self, number: int, position: int, cycle: int) -> None:
-        tile = self.passes[number]
-        pixel = tile.pixels[position]
-        for r in range(self.grid.rows):
-            tap, channel = tile.inputs[r] if r < len(tile.inputs) else (0, -1)
-            real = channel >= 0 and pixel >= 0
-            value = int(self.x[pixel, tap, channel]) if real else 0
-            self.entering[cycle + r, r] = ((number, position), value)
+    def _step_operands(self, cycle: int) -> None:
+        rows, columns = self.size
+        if self.skewed:
+            self.across = np.roll(self.across, 1, 1)
+            self.down = np.roll(self.down, 1, 0)
+            self.tag = np.roll(self.tag, 1, 2)
+        for row in range(rows):
+            for column in range(1 if self.skewed else columns):
+                number, position = self._entering(cycle - row * self.skewed)
+                self.tag[:, row, column] = number, position
+                self.across[row, column] = 0
+                if number >= 0 and row < self.used[0]:
+                    values = self.passes[number].across[row, :, position]
+                    self.across[row, column, : self.used[1]] = values
+        if self.mode.stays != "O":
+            return
+        for column in range(columns):
+            for row in range(1 if self.skewed else rows):
+                number, position = self._entering(cycle - column * self.skewed)
+                self.down[row, column] = 0
+                if number >= 0 and column < self.used[1]:
+                    self.down[row, column] = self.passes[number].down[column, position]
 
-    def _step(self, cycle: int) -> None:
-        """One clock: weights arrive, activations step right, sums step down or land."""
-        for spot, number, value in self.arriving.pop(cycle, []):
-            self.weights[spot, number % self.grid.planes] = (number, value)
-        moved = {(r, c + 1): held for (r, c), held in self.activations.items()}
-        for r in range(self.grid.rows):
-            if held := self.entering.pop((cycle, r), None):
-                moved[r, 0] = held
-        self.activations = {spot: held for spot, held in moved.items() if spot[1] < self.grid.cols}
-        sums: dict[Spot, tuple[Tag, int]] = {}
-        for (r, c), (tag, value) in self.activations.items():
-            owner, weight = self.weights[(r, c), tag[0] % self.grid.planes]
-            above_tag, above = self.sums[r - 1, c] if r else (tag, 0)
-            assert owner == tag[0], "a weight was overwritten or came late"
-            assert above_tag == tag, "a sum met the activation of another"
-            sums[r, c] = (tag, above + weight * value)
-        self.sums = sums
-        for c in range(self.grid.cols):
-            if landing := sums.get((self.grid.rows - 1, c)):
-                self._land(*landing, c)
+    def _write_planes(self, cycle: int) -> None:
+        """Registers of the rows whose turn it was `delay` cycles ago take their element."""
+        for number, start in enumerate(self.starts):
+            slot = cycle - self.delay - (start - self.fill)
+            now = slot == self.rows // self.local.rows_per_cycle
+            if not now.any():
+                continue
+            tile = np.zeros((*self.size, self.products), np.int64)
+            tile[: self.used[0], : self.used[1]] = self.passes[number].kept
+            plane = number % self.local.planes
+            self.kept[plane][now] = tile[now]
+            self.owner[plane][now] = number
 
-    def _land(self, tag: Tag, value: int, c: int) -> None:
-        tile = self.passes[tag[0]]
-        pixel = tile.pixels[tag[1]]
-        if pixel >= 0 and c < len(tile.outputs) and tile.outputs[c] >= 0:
-            self.results[pixel, tile.outputs[c]] += value
-        if c == self.grid.cols - 1 and tag[1] == len(tile.pixels) - 1:
-            self.landed += 1
+    def _step_sums(self) -> list[tuple[int, int, int]]:
+        number, position = self.tag
+        plane = number % self.local.planes
+        active = number >= 0
+        owner = np.take_along_axis(self.owner, plane[None], 0)[0]
+        claim(np.all((owner == number) | ~active), "an element that stays was overwritten or late")
+        kept = np.take_along_axis(self.kept, plane[None, ..., None], 0)[0]
+        across = self.across[self.rows, self.columns, self.columns]
+        made = np.sum(kept * across, axis=-1) * active
+        if self.skewed:
+            above = np.zeros_like(made)
+            above[1:] = self.sums[0, : self.size[0] - 1]
+            self.sums[0, : self.size[0]] = made + above
+            out = self.sums[0, self.size[0] - 1]
+        else:
+            out = made.sum(axis=0)
+        leaving = []
+        for column in np.flatnonzero(active[-1]):
+            at = number[-1, column], position[-1, column]
+            target = self.passes[at[0]].target[column, at[1]] if column < self.used[1] else -1
+            leaving.append((int(column), int(target), int(out[column])))
+        return leaving
+
+    def _add_in_place(self) -> list[tuple[int, int, int]]:
+        rows = self.size[0]
+        number, position = self.tag
+        active, first, last = number >= 0, position == 0, position == self.stream - 1
+        held, tags, done = self.sums[0, :rows], self.sum_tag[0, :rows], self.complete[0, :rows]
+        claim(np.all(tags[first] == -1), "a sum starts where another one is")
+        tags[first], held[first], done[first] = number[first], 0, False
+        claim(np.all(tags[active] == number[active]), "a sum met the operand of another")
+        across = self.across[self.rows, self.columns, self.columns]
+        held += np.sum(across * self.down, axis=-1) * active
+        if self.local.unload == "row":
+            return self._leave_by_wire(last & active)
+        done[last & active] = True
+        for row, column in np.argwhere(last & active):
+            if self.local.planes == 2:
+                claim(self.sum_tag[1, row, column] == -1, "two sums in one shift register")
+                self.sum_tag[1, row, column] = tags[row, column]
+                self.sums[1, row, column] = held[row, column]
+                self.complete[1, row, column] = True
+                tags[row, column] = -1
+            if row == rows - 1:
+                self.pending[column].append(number[row, column])
+        return []
+
+    def _leave_by_wire(self, ready: npt.NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+        ready = ready & (self.rows < self.used[0])
+        claim(np.all(ready.sum(axis=0) <= self.local.rows_per_cycle), "two sums on one wire")
+        leaving = []
+        finished = (self.tag[0] >= 0) & (self.tag[1] == self.stream - 1)
+        for row, column in np.argwhere(ready):
+            leaving.append(self._sum(0, row, column))
+        self.sum_tag[0, : self.size[0]][finished] = -1
+        return leaving
+
+    def _unload(self) -> list[tuple[int, int, int]]:
+        """Complete sums of a column step down together, as many rows as leave a cycle."""
+        leaving: list[tuple[int, int, int]] = []
+        plane, pace = self.local.planes - 1, self.local.rows_per_cycle
+        for column in range(self.size[1]):
+            tags = self.sum_tag[plane, :, column]
+            if self.pending[column] and self.unloading[column] == -1:
+                self.unloading[column] = self.pending[column].popleft()
+                tags[self.bottom + 1 :][tags[self.bottom + 1 :] == self.unloading[column]] = -1
+                self.steps_left = getattr(self, "steps_left", {})
+                self.steps_left[column] = -(-(self.bottom + 1) // pace)
+            claim(not self.pending[column], "a tile is complete while another one leaves")
+            number = self.unloading[column]
+            if number == -1:
+                continue
+            for row in range(self.bottom, -1, -1):
+                if tags[row] != number:
+                    continue
+                value = self.sums[plane, row, column]
+                if row + pace > self.bottom:
+                    leaving.append(self._sum(plane, row, column))
+                else:
+                    claim(tags[row + pace] == -1, "a sum steps where another one is")
+                    tags[row + pace] = number
+                    self.sums[plane, row + pace, column] = value
+                tags[row] = -1
+            self.steps_left[column] -= 1
+            if self.steps_left[column] == 0:
+                self.unloading[column] = -1
+        return leaving

@@ -2,8 +2,8 @@
 
 from tilefold.dialects.location import fuse, name_of, named, names_of, set_name
 from tilefold.passes.location import unlocated
-from xdsl.dialects.builtin import UNKNOWN_LOC, FileLineColLoc, IntAttr, ModuleOp, StringAttr
 from xdsl.dialects import test
+from xdsl.dialects.builtin import UNKNOWN_LOC, FileLineColLoc, IntAttr, ModuleOp, StringAttr
 
 LINE = FileLineColLoc(StringAttr("f.mlir"), IntAttr(1), IntAttr(2))
 

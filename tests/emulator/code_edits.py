@@ -68,15 +68,14 @@ def drop_tokens(code: Sequence[Instruction], rng: Random) -> list[Instruction] |
 
 
 def change_credit(code: Sequence[Instruction], rng: Random) -> list[Instruction] | None:
-    """A credit more or less."""
-    step = rng.choice((-1, 1))
-    places = [
-        n for n, i in enumerate(code) if i.mnemonic == "sem" and i.integer("credits") + step >= 0
-    ]
+    """A credit more or less, or none at all."""
+    places = [n for n, i in enumerate(code) if i.mnemonic == "sem"]
     if not places:
         return None
-    edited, place = list(code), rng.choice(places)
-    edited[place] = changed(code[place], credits=code[place].integer("credits") + step)
+    place = rng.choice([n for n in places if code[n].integer("credits")] or places)
+    credits = code[place].integer("credits")
+    edited = list(code)
+    edited[place] = changed(code[place], credits=rng.choice((credits + 1, max(0, credits - 1), 0)))
     return edited
 
 
@@ -190,7 +189,7 @@ def change_dim(code: Sequence[Instruction], rng: Random) -> list[Instruction] | 
     view = code[place].view(name)
     number = rng.randrange(len(view.dims))
     dim, step = view.dims[number], rng.choice((-1, 1))
-    match rng.choice(("size", "extent", "stride", "origin", "origin", "factor")):
+    match rng.choice(("size", "size", "extent", "stride", "origin", "factor")):
         case "size":
             dim = replace(dim, size=max(1, dim.size + step))
         case "extent":

@@ -57,6 +57,12 @@ class Elements:
         mask = (1 << bits) - 1 << start % 8
         self.data[start // 8] = self.data[start // 8] & ~mask | value << start % 8
 
+    def write(self, values: Mapping[Index, int]) -> None:
+        """Write whole rows, after all that the instruction reads was read."""
+        for j, value in values.items():
+            self[j] = value
+        self.end_rows()
+
     def end_rows(self) -> None:
         """Clear the bits after every row of sub-byte elements written, to the end of its byte."""
         if self.view.bits >= 8:
@@ -156,14 +162,15 @@ class Machine:
                     self.sums[oy, ox, k] += (src[y, x, c] - get("src_zero")) * weight
         if not last:
             return
+        result: dict[Index, int] = {}
         for oy, ox, k in dst.indices():
             total = self.sums[oy, ox, k] + par[k, 0]
             assert -(2**31) <= total < 2**31
             if dst.view.bits < 32:
                 zero, low, high = get("dst_zero"), get("lo"), get("hi")
                 total = requantise(total, par[k, 1], zero, low, high)
-            dst[oy, ox, k] = total
-        dst.end_rows()
+            result[oy, ox, k] = total
+        dst.write(result)
 
     def elementwise(self, instruction: Instruction, views: Mapping[str, Elements]) -> None:
         get, dst = instruction.integer, views["dst"]
@@ -180,14 +187,13 @@ class Machine:
                 inner = fma(views["a"][j], instruction.real("ra"), instruction.real("fix"))
                 total = fma(views["b"][j], instruction.real("rb"), inner)
                 result[j] = clip(float(np.rint(total)), get("lo"), get("hi"))
-        for j, value in result.items():
-            dst[j] = value
-        dst.end_rows()
+        dst.write(result)
 
     def pool(self, instruction: Instruction, views: Mapping[str, Elements]) -> None:
         get, src, dst = instruction.integer, views["src"], views["dst"]
         kind, zero = get("kind"), np.float32(get("dst_zero"))
         clamp = get("lo"), get("hi")
+        result: dict[Index, int] = {}
         for oy, ox, c in dst.indices():
             rows, columns = range(get("kernel_y")), range(get("kernel_x"))
             window = [
@@ -201,7 +207,7 @@ class Machine:
             ]
             values = [src[j] for j in window if src.valid(j)]
             if kind == 0:
-                dst[oy, ox, c] = clip(max(values, default=src.view.type.range[0]), *clamp)
+                result[oy, ox, c] = clip(max(values, default=src.view.type.range[0]), *clamp)
                 continue
             count = len(window) if get("include_pad") else max(1, len(values))
             scales = (np.float32(instruction.real(name)) for name in ("src_scale", "dst_scale"))
@@ -209,5 +215,5 @@ class Machine:
             multiplier = source / (np.float32(count) * target)
             total = np.float32(sum(value - get("src_zero") for value in values)) * multiplier
             value = np.rint(total) + zero if kind == 2 else np.rint(total + zero)
-            dst[oy, ox, c] = clip(float(value), *clamp)
-        dst.end_rows()
+            result[oy, ox, c] = clip(float(value), *clamp)
+        dst.write(result)

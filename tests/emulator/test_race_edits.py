@@ -35,7 +35,7 @@ from tilefold.tests.support.random_machines import random_machine
 from tilefold.tests.support.random_networks import random_network
 
 ORDERS = 20
-EDITS_PER_KIND = 8
+EDITS_PER_KIND = 10
 SUBJECTS = 5
 MARGIN = 256
 """Bytes of DRAM behind the last tensor."""
@@ -173,8 +173,11 @@ OTHERS = tuple(kind for kind in EDITS if kind not in TOKENS)
 @pytest.mark.parametrize(
     ("kinds", "wanted"),
     [
-        (TOKENS, {"race": 5, "deadlock": 1, "same": 5}),
-        (OTHERS, {"race": 5, "unwritten": 3, "refused": 3, "same": 2, "different": 3}),
+        (TOKENS, {"race": 8, "deadlock": 1, "same": 8}),
+        (
+            OTHERS,
+            {"race": 5, "unwritten": 3, "stopped": 1, "refused": 1, "same": 3, "different": 3},
+        ),
     ],
     ids=["tokens", "places"],
 )

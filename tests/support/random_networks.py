@@ -404,6 +404,8 @@ def random_network(rng: Random) -> tuple[ModuleOp, Store, dict[str, Array]]:
     names = [f"x{index}" for index in range(len(net.block.args))]
     set_names(module, "random", names, [f"y{index}" for index in range(len(outputs))])
     module.verify()
-    return module, net.store, dict(
-        zip(names, (net.values[argument] for argument in net.block.args), strict=True)
+    return (
+        module,
+        net.store,
+        dict(zip(names, (net.values[argument] for argument in net.block.args), strict=True)),
     )

@@ -1,0 +1,107 @@
+"""How the loops of a convolution divide into passes of an array: the steps before any cycle.
+
+A *pass* keeps one tile of the stationary operand in the array and streams past it. Which loops the
+tile covers, which stream and which make the passes follow from the operand that stays; what each
+step does and a worked example are in `docs/time.md`.
+
+| stays | a pass streams | passes that add into the same sums |
+|---|---|---|
+| weights W | output pixels, a chunk of them | C, FY, FX |
+| inputs I | output channels, a chunk of them | C, FY, FX |
+| outputs O | C, FY, FX | one |
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..dialects.fabric_array import SUMMED
+from ..machines.model import Array, Fold, Mode
+from .integers import IntArray, as_array, ceil_div
+
+Sizes = dict[str, IntArray]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The passes of one unit: `blocks` of `reduction` passes, each of which streams `stream` long.
+
+    A block is one chunk of the streamed loop for one tile of outputs, `chunks` of them make all of
+    it. `used` are the positions in use along each axis, `sums` the sums that the unit makes in each
+    column. `kernel_tiles` and `pixel_tiles` are the tiles, over all units that divide them, into
+    which output channels and output pixels are cut: how often the operand that does not depend on
+    them enters an array.
+    """
+
+    blocks: IntArray
+    chunks: IntArray
+    reduction: IntArray
+    stream: IntArray
+    sums: IntArray
+    used: Sizes
+    kernel_tiles: IntArray
+    pixel_tiles: IntArray
+
+
+def unroll(array: Array, mode: Mode, sizes: Sizes, products: int) -> tuple[Sizes, Sizes]:
+    """Unroll loops of the given sizes (each at least 1) in space.
+
+    Returns the steps left of each loop and the positions used along each axis. The `products` that
+    a multiplier makes in a cycle come first, over the loops summed over: those that the mode names
+    or, where sums stay, all of them, for they stream.
+    """
+    steps = dict(sizes)
+
+    def take(dims: tuple[str, ...], positions: int) -> IntArray:
+        free = used = as_array(1)
+        free = free * positions
+        for dim in dims:
+            size = steps[dim]
+            steps[dim] = ceil_div(size, np.minimum(size, free))
+            tile = ceil_div(size, steps[dim])
+            used, free = used * tile, free // tile
+        return used
+
+    spatial = dict(mode.spatial)
+    if mode.flat:
+        for dims in spatial.values():
+            whole = np.multiply.reduce([steps[dim] for dim in dims])
+            steps |= dict.fromkeys(dims, as_array(1)) | {dims[0]: whole}
+    named = dict.fromkeys(dim for dims in spatial.values() for dim in dims)
+    inside = SUMMED if mode.stays == "O" else tuple(dim for dim in named if dim in SUMMED)
+    take(inside, products)
+    used = {axis: take(spatial.get(axis, ()), size) for axis, size in array.axes}
+    return steps, used
+
+
+def walk(array: Array, mode: Mode, fold: Fold, sizes: Sizes, products: int) -> Walk:
+    """The passes of one unit of a fold for loops of the given sizes; sizes of 0 count as 1."""
+    whole = {dim: np.maximum(size, 1) for dim, size in sizes.items()}
+    share = dict(whole)
+    for dim, factor in (("C", fold.chain), ("K", fold.cols), ("G", fold.groups)):
+        share[dim] = ceil_div(share[dim], factor)
+    steps, used = unroll(array, mode, share, products)
+    pixels = ceil_div(steps["OY"] * steps["OX"], fold.pixels)
+    summed = steps["C"] * steps["FY"] * steps["FX"]
+    kernel_tiles = _tiles(whole["K"], share["K"], steps["K"])
+    pixel_tiles = steps["OY"] * steps["OX"]
+    if mode.stays == "O":
+        tiles = steps["G"] * steps["K"] * pixels
+        stream, chunks, reduction = summed, as_array(1), as_array(1)
+        sums = tiles * used[array.local_for(mode).axis]
+    else:
+        weights = mode.stays == "W"
+        along, tiles = (pixels, steps["K"]) if weights else (steps["K"], pixels)
+        tiles = tiles * steps["G"]
+        chunks = ceil_div(along, array.accumulator.lines)
+        stream, reduction, sums = ceil_div(along, chunks), summed, along * tiles
+        if weights:
+            pixel_tiles = chunks * fold.pixels
+        else:
+            kernel_tiles = chunks * fold.cols
+    return Walk(chunks * tiles, chunks, reduction, stream, sums, used, kernel_tiles, pixel_tiles)
+
+
+def _tiles(size: IntArray, share: IntArray, steps: IntArray) -> IntArray:
+    """Tiles with work when `size` is dealt out in shares, and each share cut in equal steps."""
+    return size // share * steps + ceil_div(size % share, ceil_div(share, steps))

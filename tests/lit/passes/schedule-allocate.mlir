@@ -1,0 +1,53 @@
+// RUN: tilefold-opt %s -p 'attach-machine{machine="tiny"},schedule-allocate' --split-input-file --verify-diagnostics | filecheck %s
+// RUN: tilefold-opt %s -p 'schedule-allocate' --split-input-file --verify-diagnostics | filecheck %s --check-prefix=NONE
+// NONE: the module has no machine; run attach-machine{machine="NAME"} first
+
+// In DRAM a temporary takes the place of one that is no longer read: %c that of %a. On chip the
+// buffers of one layer lie side by side, the next layer's start from the other end.
+// CHECK-LABEL: schedule.program
+// CHECK: %x = schedule.tensor {{.*}}address = 0 : i64}
+// CHECK: %y = schedule.tensor {{.*}}address = 128 : i64}
+// CHECK: %a = schedule.tensor {{.*}}address = 256 : i64}
+// CHECK: %b = schedule.tensor {{.*}}address = 384 : i64}
+// CHECK: %c = schedule.tensor {{.*}}address = 256 : i64}
+// CHECK: %p = schedule.buffer "data" {depth = 2 : i64, address = 0 : i64}
+// CHECK: %q = schedule.buffer "data" {depth = 1 : i64, address = 152 : i64}
+// CHECK: %r = schedule.buffer "data" {depth = 1 : i64, address = 4020 : i64}
+// CHECK: %s = schedule.buffer "data" {depth = 1 : i64, address = 0 : i64}
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "input", label = "x", logical = tensor<1x75x!quant.uniform<u8:f32, 0.5>>} : !schedule.tensor<1x1x75xu8>
+  %y = schedule.tensor {kind = "output", label = "y", logical = tensor<1x75x!quant.uniform<u8:f32, 0.5>>} : !schedule.tensor<1x1x75xu8>
+  %a = schedule.tensor {kind = "temporary", label = "a"} : !schedule.tensor<75xu8>
+  %b = schedule.tensor {kind = "temporary", label = "b"} : !schedule.tensor<75xu8>
+  %c = schedule.tensor {kind = "temporary", label = "c"} : !schedule.tensor<75xu8>
+  %p = schedule.buffer "data" {depth = 2} : !schedule.buffer<75xu8> loc("one")
+  %q = schedule.buffer "data" {depth = 1} : !schedule.buffer<75xu8> loc("one")
+  schedule.load "load" %x to %p[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<1x1x75xu8> to !schedule.buffer<75xu8>
+  schedule.store "store" %p to %a[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>} : !schedule.buffer<75xu8> to !schedule.tensor<75xu8>
+  schedule.load "load" %a to %q[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<75xu8> to !schedule.buffer<75xu8>
+  schedule.store "store" %q to %b[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>} : !schedule.buffer<75xu8> to !schedule.tensor<75xu8>
+  %r = schedule.buffer "data" {depth = 1} : !schedule.buffer<75xu8> loc("two")
+  schedule.load "load" %b to %r[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<75xu8> to !schedule.buffer<75xu8>
+  schedule.store "store" %r to %c[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>} : !schedule.buffer<75xu8> to !schedule.tensor<75xu8>
+  %s = schedule.buffer "data" {depth = 1} : !schedule.buffer<75xu8> loc("three")
+  schedule.load "load" %c to %s[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<75xu8> to !schedule.buffer<75xu8>
+  schedule.store "store" %s to %y[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>} : !schedule.buffer<75xu8> to !schedule.tensor<1x1x75xu8>
+}
+
+// -----
+
+// CHECK: big: its buffers take 4400 bytes of memory @data, which has 4096; choose smaller tiles
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x"} : !schedule.tensor<2200xu8>
+  %p = schedule.buffer "data" {depth = 1} : !schedule.buffer<2200xu8> loc("big")
+  %q = schedule.buffer "data" {depth = 1} : !schedule.buffer<2200xu8> loc("big")
+  schedule.load "load" %x to %p[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<2200xu8> to !schedule.buffer<2200xu8>
+  schedule.load "load" %x to %q[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<2200xu8> to !schedule.buffer<2200xu8>
+}
+
+// -----
+
+// CHECK: the network takes 20000000 bytes of DRAM, machine tiny has 16777216
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x"} : !schedule.tensor<20000000xu8>
+}
