@@ -23,7 +23,9 @@ from xdsl.dialects.builtin import ModuleOp
 
 CHUNK = 50
 CASES = 350
-LONG_CASES = 5000
+LONG_CASES = 5850
+EQUAL = 43
+"""Cases of a chunk that must compile, run and agree: at least 300, and 5,000 in the long test."""
 
 SUB_BYTE = "do not lie at whole bytes"
 """What the compiler says where a sub-byte result would have to be stored element by element."""
@@ -74,8 +76,7 @@ def run_chunk(start: int) -> None:
         except Exception as error:
             raise AssertionError(f"run_case({seed}): {error}") from error
     print(f"seeds {start}..{start + CHUNK - 1}: {dict(outcomes)}")
-    assert outcomes["sub-byte"] < CHUNK / 10, outcomes
-    assert outcomes["too small"] < CHUNK / 10, outcomes
+    assert outcomes["equal"] >= EQUAL, outcomes
 
 
 @pytest.mark.parametrize("start", range(0, CASES, CHUNK))
