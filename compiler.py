@@ -17,7 +17,7 @@ from .machines import load_machine
 from .machines.model import Machine
 from .passes.attach_machine import attach_machine
 from .passes.lower_to_isa import LowerToIsaPass
-from .passes.pipelines import nn_passes, run_passes, schedule_passes
+from .passes.pipelines import Schedule, nn_passes, run_passes, schedule_passes
 
 Model = str | Path | onnx.ModelProto
 Progress = Callable[[str], None]
@@ -52,6 +52,7 @@ def compile_levels(
     model: Model | ModuleOp,
     machine: str | Path | Machine = "dna_a600",
     *,
+    schedule: Schedule = Schedule.OVERLAPPED,
     store: Store | None = None,
     progress: Progress | None = None,
 ) -> Compilation:
@@ -65,7 +66,7 @@ def compile_levels(
     module = model.clone() if isinstance(model, ModuleOp) else import_model(model, store)
     attach_machine(module, target)
     levels: list[ModuleOp] = []
-    for passes in (nn_passes(), schedule_passes(), (LowerToIsaPass(),)):
+    for passes in (nn_passes(), schedule_passes(schedule), (LowerToIsaPass(),)):
         module = module.clone()
         run_passes(passes, context, module, progress)
         levels.append(module)
@@ -76,11 +77,13 @@ def compile(
     model: Model,
     machine: str | Path | Machine = "dna_a600",
     *,
+    schedule: Schedule = Schedule.OVERLAPPED,
     progress: Progress | None = None,
 ) -> Program:
     """Compile a quantised ONNX model for a machine.
 
-    `model` is a path or a ModelProto, `machine` a name, the path of a machine file, or a Machine.
+    `model` is a path or a ModelProto, `machine` a name, the path of a machine file, or a Machine;
+    `schedule` whether layers overlap.
     Raises TilefoldError, naming the node and the reason, where it cannot be compiled.
     """
-    return compile_levels(model, machine, progress=progress).program
+    return compile_levels(model, machine, schedule=schedule, progress=progress).program

@@ -129,6 +129,10 @@ def _window(outputs: Range, step: Step, axis: str, size: int) -> Range:
     return first * stride, (end - 1) * stride + (size - 1) * dilation + 1
 
 
+_WORDS: Final = (0, 3)
+"""Parameters of a channel."""
+
+
 def _needs(box: Box, needed: dict[int, Range], what: str) -> Box:
     """`box` cut to what is `needed` by dimension, all of which must be valid."""
     clipped = box.clip([needed.get(dim) for dim in range(len(box.low))])
@@ -147,7 +151,7 @@ def _conv(step: Step, boxes: dict[str, Box], counters: Counters) -> Footprint:
     if not boxes["dst"].elements:
         return EMPTY
     depthwise = step.mnemonic == "dwconv"
-    _, kernel_rows, kernel_columns = boxes["wgt"].counts[:3]
+    _, kernel_rows, kernel_columns = step.instruction.view("wgt").sizes[:3]
     channels: Range | None = None
     if depthwise:
         mult = step.instruction.integer("mult")
@@ -159,7 +163,7 @@ def _conv(step: Step, boxes: dict[str, Box], counters: Counters) -> Footprint:
             channels,
         ]
     )
-    needed = {0: outputs}
+    needed = {0: outputs, 1: (0, kernel_rows), 2: (0, kernel_columns)}
     if not depthwise:
         needed[3] = source.low[2], source.high[2]
     levels = step.instruction.levels("reduce")
@@ -168,7 +172,7 @@ def _conv(step: Step, boxes: dict[str, Box], counters: Counters) -> Footprint:
     clipped = {
         "src": source,
         "wgt": _needs(boxes["wgt"], needed, "weights"),
-        "par": _needs(boxes["par"], {0: outputs}, "parameters"),
+        "par": _needs(boxes["par"], {0: outputs, 1: _WORDS}, "parameters"),
         "dst": boxes["dst"],
     }
     return _footprint(clipped, "dst", first, last)
@@ -183,8 +187,10 @@ def _elementwise(step: Step, boxes: dict[str, Box], counters: Counters) -> Footp
     clipped: dict[str, Box] = {}
     for name, box in boxes.items():
         if name == "par":
-            clipped[name] = _needs(box, {0: wanted[len(wanted) - 1]}, "parameters")
-        elif name == "table" or name == "dst":
+            clipped[name] = _needs(box, {0: wanted[len(wanted) - 1], 1: _WORDS}, "parameters")
+        elif name == "table":
+            clipped[name] = _needs(box, {0: (0, 256)}, "bytes of the table")
+        elif name == "dst":
             clipped[name] = box
         else:
             clipped[name] = _needs(box, wanted, f"elements of {name}")

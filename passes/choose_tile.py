@@ -12,7 +12,12 @@ the memories, double buffered where they are in loops, are priced at once as
     max(compute, each DMA class, DRAM, each ring) + the first loads + the last store
 
 cycles, where a ring of d slots takes the d-th part of all transfers with their latency and all the
-work on them; the cheapest wins, then the one of fewest tiles.
+work on them; the cheapest wins, then the one of fewest tiles. Without overlap only weights are
+double buffered, and a layer takes
+
+    max(compute, loading weights) + the first weights + all inputs + all results
+
+cycles.
 """
 
 from collections.abc import Sequence
@@ -45,15 +50,20 @@ from .lowering.state import container_of
 
 ORDERS = ("k y x", "y x k")
 
-MAX_SIZES = 10
+MAX_SIZES = 14
 """Sizes tried in each dimension."""
 
 
 @dataclass(frozen=True)
 class ChooseTilePass(ModulePass):
-    """Attach the tiling with the lowest estimated time to every layer that has none."""
+    """Attach the tiling with the lowest estimated time to every layer that has none.
+
+    Without `overlap` tiles are loaded, computed and stored in turn; only weights come ahead.
+    """
 
     name = "choose-tile"
+
+    overlap: bool = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         machine, store = machine_of(op), store_of(ctx)
@@ -63,10 +73,10 @@ class ChooseTilePass(ModulePass):
                 if not isinstance(fold, FoldAttr):
                     raise TilefoldError(f"{name_of(layer)}: has no fold; run choose-fold first")
                 shape = conv_shape(layer, store)
-                best = best_tiling(machine, shape, fold, epilogue_types(layer))
+                best = best_tiling(machine, shape, fold, epilogue_types(layer), self.overlap)
                 if best is None and (epilogue := epilogue_of(layer)):
                     del epilogue.attributes[EPILOGUE]
-                    best = best_tiling(machine, shape, fold)
+                    best = best_tiling(machine, shape, fold, overlap=self.overlap)
                 if best is None:
                     raise TilefoldError(
                         f"{name_of(layer)}: not even its smallest tile fits the memories of "
@@ -99,13 +109,19 @@ def epilogue_types(layer: Convolution) -> Extras:
 
 
 def best_tiling(
-    machine: Machine, shape: ConvShape, fold: FoldAttr, extras: Extras = Extras()
+    machine: Machine,
+    shape: ConvShape,
+    fold: FoldAttr,
+    extras: Extras = Extras(),
+    overlap: bool = True,
 ) -> TilingAttr | None:
     """The cheapest tiling of a layer; None where no tile fits."""
     for depth in (2, 1):
         best: tuple[int, int, TilingAttr] | None = None
         for order in ORDERS:
-            candidates = _Candidates(machine, shape, fold, extras, depth, order, *_grid(shape))
+            candidates = _Candidates(
+                machine, shape, fold, extras, depth, overlap, order, *_grid(shape)
+            )
             fitting = np.flatnonzero(candidates.fit())
             if fitting.size:
                 cycles = candidates.cycles()[fitting]
@@ -120,14 +136,9 @@ def best_tiling(
 
 
 def _sizes(size: int, step: int) -> list[int]:
-    """Few tile sizes from the whole dimension down to one step."""
-    every = sorted(
-        {min(ceil_to(size, step), ceil_to(ceil(size / n), step)) for n in range(1, size + 1)}
-    )
-    if len(every) <= MAX_SIZES:
-        return every
-    picks = np.unique(np.geomspace(1, len(every), MAX_SIZES).round().astype(int)) - 1
-    return [every[pick] for pick in picks]
+    """Few tile sizes, from the whole dimension down to one step by like factors."""
+    trips = np.geomspace(1, ceil(size / step), MAX_SIZES)
+    return sorted({min(size, ceil_to(ceil(size / n), step)) for n in map(round, trips)})
 
 
 def _grid(shape: ConvShape) -> list[IntArray]:
@@ -144,6 +155,21 @@ def _packed_bytes(elements: IntArray, bits: int) -> IntArray:
 
 
 @dataclass
+class _Transfer:
+    """A transfer that each candidate makes `count` times; cycles of its port and of the DRAM."""
+
+    operand: Operand
+    dma: str
+    count: IntArray
+    port: IntArray
+    dram: IntArray
+
+    def cycles(self, machine: Machine) -> IntArray:
+        """From its start to its end, alone."""
+        return np.maximum(self.port, self.dram) + machine.dram.latency_cycles
+
+
+@dataclass
 class _Candidates:
     """Tilings of one layer in one loop order, one array element each."""
 
@@ -152,6 +178,7 @@ class _Candidates:
     fold: FoldAttr
     extras: Extras
     depth: int
+    overlap: bool
     order: str
     rows: IntArray
     columns: IntArray
@@ -236,7 +263,8 @@ class _Candidates:
         needs.append(("W", as_array(self.extras.table), as_array(1)))
         for operand, size, count in needs:
             memory = self.machine.memory_for(operand)
-            taken = ceil_div(size, 4) * 4 * np.where(count > 1, self.depth, 1)
+            depth = self.depth if self.overlap or operand == "W" else 1
+            taken = ceil_div(size, 4) * 4 * np.where(count > 1, depth, 1)
             lines = ceil_div(taken, memory.line) * memory.line
             used[memory.name] = used.get(memory.name, as_array(0)) + lines
         fits = np.ones(self.k.shape, bool)
@@ -259,38 +287,60 @@ class _Candidates:
         runs = np.where(whole_rows, 1, np.where(whole_pixels, rows, rows * columns))
         return runs, rows * columns * channels // runs
 
-    def cycles(self) -> IntArray:
-        """The estimated cycles of the whole layer."""
-        cost = layer_cost(self.machine, self.fold, self.shape, self._tile())
+    def _transfers(self) -> list[_Transfer]:
+        """All transfers of the layer."""
         inputs, weights = self._loads()
         outputs = self.pixel_trips * self.k_trips * self.shape.groups
         runs, run_bytes = self._runs()
-        one = as_array(1)
-        stored = [element for operand, element in self.extras.tiles if operand == "O"]
+        results = [element for operand, element in self.extras.tiles if operand == "O"]
         added = [element for operand, element in self.extras.tiles if operand == "I"]
-        result = self._output_bytes(stored[0] if stored else self.shape.output_type)
-        transfers: list[tuple[Operand, Direction, IntArray, IntArray, IntArray]] = [
+        result = self._output_bytes(results[0] if results else self.shape.output_type)
+        given: list[tuple[Operand, Direction, IntArray, IntArray, IntArray]] = [
             ("I", "load", inputs, runs, run_bytes),
-            ("W", "load", weights, one, self._weight_bytes()),
+            ("W", "load", weights, as_array(1), self._weight_bytes()),
             ("O", "store", outputs, self.rows, result // self.rows),
         ]
         for element in added:
             row_bytes = self._output_bytes(element) // self.rows
-            transfers.append(("I", "load", outputs, self.rows, row_bytes))
-        compute = as_array(cost.occupancy) * self.tiles
-        longest, exposed = compute, as_array(cost.latency)
-        busy: dict[str, IntArray] = {}
-        for operand, direction, count, rows, row_bytes in transfers:
+            given.append(("I", "load", outputs, self.rows, row_bytes))
+        transfers: list[_Transfer] = []
+        for operand, direction, count, rows, row_bytes in given:
             dma = self.machine.dma_for_operand(operand, direction)
             price = transfer_cost(dma, self.machine.dram, rows=rows, row_bytes=row_bytes)
             port, dram = as_array(price.port_cycles), as_array(price.dram_cycles)
-            busy[dma.name] = busy.get(dma.name, as_array(0)) + count * port
-            busy["dram"] = busy.get("dram", as_array(0)) + count * dram
-            transfer = np.maximum(port, dram) + self.machine.dram.latency_cycles
+            transfers.append(_Transfer(operand, dma.name, count, port, dram))
+        return transfers
+
+    def cycles(self) -> IntArray:
+        """The estimated cycles of the whole layer."""
+        cost = layer_cost(self.machine, self.fold, self.shape, self._tile())
+        compute = as_array(cost.occupancy) * self.tiles
+        if self.overlap:
+            return self._overlapped(compute, as_array(cost.latency))
+        return self._serial(compute + as_array(cost.latency) * self.tiles)
+
+    def _overlapped(self, compute: IntArray, latency: IntArray) -> IntArray:
+        longest, exposed = compute, latency
+        busy: dict[str, IntArray] = {}
+        for each in self._transfers():
+            busy[each.dma] = busy.get(each.dma, as_array(0)) + each.count * each.port
+            busy["dram"] = busy.get("dram", as_array(0)) + each.count * each.dram
+            transfer = each.cycles(self.machine)
             exposed = exposed + transfer
             # A slot of the ring is free again only after its transfer and the work on it.
-            ring = np.where(count > 1, (count * transfer + compute) // self.depth, 0)
+            ring = np.where(each.count > 1, (each.count * transfer + compute) // self.depth, 0)
             longest = np.maximum(longest, ring)
         for cycles in busy.values():
             longest = np.maximum(longest, cycles)
         return longest + exposed
+
+    def _serial(self, compute: IntArray) -> IntArray:
+        longest, alone = compute, as_array(0)
+        for each in self._transfers():
+            transfer = each.cycles(self.machine)
+            if each.operand == "W":
+                longest = np.maximum(longest, each.count * transfer)
+                alone = alone + transfer
+            else:
+                alone = alone + each.count * transfer
+        return longest + alone

@@ -57,14 +57,19 @@ LOWERINGS: Mapping[type[Operation], Callable[[Lowering, Any], None]] = {
 
 @dataclass(frozen=True)
 class LowerToSchedulePass(ModulePass):
-    """Replace the function `@main` of `nn` operations by a `schedule.program`."""
+    """Replace the function `@main` of `nn` operations by a `schedule.program`.
+
+    Without `overlap` vector work and data movement are cut into as few tiles as fit.
+    """
 
     name = "lower-to-schedule"
+
+    overlap: bool = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network, machine = network_of(op), machine_of(op)
         block = Block()
-        state = Lowering(machine, store_of(ctx), Builder(InsertPoint.at_end(block)))
+        state = Lowering(machine, store_of(ctx), Builder(InsertPoint.at_end(block)), self.overlap)
         _lower_network(state, network, block)
         function = network.function
         program = schedule.ProgramOp(function.sym_name.data, machine.name, Region(block))

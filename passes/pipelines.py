@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -29,14 +30,26 @@ def nn_passes() -> tuple[ModulePass, ...]:
     return NnFoldConstantsPass(), NnCanonicalizePass(), NnFusePass(), NnCanonicalizePass()
 
 
-def schedule_passes() -> tuple[ModulePass, ...]:
+class Schedule(StrEnum):
+    """How the layers of a network follow each other.
+
+    In `LAYER_SERIAL` only the loading of weights overlaps: a layer's inputs are loaded, it is
+    computed and its results are stored in turn. It shows what overlap is worth.
+    """
+
+    OVERLAPPED = "overlapped"
+    LAYER_SERIAL = "layer-serial"
+
+
+def schedule_passes(schedule: Schedule = Schedule.OVERLAPPED) -> tuple[ModulePass, ...]:
     """Map the network on the module's machine."""
+    overlap = schedule is Schedule.OVERLAPPED
     return (
         FuseEpiloguePass(),
         ChooseFoldPass(),
-        ChooseTilePass(),
-        LowerToSchedulePass(),
-        ScheduleBufferDepthPass(),
+        ChooseTilePass(overlap),
+        LowerToSchedulePass(overlap),
+        ScheduleBufferDepthPass(constants_only=not overlap),
         ScheduleDropConfigurePass(),
         ScheduleAllocatePass(),
         ScheduleInsertTokensPass(),
@@ -68,17 +81,27 @@ def check_locations(done: ModulePass, module: ModuleOp, located: bool) -> None:
 
 @dataclass(frozen=True)
 class NnToIsaPass(ModulePass):
-    """All of the compiler: from a network to the instructions of `machine`."""
+    """All of the compiler: from a network to the instructions of `machine`.
+
+    `schedule` is "overlapped" or "layer-serial".
+    """
 
     name = "nn-to-isa"
 
     machine: str
+    schedule: str = Schedule.OVERLAPPED.value
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         passes = (
             AttachMachinePass(self.machine),
             *nn_passes(),
-            *schedule_passes(),
+            *schedule_passes(_schedule_of(self.schedule)),
             LowerToIsaPass(),
         )
         run_passes(passes, ctx, op)
+
+
+def _schedule_of(name: str) -> Schedule:
+    if name not in list(Schedule):
+        raise TilefoldError(f'nn-to-isa: schedule is "{name}", but must be {" or ".join(Schedule)}')
+    return Schedule(name)

@@ -23,11 +23,15 @@ from .schedule_allocate import buffers_by_nest, occupied
 
 @dataclass(frozen=True)
 class ScheduleBufferDepthPass(ModulePass):
-    """Raise the depth of rings to `depth` where they fit their memory."""
+    """Raise the depth of rings to `depth` where they fit their memory.
+
+    With `constants_only` only that of rings that constants are loaded into, as weights are.
+    """
 
     name = "schedule-buffer-depth"
 
     depth: int = 2
+    constants_only: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for program in op.walk():
@@ -37,10 +41,20 @@ class ScheduleBufferDepthPass(ModulePass):
     def _deepen(self, program: schedule.ProgramOp, machine: Machine) -> None:
         for buffers in buffers_by_nest(program):
             for buffer in sorted(buffers, key=lambda b: b.box.byte_size):
-                if not schedule.ring_loops(schedule.writer_of(buffer.result)):
+                writer = schedule.writer_of(buffer.result)
+                if not schedule.ring_loops(writer):
+                    continue
+                if self.constants_only and not _loads_constant(writer):
                     continue
                 memory = machine.memory(buffer.memory.data)
                 before = buffer.depth
                 buffer.depth = IntegerAttr(max(self.depth, before.value.data), i64)
                 if occupied(buffers, memory) > memory.bytes:
                     buffer.depth = before
+
+
+def _loads_constant(writer: schedule.StepOp) -> bool:
+    if not isinstance(writer, schedule.LoadOp):
+        return False
+    tensor = writer.tensor.owner
+    return isinstance(tensor, schedule.TensorOp) and tensor.kind.data == "constant"

@@ -16,6 +16,7 @@ from ..backend.disassembler import disassemble
 from ..compiler import Compilation, compile_levels
 from ..dialects.schedule import TensorOp
 from ..errors import TilefoldError
+from ..passes.pipelines import Schedule
 from .command import progress_of, write_files
 
 STDOUT = Path("-")
@@ -51,11 +52,14 @@ def compile_model(
         Path | None,
         typer.Option(help="also write the arrays that an emitted level refers to", metavar="DIR"),
     ] = None,
+    schedule: Annotated[
+        Schedule, typer.Option(help="whether a layer's loads, work and stores overlap")
+    ] = Schedule.OVERLAPPED,
 ) -> None:
     """Compile a model for a machine."""
     if output is None and emit is None:
         raise TilefoldError("give -o FILE.tfp, or --emit LEVEL")
-    compilation = compile_with_progress(model, machine)
+    compilation = compile_with_progress(model, machine, schedule)
     if store is not None:
         compilation.context.store.save(store)
     if emit is None:
@@ -71,10 +75,14 @@ def compile_model(
         write_files({output: text.encode()})
 
 
-def compile_with_progress(model: Path, machine: str) -> Compilation:
+def compile_with_progress(
+    model: Path, machine: str, schedule: Schedule = Schedule.OVERLAPPED
+) -> Compilation:
     """All levels of `model` on `machine`; shows the pass that runs where there is a terminal."""
     with progress_of(f"importing {model.name}") as update:
-        return compile_levels(model, machine, progress=lambda name: update(name, 0, None))
+        return compile_levels(
+            model, machine, schedule=schedule, progress=lambda name: update(name, 0, None)
+        )
 
 
 def level_text(compilation: Compilation, level: Level) -> str:

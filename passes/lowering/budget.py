@@ -38,11 +38,12 @@ def cut(
     steps: Sequence[int],
     needs: Callable[[Sequence[int]], Needs],
     name: str,
+    overlap: bool,
 ) -> list[int]:
     """Tile sizes: dimensions are cut from the outermost in, to multiples of `steps`.
 
-    Double buffered if possible, else single; TilefoldError naming the layer `name` if not even
-    the smallest tile fits.
+    Double buffered if possible, else single, and the largest that fit where nothing is to
+    `overlap`; TilefoldError naming the layer `name` if not even the smallest tile fits.
     """
     whole = sum(size for _, size in needs(sizes))
     dma = machine.dma_for_operand("I", "load")
@@ -58,7 +59,7 @@ def cut(
     def overlaps(tile: Sequence[int]) -> bool:
         return sum(size for _, size in needs(tile)) <= enough and double(tile)
 
-    for accept in (overlaps, double, single):
+    for accept in (overlaps, double, single) if overlap else (single,):
         if tile := _shrink(sizes, steps, accept):
             return tile
     raise TilefoldError(

@@ -123,7 +123,7 @@ def map_nest(
         ]
         return [*needs, ("W", PARAMETER_BYTES * tile[-1] if words else held)]
 
-    tile = cut(state.machine, box, [*([1] * (len(box) - 1)), step], needs, name)
+    tile = cut(state.machine, box, [*([1] * (len(box) - 1)), step], needs, name, state.overlap)
     loops = [
         (str(axis), -(-size // part))
         for axis, (size, part) in enumerate(zip(box, tile, strict=True))

@@ -58,7 +58,7 @@ class _PoolNest:
         state, op = self.state, self.op
         step = max(8 // container_of(value).bits for value in (op.input, op.result))
         box = (self.rows, self.columns, self.channels)
-        tile = cut(state.machine, box, (1, 1, step), self._needs, name_of(op))
+        tile = cut(state.machine, box, (1, 1, step), self._needs, name_of(op), state.overlap)
         trips = [-(-size // part) for size, part in zip(box, tile, strict=True)]
         loops = [(axis, count) for axis, count in zip("yxc", trips, strict=True) if count > 1]
         inputs = state.buffer("I", (*self._window(tile), tile[2]), container_of(op.input))

@@ -57,11 +57,15 @@ def real(value: float | np.float32) -> FloatAttr[Any]:
 
 @dataclass
 class Lowering:
-    """The lowering of one network: `tensors` maps values of `nn` to tensors in DRAM."""
+    """The lowering of one network: `tensors` maps values of `nn` to tensors in DRAM.
+
+    `overlap` says whether tiles are cut so that loads, work and stores overlap.
+    """
 
     machine: Machine
     store: Store
     builder: Builder
+    overlap: bool = True
     tensors: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     _temporaries: int = 0
 
