@@ -224,7 +224,7 @@ class _ConvolutionNest:
         result = state.buffer("O", sizes, container_of(epilogue.result))
         access = self._output(container_of(epilogue.result))
         if isinstance(epilogue, nn.LutOp):
-            table = table_buffer(state, epilogue, epilogue.entries, self.shape.output_type)
+            table = table_buffer(state, epilogue, epilogue.entries)
             nest.result("gkyx", lambda at: look_up_step(state, at, result, made, table, access))
             return result
         value = other_operand(epilogue, self.op)
