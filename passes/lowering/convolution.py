@@ -60,7 +60,7 @@ def conv_shape(op: Convolution, store: Store) -> ConvShape:
 
 
 def _conv(op: nn.ConvOp, store: Store) -> tuple[ConvShape, IntArray]:
-    weights = constant_of(op.weight, store)
+    weights = constant_of(op.weight, store, op)
     _, channels, rows_in, columns_in = shape_of(op.input)
     _, k, rows, columns = shape_of(op.result)
     groups = op.groups.value.data
@@ -95,7 +95,7 @@ def _conv(op: nn.ConvOp, store: Store) -> tuple[ConvShape, IntArray]:
 
 
 def _matmul(op: nn.MatmulOp, store: Store) -> tuple[ConvShape, IntArray]:
-    weights = constant_of(op.weight, store)
+    weights = constant_of(op.weight, store, op)
     c, k = weights.shape
     image = shape_of(op.input)
     rows = image[1] if len(image) == 4 else 1
@@ -123,7 +123,7 @@ def _matmul(op: nn.MatmulOp, store: Store) -> tuple[ConvShape, IntArray]:
 
 def _words(op: Convolution, store: Store) -> npt.NDArray[np.int32]:
     k = shape_of(op.result)[1 if isinstance(op, nn.ConvOp) else -1]
-    bias = np.zeros(k, np.int32) if op.bias is None else constant_of(op.bias, store)
+    bias = np.zeros(k, np.int32) if op.bias is None else constant_of(op.bias, store, op)
     multiplier = np.broadcast_to(_multipliers(op, store), (k,))
     zero_points = np.broadcast_to(element_of(op.weight).zero_points(store), (k,))
     return parameters(bias, multiplier, zero_points)
