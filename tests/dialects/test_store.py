@@ -52,9 +52,7 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
 def test_missing_and_damaged(tmp_path: Path) -> None:
     with pytest.raises(TilefoldError, match=r": no such store; it is written by `Store\.save`"):
         Store.load(tmp_path)
-    with pytest.raises(
-        TilefoldError, match=r"no array 0{32}; pass the store it came with"
-    ):
+    with pytest.raises(TilefoldError, match=r"no array 0{32}; pass the store it came with"):
         Store().get("0" * 32)
     store = Store()
     digest = store.put(np.arange(100, dtype=np.int8))
