@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tilefold.dialects.isa_operands import ElementType
+from tilefold.dialects.schedule import TensorOp, TensorType
 from tilefold.dialects.store import FILE_NAME, Store, StoreContext, store_of
 from tilefold.errors import TilefoldError
 from xdsl.context import Context
@@ -66,6 +68,20 @@ def test_missing_and_damaged(tmp_path: Path) -> None:
     path.write_bytes(content[:20])
     with pytest.raises(TilefoldError, match=": not a readable store: "):
         Store.load(tmp_path)
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TilefoldError, match=r"cannot write the store: .*(exists|directory)"):
+        Store().save(tmp_path / "file")
+
+
+def test_stored_constants_have_the_size_of_their_tensors() -> None:
+    store = Store()
+    digest = store.put(np.zeros(7, np.uint8))
+    tensor = TensorOp("constant", "weights", TensorType((2, 4), ElementType.U8), data=digest)
+    with pytest.raises(TilefoldError, match="constant weights: the store has 7 bytes of it, "):
+        tensor.bytes(store)
 
 
 def test_context() -> None:
