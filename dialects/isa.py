@@ -131,13 +131,10 @@ def _attribute(field: Field, value: Operand) -> Attribute:
 
 def _value(attribute: Attribute) -> Operand:
     """The value that a property holds."""
-    match attribute:
-        case ViewAttr() | LevelsAttr() | StringAttr():
-            return attribute.data
-        case IntegerAttr() | FloatAttr():
-            return attribute.value.data
-        case _:
-            raise VerifyException(f"{attribute} is no operand of an instruction")
+    if isinstance(attribute, ViewAttr | LevelsAttr | StringAttr):
+        return attribute.data
+    assert isinstance(attribute, IntegerAttr | FloatAttr), "the constraints of the properties"
+    return attribute.value.data
 
 
 class InstructionOp(IRDLOperation):

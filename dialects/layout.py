@@ -80,8 +80,7 @@ def unpack(data: npt.NDArray[np.uint8], channels: int, bits: int, signed: bool) 
 def to_memory(array: IntArray, bits: int) -> npt.NDArray[np.uint8]:
     """The bytes of a tensor of logical shape in its memory form."""
     if array.ndim == 4:
-        if array.shape[0] != 1:
-            raise ValueError(f"the memory form holds batch 1, not shape {array.shape}")
+        assert array.shape[0] == 1, "the memory form holds batch 1"
         array = array[0].transpose(1, 2, 0)
     return pack(array, bits).reshape(-1)
 

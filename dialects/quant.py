@@ -298,8 +298,8 @@ def _text(uniform: Uniform) -> str:
 
 def _parse_uniform(parser: AttrParser) -> Uniform:
     storage = parser.parse_identifier(" of the storage: i8, u8, ...")
-    match = re.fullmatch(r"([iu])(\d{1,2})", storage)
-    if not match or int(match[2]) not in WIDTHS:
+    match = re.fullmatch(r"([iu])([1-9]\d?)", storage)
+    if not match:
         parser.raise_error(f"storage '{storage}' is none of i2 to i8, u2 to u8, i32")
     bits, signed = int(match[2]), match[1] == "i"
     low, high = storage_range(bits, signed)
@@ -312,7 +312,7 @@ def _parse_uniform(parser: AttrParser) -> Uniform:
     parser.parse_keyword("f32")
     axis = None
     if parser.parse_optional_punctuation(":"):
-        axis = parser.parse_integer(allow_boolean=False, allow_negative=False)
+        axis = parser.parse_integer(allow_boolean=False)
     parser.parse_punctuation(",")
     if parser.parse_optional_keyword("stored"):
         scales = parser.parse_str_literal()

@@ -1,6 +1,6 @@
-"""Source locations through passes: operations made in a rewrite have none unless given one.
+"""Which operations lost their layer's name: those made in a rewrite have none unless given one.
 
-Rewrites use `replace_with_location`; `unlocated` is what the check after each pass looks for.
+Rewrites use `dialects.location.replace_with_location`.
 """
 
 from xdsl.dialects.builtin import ModuleOp
@@ -9,9 +9,7 @@ from xdsl.ir import Operation
 
 from ..dialects import isa, schedule
 from ..dialects.fields import FieldOp
-from ..dialects.location import name_of, replace_with_location
-
-__all__ = ["replace_with_location", "unlocated"]
+from ..dialects.location import name_of
 
 FRAME = (
     ModuleOp,

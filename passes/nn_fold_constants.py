@@ -31,12 +31,12 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
 )
 
+from ..dialects.location import replace_with_location
 from ..dialects.nn import ConstantOp, DequantizeOp
 from ..dialects.nn_syntax import LayerOp
 from ..dialects.nn_types import tensor_of
 from ..dialects.store import Store, store_of
 from ..interpreters.nn import evaluate, interpreter_of
-from .location import replace_with_location
 
 
 def constant_operands(op: Operation) -> Sequence[ConstantOp] | None:

@@ -39,6 +39,7 @@ from xdsl.pattern_rewriter import (
 )
 from xdsl.utils.exceptions import VerifyException
 
+from ..dialects.location import replace_with_location
 from ..dialects.nn import (
     ClampedOp,
     ConvOp,
@@ -52,7 +53,6 @@ from ..dialects.nn_shapes import pool_output_shape
 from ..dialects.nn_syntax import Ints, ints
 from ..dialects.nn_types import element_of, shape_of
 from ..interpreters import kernels
-from .location import replace_with_location
 from .nn_canonicalize import canonicalization_patterns
 
 

@@ -60,7 +60,7 @@ def conv_shape(op: Convolution, store: Store) -> ConvShape:
 
 
 def _conv(op: nn.ConvOp, store: Store) -> tuple[ConvShape, IntArray]:
-    weights = constant_of(op.weight, store)
+    weights = constant_of(op.weight, store, op)
     _, channels, rows_in, columns_in = shape_of(op.input)
     _, k, rows, columns = shape_of(op.result)
     groups = op.groups.value.data
@@ -95,7 +95,7 @@ def _conv(op: nn.ConvOp, store: Store) -> tuple[ConvShape, IntArray]:
 
 
 def _matmul(op: nn.MatmulOp, store: Store) -> tuple[ConvShape, IntArray]:
-    weights = constant_of(op.weight, store)
+    weights = constant_of(op.weight, store, op)
     c, k = weights.shape
     image = shape_of(op.input)
     rows = image[1] if len(image) == 4 else 1
@@ -123,7 +123,7 @@ def _matmul(op: nn.MatmulOp, store: Store) -> tuple[ConvShape, IntArray]:
 
 def _words(op: Convolution, store: Store) -> npt.NDArray[np.int32]:
     k = shape_of(op.result)[1 if isinstance(op, nn.ConvOp) else -1]
-    bias = np.zeros(k, np.int32) if op.bias is None else constant_of(op.bias, store)
+    bias = np.zeros(k, np.int32) if op.bias is None else constant_of(op.bias, store, op)
     multiplier = np.broadcast_to(_multipliers(op, store), (k,))
     zero_points = np.broadcast_to(element_of(op.weight).zero_points(store), (k,))
     return parameters(bias, multiplier, zero_points)
@@ -224,7 +224,7 @@ class _ConvolutionNest:
         result = state.buffer("O", sizes, container_of(epilogue.result))
         access = self._output(container_of(epilogue.result))
         if isinstance(epilogue, nn.LutOp):
-            table = table_buffer(state, epilogue, epilogue.entries, self.shape.output_type)
+            table = table_buffer(state, epilogue, epilogue.entries)
             nest.result("gkyx", lambda at: look_up_step(state, at, result, made, table, access))
             return result
         value = other_operand(epilogue, self.op)

@@ -9,6 +9,8 @@ from xdsl.ir import SSAValue
 
 from ...dialects import schedule
 from ...dialects.isa_operands import Affine, Dim, ElementType, Operand, Ring, View
+from ...dialects.location import name_of
+from ...errors import TilefoldError
 from .state import numbers
 
 Operands = Mapping[str, Operand]
@@ -39,7 +41,8 @@ def _level(counter: SSAValue) -> int:
 
 
 def _address(op: schedule.TensorOp | schedule.BufferOp) -> int:
-    assert op.address is not None, "schedule-allocate has run"
+    if op.address is None:
+        raise TilefoldError(f"{name_of(op)}: has no address; run schedule-allocate first")
     return op.address.value.data
 
 

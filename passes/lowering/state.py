@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from xdsl.builder import Builder
 from xdsl.dialects.builtin import AffineMapAttr, FloatAttr, IntegerAttr, StringAttr, f32, i64
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from ...dialects import nn, schedule
 from ...dialects.isa_operands import ElementType
@@ -33,16 +33,24 @@ def numbers(values: Ints) -> tuple[int, ...]:
     return tuple(values.get_values())
 
 
-def constant_of(value: SSAValue, store: Store) -> npt.NDArray[Any]:
-    """The integers of a constant operand; TilefoldError where it is none."""
+def constant_of(value: SSAValue, store: Store, layer: Operation) -> npt.NDArray[Any]:
+    """The integers of a constant operand of `layer`; TilefoldError where it is none."""
     if not isinstance(value.owner, nn.ConstantOp):
-        raise TilefoldError("weights and biases must be constants of the network")
+        raise TilefoldError(
+            f"{name_of(layer)}: weights and biases must be constants of the network"
+        )
     return value.owner.array(store)
 
 
-def box_type(value: SSAValue) -> schedule.TensorType:
-    """The type of the tensor in DRAM that holds a value of the network."""
-    return schedule.TensorType(memory_form(shape_of(value)), container_of(value))
+def box_type(value: SSAValue, name: str) -> schedule.TensorType:
+    """The type of the tensor in DRAM that holds a value of the network.
+
+    TilefoldError naming the layer or port `name` where it is a batch of several images.
+    """
+    shape = shape_of(value)
+    if len(shape) == 4 and shape[0] != 1:
+        raise TilefoldError(f"{name}: has batch {shape[0]}; only batch 1 is supported")
+    return schedule.TensorType(memory_form(shape), container_of(value))
 
 
 def int64(value: int) -> IntegerAttr[Any]:
@@ -78,16 +86,18 @@ class Lowering:
     def tensor(self, value: SSAValue) -> SSAValue:
         """The tensor in DRAM that holds a value of the network; constants are put there."""
         if value not in self.tensors:
-            data = to_memory(constant_of(value, self.store), container_of(value).bits)
             assert isinstance(value.owner, nn.ConstantOp)
             label = name_of(value.owner)
-            self.tensors[value] = self.constant(label, data, box_type(value))
+            box = box_type(value, label)
+            data = to_memory(value.owner.array(self.store), container_of(value).bits)
+            self.tensors[value] = self.constant(label, data, box)
         return self.tensors[value]
 
     def result(self, value: SSAValue) -> SSAValue:
         """The tensor in DRAM that a value is to be stored in, made where it is no output."""
         if value not in self.tensors:
-            self.tensors[value] = self.temporary(box_type(value))
+            assert isinstance(value.owner, Operation)
+            self.tensors[value] = self.temporary(box_type(value, name_of(value.owner)))
         return self.tensors[value]
 
     def temporary(self, type: schedule.TensorType) -> SSAValue:
@@ -98,9 +108,8 @@ class Lowering:
 
     def port(self, kind: str, name: str, value: SSAValue, host_float: bool) -> SSAValue:
         """A new tensor in DRAM for an input or output of the network."""
-        port = schedule.TensorOp(
-            kind, name, box_type(value), logical=value.type, host_float=host_float
-        )
+        box = box_type(value, name)
+        port = schedule.TensorOp(kind, name, box, logical=value.type, host_float=host_float)
         port.location = named(name)
         return self.builder.insert(port).result
 

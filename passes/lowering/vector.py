@@ -26,11 +26,14 @@ from .state import Lowering, container_of, int64, real
 from .weights import parameters
 
 
-def table_buffer(
-    state: Lowering, op: Operation, table: npt.NDArray[np.uint8], element: ElementType
-) -> SSAValue:
-    """Load a table by bytes, for elements of type `element`, once; its buffer."""
-    tensor = state.constant(f"{name_of(op)}.table", by_stored_code(table, element))
+def table_buffer(state: Lowering, op: Operation, table: npt.NDArray[np.uint8]) -> SSAValue:
+    """Load a table [256] once; its buffer.
+
+    The index is an element's container as an unsigned number. Tables of `nn` repeat after the
+    patterns of their elements' bits, so how wide the container is and how it was extended is all
+    one.
+    """
+    tensor = state.constant(f"{name_of(op)}.table", table)
     buffer = state.buffer("W", (TABLE_BYTES,), ElementType.U8)
     whole = Access([HERE], (TABLE_BYTES,), (1,))
     state.load(Place(state.builder, {}), "W", tensor, buffer, whole)
@@ -62,23 +65,13 @@ def looked_up(
     target: Side,
     table: npt.NDArray[np.uint8],
 ) -> None:
-    """Build a look-up of `source` in a table by bytes over `box`."""
-    buffer = table_buffer(state, op, table, source.element)
+    """Build a look-up of `source` in a table [256] over `box`."""
+    buffer = table_buffer(state, op, table)
 
     def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
         look_up_step(state, at, out, ins[0], buffer, access)
 
     map_nest(state, name_of(op), box, [source], target, compute, held=TABLE_BYTES)
-
-
-def by_stored_code(table: npt.NDArray[np.uint8], element: ElementType) -> npt.NDArray[np.uint8]:
-    """A table by bytes of values as one by stored codes: -1 of 4 bits is code 15, byte 255."""
-    if not element.signed or element.bits == 8:
-        return table
-    half, codes = 1 << (element.bits - 1), 1 << element.bits
-    coded = table.copy()
-    coded[half:codes] = table[256 - half :]
-    return coded
 
 
 def lower_lut(state: Lowering, op: nn.LutOp) -> None:

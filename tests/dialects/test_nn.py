@@ -53,7 +53,7 @@ def test_large_constants_go_to_the_store() -> None:
     large = nn.ConstantOp(array, I8, store)
     large.verify()
     np.testing.assert_array_equal(large.array(store), array)
-    with pytest.raises(TilefoldError, match="a store, which was not given"):
+    with pytest.raises(TilefoldError, match="constants are in a store, which was not given"):
         large.array()
 
 

@@ -53,7 +53,7 @@ def test_many_scales_need_a_store() -> None:
     with pytest.raises(ValueError, match="17 scales need a store"):
         UniformType.per_axis(8, True, 0, np.ones(17))
     kind = UniformType.per_axis(8, True, 0, np.ones(17), store=Store())
-    with pytest.raises(ValueError, match="in the store"):
+    with pytest.raises(ValueError, match="the scales are in the store, which was not given"):
         kind.scales()
 
 
@@ -81,8 +81,10 @@ def test_properties() -> None:
     assert accumulator.is_accumulator
     assert accumulator.numpy_dtype == np.int32
     per_axis = UniformType.per_axis(8, True, 0, [0.5, 0.25])
-    with pytest.raises(ValueError, match="scale per channel"):
+    with pytest.raises(ValueError, match="has a scale per channel"):
         _ = per_axis.scale
+    with pytest.raises(ValueError, match="has a zero point per channel"):
+        _ = per_axis.zero_point
     assert per_axis.with_axis(3).axis == 3
 
 

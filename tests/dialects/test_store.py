@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tilefold.dialects.isa_operands import ElementType
+from tilefold.dialects.schedule import TensorOp, TensorType
 from tilefold.dialects.store import FILE_NAME, Store, StoreContext, store_of
 from tilefold.errors import TilefoldError
 from xdsl.context import Context
@@ -29,7 +31,7 @@ def test_later_changes_of_the_array_do_not_matter() -> None:
 
 
 def test_other_data_types_are_refused() -> None:
-    with pytest.raises(TypeError, match="float64"):
+    with pytest.raises(TypeError, match="a store holds int8, uint8, int32, float32, not float64"):
         Store().put(np.zeros(3))
 
 
@@ -50,9 +52,9 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
 
 
 def test_missing_and_damaged(tmp_path: Path) -> None:
-    with pytest.raises(TilefoldError, match="no such store"):
+    with pytest.raises(TilefoldError, match=r": no such store; it is written by `Store\.save`"):
         Store.load(tmp_path)
-    with pytest.raises(TilefoldError, match="the store has no array"):
+    with pytest.raises(TilefoldError, match=r"no array 0{32}; pass the store it came with"):
         Store().get("0" * 32)
     store = Store()
     digest = store.put(np.arange(100, dtype=np.int8))
@@ -61,11 +63,25 @@ def test_missing_and_damaged(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(TilefoldError, match="damaged"):
+    with pytest.raises(TilefoldError, match=f": array {digest} is damaged; write the store again"):
         Store.load(tmp_path).get(digest)
     path.write_bytes(content[:20])
-    with pytest.raises(TilefoldError, match="not a readable store"):
+    with pytest.raises(TilefoldError, match=": not a readable store: "):
         Store.load(tmp_path)
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TilefoldError, match=r"cannot write the store: .*(exists|directory)"):
+        Store().save(tmp_path / "file")
+
+
+def test_stored_constants_have_the_size_of_their_tensors() -> None:
+    store = Store()
+    digest = store.put(np.zeros(7, np.uint8))
+    tensor = TensorOp("constant", "weights", TensorType((2, 4), ElementType.U8), data=digest)
+    with pytest.raises(TilefoldError, match="constant weights: the store has 7 bytes of it, "):
+        tensor.bytes(store)
 
 
 def test_context() -> None:
@@ -74,5 +90,7 @@ def test_context() -> None:
     copy = context.clone()
     assert store_of(copy) is context.store
     assert list(copy.loaded_dialects) == [Builtin]
-    with pytest.raises(TilefoldError, match="--store"):
+    with pytest.raises(
+        TilefoldError, match="needs the store of the network's arrays; pass --store"
+    ):
         store_of(Context())

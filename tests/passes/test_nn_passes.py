@@ -1,5 +1,6 @@
 """Passes on networks: no result changes by a bit, and every layer keeps its name."""
 
+from dataclasses import dataclass
 from random import Random
 
 import numpy as np
@@ -16,9 +17,10 @@ from tilefold.passes.location import unlocated
 from tilefold.passes.nn_canonicalize import NnCanonicalizePass
 from tilefold.passes.nn_fold_constants import NnFoldConstantsPass
 from tilefold.passes.nn_fuse import NnFusePass
+from tilefold.passes.pipelines import run_passes
 from tilefold.tests.support.random_networks import random_network
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import UNKNOWN_LOC, ModuleOp, TensorType
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.passes import ModulePass
 from xdsl.transforms.canonicalize import CanonicalizePass
@@ -108,3 +110,21 @@ def test_fusion(seed: int) -> None:
 def test_folding_needs_a_store() -> None:
     with pytest.raises(TilefoldError, match="--store"):
         NnFoldConstantsPass().apply(Context(), ModuleOp([]))
+
+
+@dataclass(frozen=True)
+class ForgetfulPass(ModulePass):
+    """Takes their locations from all operations."""
+
+    name = "forgetful"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for inner in op.walk():
+            inner.location = UNKNOWN_LOC
+
+
+def test_a_pass_that_loses_a_layer_is_refused() -> None:
+    module, store, _ = random_network(Random(1))
+    run_passes([NnFusePass()], StoreContext(store=store), module)
+    with pytest.raises(TilefoldError, match="forgetful: lost the layer name of nn"):
+        run_passes([ForgetfulPass()], StoreContext(store=store), module)

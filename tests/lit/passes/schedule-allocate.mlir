@@ -2,8 +2,9 @@
 // RUN: tilefold-opt %s -p 'schedule-allocate' --split-input-file --verify-diagnostics | filecheck %s --check-prefix=NONE
 // NONE: the module has no machine; run attach-machine{machine="NAME"} first
 
-// In DRAM a temporary takes the place of one that is no longer read: %c that of %a. On chip the
-// buffers of one layer lie side by side, the next layer's start from the other end.
+// In DRAM a temporary takes the place of one that is no longer read, once the step or nest that
+// reads it is over: %b is stored in the nest that still loads %a, %c is not. On chip the buffers of
+// one layer lie side by side, the next layer's start from the other end.
 // CHECK-LABEL: schedule.program
 // CHECK: %x = schedule.tensor {{.*}}address = 0 : i64}
 // CHECK: %y = schedule.tensor {{.*}}address = 128 : i64}
@@ -17,17 +18,19 @@
 schedule.program attributes {sym_name = "main", machine = "tiny"} {
   %x = schedule.tensor {kind = "input", label = "x", logical = tensor<1x75x!quant.uniform<u8:f32, 0.5>>} : !schedule.tensor<1x1x75xu8>
   %y = schedule.tensor {kind = "output", label = "y", logical = tensor<1x75x!quant.uniform<u8:f32, 0.5>>} : !schedule.tensor<1x1x75xu8>
-  %a = schedule.tensor {kind = "temporary", label = "a"} : !schedule.tensor<75xu8>
-  %b = schedule.tensor {kind = "temporary", label = "b"} : !schedule.tensor<75xu8>
+  %a = schedule.tensor {kind = "temporary", label = "a"} : !schedule.tensor<125xu8>
+  %b = schedule.tensor {kind = "temporary", label = "b"} : !schedule.tensor<125xu8>
   %c = schedule.tensor {kind = "temporary", label = "c"} : !schedule.tensor<75xu8>
   %p = schedule.buffer "data" {depth = 2} : !schedule.buffer<75xu8> loc("one")
   %q = schedule.buffer "data" {depth = 1} : !schedule.buffer<75xu8> loc("one")
   schedule.load "load" %x to %p[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<1x1x75xu8> to !schedule.buffer<75xu8>
-  schedule.store "store" %p to %a[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>} : !schedule.buffer<75xu8> to !schedule.tensor<75xu8>
-  schedule.load "load" %a to %q[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<75xu8> to !schedule.buffer<75xu8>
-  schedule.store "store" %q to %b[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>} : !schedule.buffer<75xu8> to !schedule.tensor<75xu8>
+  schedule.store "store" %p to %a[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>} : !schedule.buffer<75xu8> to !schedule.tensor<125xu8>
+  schedule.for %i = 2 {
+    schedule.load "load" %a to %q[%i] {origin = affine_map<(d0) -> (d0 * 75)>, extents = array<i64: 125>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<125xu8> to !schedule.buffer<75xu8>
+    schedule.store "store" %q to %b[%i] {origin = affine_map<(d0) -> (d0 * 75)>, extents = array<i64: 125>, strides = array<i64: 1>} : !schedule.buffer<75xu8> to !schedule.tensor<125xu8>
+  }
   %r = schedule.buffer "data" {depth = 1} : !schedule.buffer<75xu8> loc("two")
-  schedule.load "load" %b to %r[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<75xu8> to !schedule.buffer<75xu8>
+  schedule.load "load" %b to %r[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<125xu8> to !schedule.buffer<75xu8>
   schedule.store "store" %r to %c[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>} : !schedule.buffer<75xu8> to !schedule.tensor<75xu8>
   %s = schedule.buffer "data" {depth = 1} : !schedule.buffer<75xu8> loc("three")
   schedule.load "load" %c to %s[] {origin = affine_map<() -> (0)>, extents = array<i64: 75>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<75xu8> to !schedule.buffer<75xu8>

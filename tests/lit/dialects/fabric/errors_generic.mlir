@@ -43,3 +43,8 @@
 "fabric.machine"() <{sym_name = "m"}> ({
   "fabric.memory"() <{sym_name = "data"}> {bytes = 4 : i64, line = 4 : i64, holds = ["I", "W", "O"], src = "x"} : () -> ()
 }) {hz = 1 : i64, src = "x"} : () -> ()
+
+// -----
+
+// CHECK: fabric.memory @m: field `bytes`: 4.000000e+00 : f32 is no integer, string, name, list or dictionary of them
+"fabric.memory"() <{sym_name = "m"}> {bytes = 4.0 : f32, line = 4 : i64, holds = ["I"], src = "x"} : () -> ()

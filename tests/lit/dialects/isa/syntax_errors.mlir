@@ -72,9 +72,17 @@ isa.program "net" on "tiny" digest "00ff" dma ["load"] arrays ["conv.0", "conv.1
 
 // -----
 
-// CHECK: is out of range for a float32
+// CHECK: 1e+39 is out of range for a float32
 isa.program "net" on "tiny" digest "00ff" dma ["load"] arrays ["conv.0", "conv.1"] vectors ["act"]
   memories ["dram", "data"] {
   isa.vadd @act, a=data[0x0] i8 (1 by 1), b=data[0x0] i8 (1 by 1), dst=data[0x0] i8 (1 by 1),
     ra=1.0e39, rb=1.0, fix=0.0, lo=0, hi=0
+}
+
+// -----
+
+// CHECK: the coefficient of i0 is 0
+isa.program "net" on "tiny" digest "00ff" dma ["load"] arrays ["conv.0", "conv.1"] vectors ["act"]
+  memories ["dram", "data"] {
+  isa.load @load, src=dram[0x0] u8 (0*i0:4 by 1), dst=local data[0x0] u8 (4 by 1), pad=0
 }

@@ -371,3 +371,8 @@ func.func @f(%a: tensor<1x2x6x6x!quant.uniform<u8:f32, 0.5:3>>, %b: tensor<1x2x6
 
 // CHECK: constants are quantised or i32, not f32
 %c = nn.constant dense<1> : tensor<2xi32> -> tensor<2xf32>
+
+// -----
+
+// CHECK: there is nothing to concatenate
+%c = "nn.concat"() <{axis = 1 : i64}> : () -> tensor<1x4x!quant.uniform<u8:f32, 0.5>>

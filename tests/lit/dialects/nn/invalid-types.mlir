@@ -25,12 +25,27 @@ func.func private @f(!quant.uniform<i32:f32, 1.0:1>)
 
 // -----
 
-// CHECK: storage 'i9' is none of i2 to i8, u2 to u8, i32
+// CHECK: storage 'f8' is none of i2 to i8, u2 to u8, i32
+func.func private @f(!quant.uniform<f8:f32, 1.0>)
+
+// -----
+
+// CHECK: storage 'i0' is none of i2 to i8, u2 to u8, i32
+func.func private @f(!quant.uniform<i0:f32, 1.0>)
+
+// -----
+
+// CHECK: storage of 9 bits; 2 to 8 or 32 are possible
 func.func private @f(!quant.uniform<i9:f32, 1.0>)
 
 // -----
 
-// CHECK: 32-bit storage must be signed
+// CHECK: axis -1 must not be negative
+func.func private @f(!quant.uniform<i8:f32:-1, {1.0}>)
+
+// -----
+
+// CHECK: 32-bit storage must be signed: i32
 func.func private @f(!quant.uniform<u32:f32, 1.0>)
 
 // -----

@@ -1,4 +1,5 @@
 // RUN: tilefold-opt %s | tilefold-opt | filecheck %s
+// RUN: tilefold-opt %s --print-op-generic | tilefold-opt | filecheck %s
 
 // CHECK: !quant.uniform<u8:f32, 0.02:128>
 func.func private @type1(!quant.uniform<u8:f32, 0.02:128>)

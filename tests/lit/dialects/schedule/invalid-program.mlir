@@ -251,3 +251,15 @@ schedule.program attributes {sym_name = "main", machine = "m"} {
     schedule.wait "conv.0", %a
   }
 }
+
+// -----
+
+// CHECK: schedule.load has an index that counts no loop around it
+"schedule.program"() <{sym_name = "main", machine = "m"}> ({
+^body(%j: index):
+  %x = schedule.tensor {kind = "temporary", label = "x"} : !schedule.tensor<4xu8>
+  %t = schedule.buffer "data" {depth = 1} : !schedule.buffer<4xu8>
+  schedule.for %i = 2 {
+    schedule.load "load" %x to %t[%j] {origin = affine_map<(d0) -> (d0)>, extents = array<i64: 4>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<4xu8> to !schedule.buffer<4xu8>
+  }
+}) : () -> ()

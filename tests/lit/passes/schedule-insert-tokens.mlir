@@ -1,0 +1,109 @@
+// RUN: tilefold-opt %s -p 'schedule-insert-tokens' --split-input-file --verify-diagnostics | filecheck %s
+
+// A ring of two slots inside a loop: the reader waits until the slot is full, the writer until it
+// is free. Two slots are free at the start; the oldest free token is the next one's.
+// CHECK-LABEL: schedule.program
+// CHECK: %[[ONE:[0-9]+]] = schedule.ready
+// CHECK-NEXT: %[[TWO:[0-9]+]] = schedule.ready
+// CHECK-NEXT: schedule.for %i = 4 iter(%[[OLD:[0-9]+]] = %[[ONE]], %[[NEW:[0-9]+]] = %[[TWO]]) {
+// CHECK-NEXT: schedule.wait "load", %[[OLD]]
+// CHECK-NEXT: schedule.load "load"
+// CHECK-NEXT: %[[FULL:[0-9]+]] = schedule.signal "load"
+// CHECK-NEXT: schedule.wait "store", %[[FULL]]
+// CHECK-NEXT: schedule.store "store"
+// CHECK-NEXT: %[[FREE:[0-9]+]] = schedule.signal "store"
+// CHECK-NEXT: schedule.yield %[[NEW]], %[[FREE]] :
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x", address = 0} : !schedule.tensor<64xu8>
+  %y = schedule.tensor {kind = "temporary", label = "y", address = 64} : !schedule.tensor<64xu8>
+  %t = schedule.buffer "data" {depth = 2, address = 0} : !schedule.buffer<16xu8>
+  schedule.for %i = 4 {
+    schedule.load "load" %x to %t[%i] {origin = affine_map<(d0) -> (d0 * 16)>, extents = array<i64: 64>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<64xu8> to !schedule.buffer<16xu8>
+    schedule.store "store" %t to %y[%i] {origin = affine_map<(d0) -> (d0 * 16)>, extents = array<i64: 64>, strides = array<i64: 1>} : !schedule.buffer<16xu8> to !schedule.tensor<64xu8>
+  }
+}
+
+// -----
+
+// A ring filled in an inner loop: its free token travels through both loops.
+// CHECK-LABEL: schedule.program
+// CHECK: %[[START:[0-9]+]] = schedule.ready
+// CHECK-NEXT: %{{[0-9]+}} = schedule.for %i = 2 iter(%[[OUTER:[0-9]+]] = %[[START]]) {
+// CHECK-NEXT: %[[LAST:[0-9]+]] = schedule.for %j = 2 iter(%[[INNER:[0-9]+]] = %[[OUTER]]) {
+// CHECK-NEXT: schedule.wait "load", %[[INNER]]
+// CHECK: %[[FREE:[0-9]+]] = schedule.signal "store"
+// CHECK-NEXT: schedule.yield %[[FREE]] :
+// CHECK-NEXT: }
+// CHECK-NEXT: schedule.yield %[[LAST]] :
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x", address = 0} : !schedule.tensor<64xu8>
+  %y = schedule.tensor {kind = "temporary", label = "y", address = 64} : !schedule.tensor<64xu8>
+  %t = schedule.buffer "data" {depth = 1, address = 0} : !schedule.buffer<16xu8>
+  schedule.for %i = 2 {
+    schedule.for %j = 2 {
+      schedule.load "load" %x to %t[%i, %j] {origin = affine_map<(d0, d1) -> (d0 * 32 + d1 * 16)>, extents = array<i64: 64>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<64xu8> to !schedule.buffer<16xu8>
+      schedule.store "store" %t to %y[%i, %j] {origin = affine_map<(d0, d1) -> (d0 * 32 + d1 * 16)>, extents = array<i64: 64>, strides = array<i64: 1>} : !schedule.buffer<16xu8> to !schedule.tensor<64xu8>
+    }
+  }
+}
+
+// -----
+
+// At the top level a token orders two steps that touch the same bytes, unless another implies it:
+// the one after the second load says that the first is done, too, and the last store comes after
+// the one before in its own queue.
+// CHECK-LABEL: schedule.program
+// CHECK: schedule.load "load" %x to %t
+// CHECK-NEXT: schedule.load "load" %x to %u
+// CHECK-NEXT: %[[U:[0-9]+]] = schedule.signal "load"
+// CHECK-NEXT: schedule.wait "store", %[[U]]
+// CHECK-NEXT: schedule.store "store" %u to %x
+// CHECK-NEXT: schedule.store "store" %t to %x
+// CHECK-NEXT: }
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x", address = 0} : !schedule.tensor<16xu8>
+  %t = schedule.buffer "data" {depth = 1, address = 0} : !schedule.buffer<16xu8>
+  %u = schedule.buffer "data" {depth = 1, address = 16} : !schedule.buffer<16xu8>
+  schedule.load "load" %x to %t[] {origin = affine_map<() -> (0)>, extents = array<i64: 16>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<16xu8> to !schedule.buffer<16xu8>
+  schedule.load "load" %x to %u[] {origin = affine_map<() -> (0)>, extents = array<i64: 16>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<16xu8> to !schedule.buffer<16xu8>
+  schedule.store "store" %u to %x[] {origin = affine_map<() -> (0)>, extents = array<i64: 16>, strides = array<i64: 1>} : !schedule.buffer<16xu8> to !schedule.tensor<16xu8>
+  schedule.store "store" %t to %x[] {origin = affine_map<() -> (0)>, extents = array<i64: 16>, strides = array<i64: 1>} : !schedule.buffer<16xu8> to !schedule.tensor<16xu8>
+}
+
+// -----
+
+// Two buffers at one address: what the second load overwrites must have been stored.
+// CHECK-LABEL: schedule.program
+// CHECK: schedule.load "load" %x to %t
+// CHECK-NEXT: %[[FULL:[0-9]+]] = schedule.signal "load"
+// CHECK-NEXT: schedule.wait "store", %[[FULL]]
+// CHECK-NEXT: schedule.store "store" %t to %y
+// CHECK-NEXT: %[[FREE:[0-9]+]] = schedule.signal "store"
+// CHECK-NEXT: schedule.wait "load", %[[FREE]]
+// CHECK-NEXT: schedule.load "load" %x to %u
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x", address = 0} : !schedule.tensor<16xu8>
+  %y = schedule.tensor {kind = "temporary", label = "y", address = 64} : !schedule.tensor<16xu8>
+  %t = schedule.buffer "data" {depth = 1, address = 8} : !schedule.buffer<16xu8>
+  %u = schedule.buffer "data" {depth = 1, address = 20} : !schedule.buffer<16xu8>
+  schedule.load "load" %x to %t[] {origin = affine_map<() -> (0)>, extents = array<i64: 16>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<16xu8> to !schedule.buffer<16xu8>
+  schedule.store "store" %t to %y[] {origin = affine_map<() -> (0)>, extents = array<i64: 16>, strides = array<i64: 1>} : !schedule.buffer<16xu8> to !schedule.tensor<16xu8>
+  schedule.load "load" %x to %u[] {origin = affine_map<() -> (0)>, extents = array<i64: 16>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<16xu8> to !schedule.buffer<16xu8>
+}
+
+// -----
+
+// CHECK: schedule-insert-tokens: the program already has tokens
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %a = schedule.signal "load"
+  schedule.wait "store", %a
+}
+
+// -----
+
+// CHECK: schedule-insert-tokens: run schedule-allocate first
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x"} : !schedule.tensor<16xu8>
+  %t = schedule.buffer "data" {depth = 1, address = 0} : !schedule.buffer<16xu8>
+  schedule.load "load" %x to %t[] {origin = affine_map<() -> (0)>, extents = array<i64: 16>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<16xu8> to !schedule.buffer<16xu8>
+}
