@@ -60,7 +60,15 @@ def test_the_interpreter_computes_what_onnxruntime_does(first: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "count"), [("tiny", 20), ("tpu_like", 100), ("dna_f100", 500), ("dna_a600", 1000)]
+    ("machine", "count"),
+    [
+        ("tiny", 20),
+        ("scalesim_ws32", 20),
+        ("scalesim_os32", 20),
+        ("tpu_like", 100),
+        ("dna_f100", 500),
+        ("dna_a600", 1000),
+    ],
 )
 def test_the_emulator_computes_what_onnxruntime_does(machine: str, count: int) -> None:
     check_images(machine, 0, count)

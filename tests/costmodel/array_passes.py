@@ -50,12 +50,14 @@ class Pass:
 
     `made` [stream, rows, columns] is what each multiplier makes of each operand that streams past.
     `target` [lines, columns] is the flat index of each sum in the result, -1 for padding; a line is
-    an operand that streams past or, if sums stay, a row. `inputs` and `weights` are the different
-    ones that products are made of.
+    an operand that streams past or, if sums stay, a row. `products` of `places` are of the layer,
+    the others padding; `inputs` and `weights` are the different ones that they are made of.
     """
 
     made: IntArray
     target: IntArray
+    products: int
+    places: int
     inputs: int
     weights: int
 
@@ -177,6 +179,8 @@ def make_pass(mode: Mode, layer: Layer, at: Loops) -> Pass:
     return Pass(
         made.sum(axis=-1),
         output[0] if mode.stays == "O" else output[:, 0],
+        products=np.count_nonzero(real),
+        places=real.size,
         inputs=len(set(zip(g, p, e, strict=True))),
         weights=len(set(zip(g, k, e, strict=True))),
     )

@@ -88,12 +88,15 @@ NOTHING = Leaving(*[np.zeros(0, np.int64)] * 3, np.zeros((0, 1), np.int64))
 @dataclass(frozen=True)
 class Outcome:
     """Cycles until the `first` operand enters, until the array is `free` for the next instruction,
-    and until the last sum has `landed`; the `sums` that landed, [outputs]."""
+    and until the last sum has `landed`; cycles from one pass to the next (`interval`); the `sums`
+    that landed, [outputs], and how many were `written`."""
 
     first: int
     free: int
     landed: int
+    interval: int
     sums: IntArray
+    written: int
 
 
 class Unit:
@@ -313,7 +316,7 @@ def simulate(
     hops = [deque([NOTHING] * hop) for _ in units[1:]]
     head, target = units[0], chain[-1].target
     sums = np.zeros(outputs, np.int64)
-    free = landed = 0
+    free = landed = written = 0
     for cycle in count():
         gone = head.clock(cycle)
         if head.operand[0, 0] != NONE or (head.empties and head.busy()):
@@ -325,18 +328,19 @@ def simulate(
             landed = cycle + 1
         elif cycle > head.start(head.passes) + hop * len(units):
             break
-        add(sums, target, gone)
+        written += add(sums, target, gone)
     if mode.stays == "O":
         free = head.start(head.passes)
-    return Outcome(head.first, free, landed, sums)
+    return Outcome(head.first, free, landed, interval, sums, written)
 
 
-def add(sums: IntArray, target: IntArray, gone: Leaving) -> None:
-    """Add what leaves the grid, without padding, to the sums in the accumulators."""
+def add(sums: IntArray, target: IntArray, gone: Leaving) -> int:
+    """Add what leaves the grid to the sums in the accumulators; how many are not padding."""
     real = gone.columns < target.shape[2]
     where = target[gone.passes[real], gone.lines[real], gone.columns[real]]
     values = gone.values[real]
     np.add.at(sums, where[where >= 0], values[where >= 0])
+    return np.count_nonzero(where >= 0)
 
 
 def shortest(array: Array, mode: Mode, chain: list[Work], hop: int, outputs: int) -> Outcome:

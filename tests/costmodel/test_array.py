@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tilefold.costmodel.array import ConvCost, conv_cost, find_mode
 from tilefold.errors import TilefoldError
 from tilefold.machines import load_machine
-from tilefold.machines.model import Fold
+from tilefold.machines.model import Fold, Mode
 from tilefold.tests.support.random_machines import random_machine
 
 TINY = load_machine("tiny").array("conv")
@@ -141,6 +141,36 @@ def test_draining_equals_its_recurrence(
     compute = [block] * (blocks - 1) + [block - step + stream]
     drain = -(-pixels * k // (blocks * lanes))
     assert cost.occupancy == cost.preload + brute_force(compute, drain, planes)
+
+
+@given(
+    pixels=st.integers(1, 100),
+    k=st.integers(1, 40),
+    c=st.integers(1, 40),
+    lanes=st.integers(1, 9),
+    planes=st.integers(1, 2),
+    stays=st.sampled_from("IO"),
+)
+@settings(max_examples=200, deadline=None)
+def test_draining_does_not_depend_on_what_stays(
+    pixels: int, k: int, c: int, lanes: int, planes: int, stays: str
+) -> None:
+    """With one plane of registers all blocks take equally long."""
+    local = replace(TINY.locals[0], operand=stays, planes=1)
+    loops = ("OX", "K") if stays == "O" else ("C", "OX")
+    mode = Mode("m", tuple(zip("yx", ((dim,) for dim in loops), strict=True)), stays, False, "", "")
+    array = replace(
+        TINY, locals=(local,), accumulator=replace(TINY.accumulator, planes=planes), modes=(mode,)
+    )
+    shape = {"rows": 1, "cols": pixels, "k": k, "c": c, "kh": 1, "kw": 1}
+    free = conv_cost(array, mode, Fold(), **shape)
+    cost = conv_cost(array, mode, Fold(), **shape, drain_lanes=lanes)
+    tiles = -(-pixels // 4)
+    blocks = tiles * -(-k // 4) if stays == "O" else tiles * -(-k // 16)
+    drain = -(-pixels * k // (blocks * lanes))
+    compute = [int(free.occupancy) // blocks] * blocks
+    assert cost.occupancy == brute_force(compute, drain, planes)
+    assert cost.latency == free.latency + (drain if planes == 2 else 0)
 
 
 SIZES = {"rows": 40, "cols": 40, "k": 200, "c": 200, "kh": 7, "kw": 7, "groups": 9}

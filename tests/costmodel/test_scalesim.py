@@ -13,6 +13,13 @@ from tilefold.machines import load_machine
 from tilefold.machines.model import Fold
 from tilefold.tests.costmodel.scalesim import CONVOLUTIONS, COUNTS, Count
 
+ARRAYS = {
+    dataflow: replace(array, accumulator=replace(array.accumulator, lines=10**5))
+    for dataflow in ("ws", "os")
+    for array in [load_machine(f"scalesim_{dataflow}32").array("conv")]
+}
+"""The arrays built to match, with room for any layer."""
+
 FILE = Path("/work/shared/data/systolic_crosscheck.csv")
 
 
@@ -66,8 +73,6 @@ def test_closed_forms(rows: int, columns: int, m: int, n: int, k: int) -> None:
         ("ws", ceil_div(k, rows) * ceil_div(n, columns), m + 2 * rows + columns - 2),
         ("os", ceil_div(m, rows) * ceil_div(n, columns), k + rows + columns - 2),
     ):
-        array = load_machine(f"scalesim_{dataflow}32").array("conv")
-        lines = replace(array.accumulator, lines=10**5)
-        array = replace(array, axes=(("y", rows), ("x", columns)), accumulator=lines)
+        array = replace(ARRAYS[dataflow], axes=(("y", rows), ("x", columns)))
         cost = conv_cost(array, 0, Fold(), rows=1, cols=m, k=n, c=k, kh=1, kw=1)
         assert cost.occupancy + cost.latency == tiles * cycles

@@ -261,4 +261,5 @@ def test_random_machines_are_legal_and_repeatable() -> None:
     assert {len(m.memories) for m in machines} == {2, 3}
     assert {m.array("conv").count for m in machines} == {1, 2, 3, 4}
     assert {m.array("conv").locals[0].planes for m in machines} == {1, 2}
-    assert {len(m.array("conv").modes) for m in machines} == {1, 2, 3}
+    assert {len(m.array("conv").modes) for m in machines} == {1, 2, 3, 4, 5}
+    assert {mode.stays for m in machines for mode in m.array("conv").modes} == {"W", "I", "O"}
