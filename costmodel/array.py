@@ -1,33 +1,16 @@
 """Cycles of a convolution on a group of arrays, whichever operand they keep.
 
 `costmodel.dataflow` divides the loops into blocks of passes that stream s cycles each. This module
-says how far passes overlap, which the machine declares, and how the sums drain; `docs/time.md`
-works an example by hand.
+says when passes start, which the machine declares, and how the sums drain: `docs/time.md` derives
+it, with an example worked by hand, and tests compare it with a register-level simulation.
 
-A pass of weights or inputs that stay first fills them, W = ceil(rows / rows per cycle) cycles; its
-last sum has crossed the grid `skew` cycles after the last operand entered. The passes then start
-this many cycles apart:
-
-| | `drain = "each_pass"` | `drain = "on_dependence"` |
-|---|---|---|
-| one plane | W + s + skew | W + s |
-| two planes | max(s + skew, W) | max(s, W) |
-
-With two planes the first fill comes before all. Sums that stay enter nothing beforehand; they leave
-when their tile is complete, in W cycles, and a row is free for the next tile F = crossing rows
-cycles after its stream (F = ceil(rows used / rows per cycle) if operands are broadcast):
-
-| | `drain = "each_pass"` | `drain = "on_dependence"` |
-|---|---|---|
-| one plane | s + skew + W | max(s + F, W) |
-| two planes | max(s + skew, W) | max(s, F, W) |
-| one plane, `unload = "row"` | s + skew | max(s, W) |
-
-Results drain through vector lanes, D = ceil(outputs / (B lanes)) cycles for each of B blocks. With
-two planes of accumulators block j drains while block j + 1 is computed, so a block takes max(T, D),
-and the last block's D only delays the results; with one plane it takes T + D. Sums that stay for a
-later instruction (`finishes` false) and fit the accumulators cost nothing; else they are spilled
-and fetched back through the same lanes.
+With weights or inputs kept, a pass first fills them, W = ceil(rows / rows per cycle) cycles, unless
+a second plane hides it; with sums kept, they leave in W cycles. Results drain through vector lanes,
+D = ceil(outputs / (B lanes)) cycles for each of B blocks. With two planes of accumulators block j
+drains while block j + 1 is computed, so a block takes max(T, D), and the last block's D only delays
+the results; with one plane it takes T + D. Sums that stay for a later instruction (`finishes`
+false) and fit the accumulators cost nothing; else they are spilled and fetched back through the
+same lanes.
 
 Assumed: operands arrive at the rate of the array (no bank conflicts), and an instruction's first
 fill does not overlap the instruction before it.
@@ -53,8 +36,8 @@ class ConvCost:
     the layer needs, `passes` of each unit, `spilled` 32-bit sums written to and read back from the
     memory of outputs because the accumulators are too small, and the accesses of all units:
     `input_reads` inputs that enter an array (an input under several windows as often),
-    `weight_loads` weights that do, `accumulator_writes` sums that leave one. Padding is not
-    counted, and an operand that several multipliers of a unit use enters it once.
+    `weight_loads` weights that do, `accumulator_writes` sums that leave a chain. Neither padding
+    counts nor what meets nothing else, and what several multipliers of a unit use enters it once.
     """
 
     preload: Ints
@@ -152,7 +135,7 @@ class _Pace:
 
 
 def _pace(array: Array, mode: Mode, passes: Walk) -> _Pace:
-    """The tables at the top of this module."""
+    """When passes start: the tables of `docs/time.md`, "From one pass to the next"."""
     local, empties = array.local_for(mode), array.empties_each_pass(mode)
     sizes = dict(array.axes)
     crossed = {axis: as_array(size) for axis, size in sizes.items()}

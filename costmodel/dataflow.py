@@ -26,15 +26,14 @@ Sizes = dict[str, IntArray]
 class Walk:
     """The passes of one unit: `blocks` of `reduction` passes, each of which streams `stream` long.
 
-    A block is one chunk of the streamed loop for one tile of outputs, `chunks` of them make all of
-    it. `used` are the positions in use along each axis, `sums` the sums that the unit makes in each
-    column. `kernel_tiles` and `pixel_tiles` are the tiles, over all units that divide them, into
-    which output channels and output pixels are cut: how often the operand that does not depend on
-    them enters an array.
+    A block is one chunk of the streamed loop for one tile of outputs. `used` are the positions in
+    use along each axis, `sums` the sums that the unit makes in each column. `kernel_tiles` and
+    `pixel_tiles` are the tiles with work, over all units that divide them, into which output
+    channels and output pixels are cut: how often the operand that does not depend on them enters
+    an array.
     """
 
     blocks: IntArray
-    chunks: IntArray
     reduction: IntArray
     stream: IntArray
     sums: IntArray
@@ -81,27 +80,34 @@ def walk(array: Array, mode: Mode, fold: Fold, sizes: Sizes, products: int) -> W
     for dim, factor in (("C", fold.chain), ("K", fold.cols), ("G", fold.groups)):
         share[dim] = ceil_div(share[dim], factor)
     steps, used = unroll(array, mode, share, products)
-    pixels = ceil_div(steps["OY"] * steps["OX"], fold.pixels)
+    pixel_steps = steps["OY"] * steps["OX"]
+    pixels = ceil_div(pixel_steps, fold.pixels)
     summed = steps["C"] * steps["FY"] * steps["FX"]
-    kernel_tiles = _tiles(whole["K"], share["K"], steps["K"])
-    pixel_tiles = steps["OY"] * steps["OX"]
+    pixel_tile, kernel_tile = as_array(1), ceil_div(share["K"], steps["K"])
     if mode.stays == "O":
-        tiles = steps["G"] * steps["K"] * pixels
-        stream, chunks, reduction = summed, as_array(1), as_array(1)
-        sums = tiles * used[array.local_for(mode).axis]
+        blocks = steps["G"] * steps["K"] * pixels
+        stream, reduction = summed, as_array(1)
+        sums = blocks * used[array.local_for(mode).axis]
     else:
-        weights = mode.stays == "W"
-        along, tiles = (pixels, steps["K"]) if weights else (steps["K"], pixels)
-        tiles = tiles * steps["G"]
+        along, tiles = (pixels, steps["K"]) if mode.stays == "W" else (steps["K"], pixels)
         chunks = ceil_div(along, array.accumulator.lines)
-        stream, reduction, sums = ceil_div(along, chunks), summed, along * tiles
-        if weights:
-            pixel_tiles = chunks * fold.pixels
+        stream, reduction = ceil_div(along, chunks), summed
+        blocks, sums = chunks * tiles * steps["G"], along * tiles * steps["G"]
+        if mode.stays == "W":
+            pixel_tile = stream
         else:
-            kernel_tiles = chunks * fold.cols
-    return Walk(chunks * tiles, chunks, reduction, stream, sums, used, kernel_tiles, pixel_tiles)
+            kernel_tile = kernel_tile * stream
+    return Walk(
+        blocks,
+        reduction,
+        stream,
+        sums,
+        used,
+        kernel_tiles=_tiles(whole["K"], share["K"], kernel_tile),
+        pixel_tiles=_tiles(pixel_steps, pixels, pixel_tile),
+    )
 
 
-def _tiles(size: IntArray, share: IntArray, steps: IntArray) -> IntArray:
-    """Tiles with work when `size` is dealt out in shares, and each share cut in equal steps."""
-    return size // share * steps + ceil_div(size % share, ceil_div(share, steps))
+def _tiles(size: IntArray, share: IntArray, tile: IntArray) -> IntArray:
+    """Tiles with work when `size` is dealt out in shares, and each share is cut into tiles."""
+    return size // share * ceil_div(share, tile) + ceil_div(size % share, tile)

@@ -123,11 +123,6 @@ class Array:
         """Multipliers in one unit."""
         return prod(size for _, size in self.axes)
 
-    @property
-    def local(self) -> Local:
-        """The registers of the first mode."""
-        return self.local_for(self.modes[0])
-
     def local_for(self, mode: Mode) -> Local:
         """The registers of the operand that stays in a mode."""
         return next(local for local in self.locals if local.operand == mode.stays)

@@ -65,8 +65,9 @@ def test_the_emulator_computes_what_onnxruntime_does(machine: str, first: int) -
     check_images(machine, first, 250)
 
 
-def test_the_emulator_computes_what_onnxruntime_does_on_the_tiny_machine() -> None:
-    check_images("tiny", 0, 20)
+@pytest.mark.parametrize("machine", ["tiny", "scalesim_ws32", "scalesim_os32"])
+def test_the_emulator_computes_what_onnxruntime_does_on_slow_machines(machine: str) -> None:
+    check_images(machine, 0, 20)
 
 
 @pytest.mark.parametrize(

@@ -118,9 +118,10 @@ def _what(part: Part) -> str:
             modes = ", ".join(mode.name for mode in part.modes)
             bits = ", ".join(f"{a}x{w}: {n}" for a, w, n in part.precisions)
             lines = f"{part.accumulator.planes} x {part.accumulator.lines}"
+            kept = ", ".join(f"{local.operand} in {local.planes}" for local in part.locals)
             return (
                 f"{part.count} units of {sizes}; modes {modes}; bits and products a cycle {bits}; "
-                f"{lines} accumulator lines; {part.local.planes} planes of weights"
+                f"{lines} accumulator lines; planes of what stays: {kept}"
             )
         case Vector():
             return f"{part.count} x {part.lanes} lanes"

@@ -1,19 +1,21 @@
-"""A convolution cut into the passes of an array, with the operands of every multiplier.
+"""A convolution cut into the passes of an array, with the product of every multiplier.
 
-Loops are arrays of offsets into flat indices (element of a sum, pixel, kernel, group), so cutting
-a loop is reshaping an array and combining loops is adding. Padding is a large negative offset.
+Loops are arrays of offsets into flat indices (group, pixel, output channel, element of a sum), so
+cutting a loop is reshaping an array and combining loops is adding. Padding is a large negative
+offset, so whatever is combined with it stays negative.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
-from tilefold.dialects.fabric_array import LOOP_DIMS
 from tilefold.machines.model import Array, Fold, Mode
 
 IntArray = npt.NDArray[np.int64]
+Loops = dict[str, IntArray]
 SUMMED = ("C", "FY", "FX")
 PIXELS = ("OY", "OX")
 PAD = -(10**9)
@@ -21,8 +23,8 @@ PAD = -(10**9)
 
 @dataclass(frozen=True)
 class Layer:
-    """Sizes of the loops, inputs under each window x[g, pixel, element] and weights
-    w[g, k, element]."""
+    """Sizes of the loops, inputs under each window x[group, pixel, element] and weights
+    w[group, output channel, element]."""
 
     sizes: dict[str, int]
     x: IntArray
@@ -38,30 +40,68 @@ class Layer:
         return Layer(sizes, x, numbers.integers(-9, 9, (groups, sizes["K"], elements)))
 
     def sums(self) -> IntArray:
-        """The result [g, pixel, k]."""
+        """The result [group, pixel, output channel]."""
         return np.einsum("gpe,gke->gpk", self.x, self.w)
 
 
 @dataclass(frozen=True)
 class Pass:
-    """What one pass brings to one unit, and where its sums belong.
+    """What one pass makes in one unit, and where its sums belong.
 
-    `kept` [rows, columns, products] stays (none if sums do), `across` [rows, columns, stream,
-    products] enters each row at the left, with a value for every column, `down` [columns, stream,
-    products] enters each column at the top (only if sums stay), `target` [columns, stream] or, if
-    sums stay, [columns, rows] is the flat index of each sum in the result, -1 for padding.
+    `made` [stream, rows, columns] is what each multiplier makes of each operand that streams past.
+    `target` [lines, columns] is the flat index of each sum in the result, -1 for padding; a line is
+    an operand that streams past or, if sums stay, a row. `products` of `places` are of the layer,
+    the others padding; `inputs` and `weights` are the different ones that they are made of.
     """
 
-    kept: IntArray
-    across: IntArray
-    down: IntArray
+    made: IntArray
     target: IntArray
+    products: int
+    places: int
+    inputs: int
+    weights: int
+
+
+def list_passes(
+    array: Array, mode: Mode, fold: Fold, layer: Layer, products: int
+) -> list[list[list[Pass]]]:
+    """The passes of every unit: for each place in a chain, for each chain, in order."""
+    loops = {dim: np.arange(size) for dim, size in layer.sizes.items()}
+    loops["OY"] *= layer.sizes["OX"]
+    loops["FY"] *= layer.sizes["FX"]
+    loops["C"] *= layer.sizes["FY"] * layer.sizes["FX"]
+    shares = {"C": fold.chain, "K": fold.cols, "G": fold.groups}
+    shared = {dim: part(loops[dim], parts) for dim, parts in shares.items()}
+    units: list[list[list[Pass]]] = []
+    for link in shared["C"]:
+        units.append([])
+        for kernels, groups in product(shared["K"], shared["G"]):
+            tiles = in_space(array, mode, loops | {"C": link, "K": kernels, "G": groups}, products)
+            pixels = part_steps(steps_of(tiles, PIXELS), fold.pixels)
+            for share in pixels:
+                nest = list(order(array, mode, tiles, share))
+                units[-1].append([make_pass(mode, layer, each) for each in nest])
+    return units
+
+
+def order(array: Array, mode: Mode, tiles: Loops, pixels: list[Loops]) -> Iterator[Loops]:
+    """The loops of each pass, [stream, rows, columns, products], in the order of passes."""
+    kernels, groups = steps_of(tiles, ("K",)), steps_of(tiles, ("G",))
+    summed = steps_of(tiles, SUMMED)
+    alone = [[step] for step in summed]
+    if mode.stays == "W":
+        nest = product(single(groups), single(kernels), chunks(array, pixels), alone)
+    elif mode.stays == "I":
+        nest = product(single(groups), single(pixels), chunks(array, kernels), alone)
+    else:
+        nest = product(single(groups), single(kernels), single(pixels), [summed])
+    for step in nest:
+        yield {dim: np.stack([at[dim] for at in some]) for some in step for dim in some[0]}
 
 
 def cut(loop: IntArray, limit: int) -> IntArray:
     """[n, ...] as [steps, tile, ...]: as few steps of at most `limit` as possible, all equal."""
-    steps = -(-len(loop) // min(limit, len(loop)))
-    return part(loop, steps)
+    return part(loop, -(-len(loop) // min(limit, len(loop))))
 
 
 def part(loop: IntArray, parts: int) -> IntArray:
@@ -72,97 +112,45 @@ def part(loop: IntArray, parts: int) -> IntArray:
     return padded.reshape(parts, share, *loop.shape[1:])
 
 
-def list_passes(
-    array: Array, mode: Mode, fold: Fold, layer: Layer, products: int
-) -> list[list[list[Pass]]]:
-    """The passes of every unit: for each copy of the work, for each unit of its chain, in order."""
-    loops = {dim: np.arange(size) for dim, size in layer.sizes.items()}
-    loops["OY"] *= layer.sizes["OX"]
-    loops["FY"] *= layer.sizes["FX"]
-    loops["C"] *= layer.sizes["FY"] * layer.sizes["FX"]
-    shares = {"C": fold.chain, "K": fold.cols, "G": fold.groups}
-    parts = {dim: part(loops[dim], factor) for dim, factor in shares.items()}
-    return [
-        [
-            _unit_passes(
-                array,
-                mode,
-                layer,
-                loops | {"C": parts["C"][chain], "K": parts["K"][col], "G": parts["G"][group]},
-                products,
-                (pixel, fold.pixels),
-            )
-            for chain in range(fold.chain)
-        ]
-        for col, pixel, group in product(range(fold.cols), range(fold.pixels), range(fold.groups))
-    ]
+def steps_of(tiles: Loops, dims: tuple[str, ...]) -> list[Loops]:
+    """The steps of nested loops, the last one fastest."""
+    return [dict(zip(dims, at, strict=True)) for at in product(*(tiles[dim] for dim in dims))]
 
 
-def _unit_passes(
-    array: Array,
-    mode: Mode,
-    layer: Layer,
-    loops: dict[str, IntArray],
-    products: int,
-    pixel_share: tuple[int, int],
-) -> list[Pass]:
-    tiles = _in_space(array, mode, loops, products)
-    pixels = [dict(zip(PIXELS, s, strict=True)) for s in product(*(tiles[d] for d in PIXELS))]
-    share = -(-len(pixels) // pixel_share[1])
-    pixels = pixels[pixel_share[0] * share :][:share]
-    blank = {dim: np.full_like(tiles[dim][0], PAD) for dim in PIXELS}
-    pixels += [blank] * (share - len(pixels))
-    kernels = [{"K": tile} for tile in tiles["K"]]
-    groups = [{"G": tile} for tile in tiles["G"]]
-    summed = [dict(zip(SUMMED, s, strict=True)) for s in product(*(tiles[d] for d in SUMMED))]
-    lines = array.accumulator.lines
-    if mode.stays == "W":
-        nest = (groups, kernels, _chunks(pixels, lines), [[each] for each in summed])
-    elif mode.stays == "I":
-        nest = (groups, [[each] for each in pixels], _chunks(kernels, lines), [[s] for s in summed])
-    else:
-        nest = (groups, kernels, [[each] for each in pixels], [summed])
-    return [_one_pass(mode, layer, _as_streams(step)) for step in product(*nest)]
+def single(steps: list[Loops]) -> list[list[Loops]]:
+    """Each step alone."""
+    return [[step] for step in steps]
 
 
-def _chunks(steps: list[dict[str, IntArray]], lines: int) -> list[list[dict[str, IntArray]]]:
-    count = -(-len(steps) // lines)
-    size = -(-len(steps) // count)
+def part_steps(steps: list[Loops], parts: int) -> list[list[Loops]]:
+    """`parts` lists of steps, all as long as the longest."""
+    share = -(-len(steps) // parts)
     blank = {dim: np.full_like(tile, PAD) for dim, tile in steps[0].items()}
-    steps = steps + [blank] * (count * size - len(steps))
-    return [steps[n * size : (n + 1) * size] for n in range(count)]
+    padded = steps + [blank] * (parts * share - len(steps))
+    return [padded[n * share : (n + 1) * share] for n in range(parts)]
 
 
-def _as_streams(step: tuple) -> dict[str, IntArray]:
-    """For each loop its offsets [rows, columns, stream, products], 1 where it does not vary."""
-    merged: dict[str, IntArray] = {}
-    for some in step:
-        each = some if isinstance(some, list) else [some]
-        for dim in each[0]:
-            merged[dim] = np.stack([one[dim] for one in each], axis=2)
-    return merged
+def chunks(array: Array, steps: list[Loops]) -> list[list[Loops]]:
+    """Steps in as few chunks as fit the lines of an accumulator, all equally long."""
+    return part_steps(steps, -(-len(steps) // array.accumulator.lines))
 
 
-def _in_space(
-    array: Array, mode: Mode, loops: dict[str, IntArray], products: int
-) -> dict[str, IntArray]:
-    """Each loop as its steps [steps, rows, columns, products]."""
-    spatial = dict(mode.spatial)
-    loops = dict(loops)
+def in_space(array: Array, mode: Mode, loops: Loops, products: int) -> Loops:
+    """Each loop as its steps [steps, rows, columns, products]; 1 where it does not vary."""
+    spatial, loops = dict(mode.spatial), dict(loops)
     if mode.flat:
         for dims in spatial.values():
             for dim in dims[1:]:
                 loops[dims[0]] = np.add.outer(loops[dims[0]], loops[dim]).ravel()
                 loops[dim] = np.zeros(1, np.int64)
     named = [dim for dims in spatial.values() for dim in dims]
-    inside = SUMMED if mode.stays == "O" else [dim for dim in named if dim in SUMMED]
     multiplied = {dim: loop[:, None] for dim, loop in loops.items()}
-    for dim in inside:
+    for dim in SUMMED if mode.stays == "O" else [dim for dim in named if dim in SUMMED]:
         multiplied[dim] = cut(loops[dim], products)
         products //= multiplied[dim].shape[1]
     tiles = {dim: loop[:, None, None] for dim, loop in multiplied.items()}
     for place, (axis, size) in enumerate(array.axes):
-        dims, runs, free = spatial.get(axis, ()), {}, size
+        dims, runs, free = spatial.get(axis, ()), dict[str, IntArray](), size
         for dim in dims:
             runs[dim] = cut(multiplied[dim], free)
             free //= runs[dim].shape[1]
@@ -173,38 +161,26 @@ def _in_space(
     return tiles
 
 
-def _one_pass(mode: Mode, layer: Layer, at: dict[str, IntArray]) -> Pass:
-    window = at["FY"][..., None, :, None] + at["FX"][..., None, None, :]
-    element = at["C"][..., :, None, None] + window
-    element = element.reshape(*element.shape[:4], -1)
-    group, kernel = at["G"], at["K"]
-    pixel = at["OY"] + at["OX"]
-    element = element.reshape(*element.shape[:3], -1)
-    x, w = _pick(layer.x, group, pixel, element), _pick(layer.w, group, kernel, element)
-    rows, columns = np.broadcast_shapes(x.shape, w.shape)[:2]
-    kept, across, down = {
-        "W": (w[:, :, 0], x, w[:0, 0]),
-        "I": (x[:, :, 0], w, x[:0, 0]),
-        "O": (x[:0, 0], x, np.broadcast_to(w, (1, columns, *w.shape[2:]))[0]),
-    }[mode.stays]
-    kept = np.broadcast_to(kept, (rows, columns, kept.shape[-1])) if mode.stays != "O" else kept
-    across = np.broadcast_to(across, (rows, columns, *across.shape[2:]))
-    shape = (*layer.x.shape[:2], layer.w.shape[1])
-    spots = [
-        np.broadcast_to(s, np.broadcast_shapes(*(z.shape for z in (group, pixel, kernel))))
-        for s in (group, pixel, kernel)
-    ]
-    real = (spots[0] >= 0) & (spots[1] >= 0) & (spots[2] >= 0)
-    flat = np.where(real, (spots[0] * shape[1] + spots[1]) * shape[2] + spots[2], -1)[..., 0]
-    target = flat[0] if mode.stays != "O" else flat[:, :, 0].T
-    lines = across.shape[2] if mode.stays != "O" else rows
-    return Pass(kept, across, down, np.broadcast_to(target, (columns, lines)))
-
-
-def _pick(values: IntArray, group: IntArray, other: IntArray, element: IntArray) -> IntArray:
-    group, other, element = np.broadcast_arrays(group, other, element)
-    real = (group >= 0) & (other >= 0) & (element >= 0)
-    return np.where(real, values[group * real, other * real, element * real], 0)
-
-
-DIMS = LOOP_DIMS
+def make_pass(mode: Mode, layer: Layer, at: Loops) -> Pass:
+    """The pass over loops of [stream, rows, columns, products]."""
+    rows_and_columns = at["FY"][..., :, None] + at["FX"][..., None, :]
+    window = at["C"][..., :, None, None] + rows_and_columns[..., None, :, :]
+    element = window.reshape(*window.shape[:3], -1)
+    group, pixel, kernel, element = np.broadcast_arrays(
+        at["G"], at["OY"] + at["OX"], at["K"], element
+    )
+    summed = (group >= 0) & (pixel >= 0) & (kernel >= 0)
+    real = summed & (element >= 0)
+    g, p, k, e = group[real], pixel[real], kernel[real], element[real]
+    made = np.zeros(real.shape, np.int64)
+    made[real] = layer.x[g, p, e] * layer.w[g, k, e]
+    output = (group * layer.x.shape[1] + pixel) * layer.w.shape[1] + kernel
+    output = np.where(summed, output, -1)[..., 0]
+    return Pass(
+        made.sum(axis=-1),
+        output[0] if mode.stays == "O" else output[:, 0],
+        products=np.count_nonzero(real),
+        places=real.size,
+        inputs=len(set(zip(g, p, e, strict=True))),
+        weights=len(set(zip(g, k, e, strict=True))),
+    )

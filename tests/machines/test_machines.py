@@ -14,7 +14,14 @@ from tilefold.tests.support.random_machines import machine_text, random_machine
 
 
 def test_the_machines_of_the_package() -> None:
-    assert names() == ("dna_a600", "dna_f100", "tiny", "tpu_like")
+    assert names() == (
+        "dna_a600",
+        "dna_f100",
+        "scalesim_os32",
+        "scalesim_ws32",
+        "tiny",
+        "tpu_like",
+    )
 
 
 @pytest.mark.parametrize("name", names())
@@ -30,11 +37,9 @@ def test_text_round_trips_and_decides_the_digest(name: str) -> None:
 @pytest.mark.parametrize("name", names())
 def test_every_number_names_its_source(name: str) -> None:
     machine = load_machine(name)
-    arrays = [
-        (a.src, a.local.src, a.accumulator.src, *(m.src for m in a.modes)) for a in machine.arrays
-    ]
-    assert all(part.src for part in machine.parts)
-    assert all(all(sources) for sources in arrays)
+    arrays = machine.arrays
+    inside = [part for a in arrays for part in (*a.locals, a.accumulator, *a.modes)]
+    assert all(part.src for part in (*machine.parts, *inside))
 
 
 def test_the_published_numbers_of_dna_a600() -> None:
@@ -134,7 +139,7 @@ MIRRORS: dict[type[FieldOp], type] = {
 
 @pytest.mark.parametrize("op", MIRRORS)
 def test_dataclasses_mirror_the_dialect(op: type[FieldOp]) -> None:
-    derived = {"parts", "text", "local", "accumulator", "modes"}
+    derived = {"parts", "text", "locals", "accumulator", "modes"}
     mirrored = {field.name for field in fields(MIRRORS[op])} - derived
     assert mirrored == {"name", *(field.name for field in op.FIELDS)}
 
@@ -255,5 +260,6 @@ def test_random_machines_are_legal_and_repeatable() -> None:
     assert machine_text(Random(7)) == machine_text(Random(7))
     assert {len(m.memories) for m in machines} == {2, 3}
     assert {m.array("conv").count for m in machines} == {1, 2, 3, 4}
-    assert {m.array("conv").local.planes for m in machines} == {1, 2}
-    assert {len(m.array("conv").modes) for m in machines} == {1, 2, 3}
+    assert {m.array("conv").locals[0].planes for m in machines} == {1, 2}
+    assert {len(m.array("conv").modes) for m in machines} == {1, 2, 3, 4, 5}
+    assert {mode.stays for m in machines for mode in m.array("conv").modes} == {"W", "I", "O"}

@@ -39,7 +39,7 @@ def boxes(draw: st.DrawFn) -> tuple[list[int], list[int]]:
 @given(boxes())
 def test_tiles_are_cut_from_the_outermost_dimension_in(box: tuple[list[int], list[int]]) -> None:
     sizes, steps = box
-    tile = cut(TINY, sizes, steps, copies, "layer")
+    tile = cut(TINY, sizes, steps, copies, "layer", True)
     least = [min(size, step) for size, step in zip(sizes, steps, strict=True)]
     for size, step, part in zip(sizes, steps, tile, strict=True):
         assert part == size or (part < size and part % step == 0)
@@ -52,18 +52,19 @@ def test_tiles_are_cut_from_the_outermost_dimension_in(box: tuple[list[int], lis
 
 def test_a_layer_is_cut_into_tiles_that_overlap() -> None:
     # All of it would fit twice, but then no load could run beside a store.
-    tile = cut(TINY, [64, 16], [1, 1], copies, "layer")
+    tile = cut(TINY, [64, 16], [1, 1], copies, "layer", True)
     assert fits(TINY, copies([64, 16]), 2)
     assert tile == [8, 16]
     # A tile does not move in less than a few latencies: 4 * 4 cycles * 4 bytes.
-    small = cut(TINY, [16, 4], [1, 1], copies, "layer")
+    assert cut(TINY, [64, 16], [1, 1], copies, "layer", False) == [64, 16]
+    small = cut(TINY, [16, 4], [1, 1], copies, "layer", True)
     assert sum(size for _, size in copies(small)) == 64
 
 
 def test_double_buffers_are_given_up_last() -> None:
-    assert cut(TINY, [1, 2000], [1, 2000], copies, "layer") == [1, 2000]
+    assert cut(TINY, [1, 2000], [1, 2000], copies, "layer", True) == [1, 2000]
     with pytest.raises(TilefoldError, match="layer: not even its smallest tile fits the memories"):
-        cut(TINY, [1, 2052], [1, 2052], copies, "layer")
+        cut(TINY, [1, 2052], [1, 2052], copies, "layer", True)
 
 
 def test_operands_share_a_memory_line_by_line() -> None:

@@ -10,10 +10,14 @@ PRECISIONS = (
     "[[8, 8, 1], [8, 4, 2], [4, 4, 4], [2, 2, 16]]",
 )
 MODES = {
-    "dense": '{y = ["C"], x = ["K"]}',
-    "packed": '{y = ["C", "FX"], x = ["K"]}',
-    "depthwise": '{y = ["FY", "FX"], x = ["G", "K"]}',
+    "dense": ("W", '{y = ["C"], x = ["K"]}'),
+    "packed": ("W", '{y = ["C", "FX"], x = ["K"]}'),
+    "depthwise": ("W", '{y = ["FY", "FX"], x = ["G", "K"]}'),
+    "inputs": ("I", '{y = ["C", "FX"], x = ["OX"]}'),
+    "sums": ("O", '{y = ["OY", "OX"], x = ["K"]}'),
 }
+"""Dataflows: what stays, and the loops in space. None has more than one loop but for one kind, so
+any of them may be flat except `depthwise`."""
 
 
 def machine_text(rng: Random) -> str:
@@ -66,19 +70,43 @@ def _dmas(rng: Random, data: str, weights: str) -> list[str]:
 
 
 def _array(rng: Random, units: int) -> list[str]:
-    modes = ["dense", *(name for name in ("packed", "depthwise") if rng.random() < 0.5)]
+    modes = [name for name in MODES if name == "dense" or rng.random() < 0.4]
+    feed = rng.choice(("skew", "broadcast"))
+    span = rng.choice(("all", "used")) if feed == "skew" else "all"
+    rows = rng.randint(2, 8)
+    kept = sorted({MODES[name][0] for name in modes})
+    lines = rng.choice((8, 16) if "O" in kept else (1, 3, 16, 64))
     return [
         f"fabric.array @conv {{count = {units}, "
-        f"axes = {{y = {rng.randint(2, 8)}, x = {rng.randint(2, 8)}}}, "
-        f'precisions = {rng.choice(PRECISIONS)}, feed = "{rng.choice(("skew", "broadcast"))}", '
+        f"axes = {{y = {rows}, x = {rng.randint(2, 8)}}}, "
+        f'precisions = {rng.choice(PRECISIONS)}, feed = "{feed}", span = "{span}", '
         'src = "assumed"} {',
-        f'  fabric.local @wreg {{operand = "W", axis = "y", planes = {rng.randint(1, 2)}, '
-        f'rows_per_cycle = {rng.randint(1, 2)}, src = "assumed"}}',
-        f"  fabric.accumulator @acc {{lines = {rng.choice((1, 3, 16, 64))}, "
-        f'planes = {rng.randint(1, 2)}, src = "assumed"}}',
-        *(f'  fabric.mode @{name} {{spatial = {MODES[name]}, src = "assumed"}}' for name in modes),
+        *(f"  {_local(rng, operand, feed)}" for operand in kept),
+        f"  fabric.accumulator @acc {{lines = {lines}, planes = {rng.randint(1, 2)}, "
+        'src = "assumed"}',
+        *(f"  {_mode(rng, name)}" for name in modes),
         "}",
     ]
+
+
+def _local(rng: Random, operand: str, feed: str) -> str:
+    by_row = operand == "O" and feed == "skew" and rng.random() < 0.5
+    planes, rows = (1, "used") if by_row else (rng.randint(1, 2), rng.choice(("used", "all")))
+    return (
+        f'fabric.local @kept_{operand} {{operand = "{operand}", axis = "y", planes = {planes}, '
+        f'rows_per_cycle = {rng.randint(1, 2)}, rows = "{rows}", '
+        f'unload = "{"row" if by_row else "tile"}", src = "assumed"}}'
+    )
+
+
+def _mode(rng: Random, name: str) -> str:
+    stays, spatial = MODES[name]
+    flat = "true" if name != "depthwise" and rng.random() < 0.5 else "false"
+    drain = rng.choice(("", 'drain = "each_pass", ', 'drain = "on_dependence", '))
+    return (
+        f'fabric.mode @{name} {{spatial = {spatial}, stays = "{stays}", flat = {flat}, '
+        f'{drain}src = "assumed"}}'
+    )
 
 
 def _folds(rng: Random, units: int) -> str:

@@ -1,4 +1,5 @@
 // RUN: tilefold-opt %s -p 'attach-machine{machine="tiny"},fuse-epilogue,choose-tile' --split-input-file --verify-diagnostics | filecheck %s
+// RUN: tilefold-opt %s -p 'attach-machine{machine="tiny"},fuse-epilogue,choose-tile{overlap=false}' --split-input-file --verify-diagnostics | filecheck %s --check-prefix=SERIAL
 // RUN: tilefold-opt %s -p 'choose-tile' --split-input-file --verify-diagnostics | filecheck %s --check-prefix=NONE
 // NONE: the module has no machine; run attach-machine{machine="NAME"} first
 
@@ -8,6 +9,8 @@
 
 // All channels at once; rows in several tiles, so that loads, sums and stores overlap.
 // CHECK: nn.conv %x, %w {{.*}}tiling = #schedule.tiling<rows = {{[1-4]}}, columns = 8, k = {{[48]}}, c = 4, order = "{{.*}}">}
+// Without overlap there is nothing to gain from cutting rows.
+// SERIAL: nn.conv %x, %w {{.*}}tiling = #schedule.tiling<rows = 8, columns = 8, k = {{[48]}}, c = 4, order = "{{.*}}">}
 // A tiling that is there stays.
 // CHECK: nn.conv %x, %w {{.*}}tiling = #schedule.tiling<rows = 5, columns = 3, k = 2, c = 1, order = "x y k">}
 func.func @main(%x: !x) -> (!y, !y) {

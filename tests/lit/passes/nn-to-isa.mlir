@@ -1,5 +1,7 @@
 // RUN: tilefold-opt %s -p 'verify-semantics,nn-to-isa{machine="tiny"},verify-semantics' --print-debuginfo | filecheck %s
 // RUN: tilefold-opt %s -p 'nn-to-isa{machine="tinny"}' --verify-diagnostics | filecheck %s --check-prefix=UNKNOWN
+// RUN: tilefold-opt %s -p 'nn-to-isa{machine="tiny" schedule="layer-serial"}' | filecheck %s --check-prefix=SERIAL
+// RUN: tilefold-opt %s -p 'nn-to-isa{machine="tiny" schedule="fast"}' --verify-diagnostics | filecheck %s --check-prefix=FAST
 // RUN: not tilefold-opt %s -p 'nn-to-isa' 2>&1 | filecheck %s --check-prefix=NONE
 
 // All of the compiler: the requantisation and its clamp are the product's, the addition its
@@ -17,6 +19,8 @@
 // CHECK: isa.store @store, {{.*}} loc(fused["product", "round"])
 // CHECK: isa.halt
 // UNKNOWN: no machine is named 'tinny'; did you mean tiny?
+// SERIAL: isa.halt
+// FAST: nn-to-isa: schedule is "fast", but must be overlapped or layer-serial
 // NONE: nn-to-isa requires argument "machine"
 
 !f = tensor<1x4xf32>

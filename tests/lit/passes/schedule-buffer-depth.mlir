@@ -1,5 +1,6 @@
 // RUN: tilefold-opt %s -p 'attach-machine{machine="tiny"},schedule-buffer-depth' | filecheck %s
 // RUN: tilefold-opt %s -p 'attach-machine{machine="tiny"},schedule-buffer-depth{depth=3}' | filecheck %s --check-prefix=THREE
+// RUN: tilefold-opt %s -p 'attach-machine{machine="tiny"},schedule-buffer-depth{constants-only=true}' | filecheck %s --check-prefix=CONSTANTS
 // RUN: tilefold-opt %s -p 'schedule-buffer-depth' --verify-diagnostics | filecheck %s --check-prefix=NONE
 // NONE: the module has no machine; run attach-machine{machine="NAME"} first
 
@@ -10,14 +11,19 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
   // CHECK: %once = schedule.buffer "data" {depth = 1 : i64}
   // CHECK-NEXT: %big = schedule.buffer "data" {depth = 1 : i64}
   // CHECK-NEXT: %small = schedule.buffer "data" {depth = 2 : i64}
+  // CONSTANTS-COUNT-3: schedule.buffer "data" {depth = 1 : i64}
+  // CONSTANTS: schedule.buffer "weights" {depth = 2 : i64}
   // THREE: %once = schedule.buffer "data" {depth = 1 : i64}
   // THREE-NEXT: %big = schedule.buffer "data" {depth = 1 : i64}
   // THREE-NEXT: %small = schedule.buffer "data" {depth = 3 : i64}
   %once = schedule.buffer "data" {depth = 1} : !schedule.buffer<16xu8>
   %big = schedule.buffer "data" {depth = 1} : !schedule.buffer<2000xu8>
   %small = schedule.buffer "data" {depth = 1} : !schedule.buffer<500xu8>
+  %filter = schedule.buffer "weights" {depth = 1} : !schedule.buffer<16xu8>
   schedule.load "load" %x to %once[] {origin = affine_map<() -> (0)>, extents = array<i64: 16>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<9000xu8> to !schedule.buffer<16xu8>
+  %w = schedule.tensor {kind = "constant", label = "w", data = "00000000000000000000000000000000"} : !schedule.tensor<64xu8>
   schedule.for %i = 4 {
+    schedule.load "wload" %w to %filter[%i] {origin = affine_map<(d0) -> (d0 * 16)>, extents = array<i64: 64>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<64xu8> to !schedule.buffer<16xu8>
     schedule.load "load" %x to %big[%i] {origin = affine_map<(d0) -> (d0 * 2000)>, extents = array<i64: 8000>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<9000xu8> to !schedule.buffer<2000xu8>
     schedule.load "load" %x to %small[%i] {origin = affine_map<(d0) -> (d0 * 500)>, extents = array<i64: 2000>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<9000xu8> to !schedule.buffer<500xu8>
     schedule.store "store" %small to %x[%i] {origin = affine_map<(d0) -> (d0 * 500)>, extents = array<i64: 2000>, strides = array<i64: 1>} : !schedule.buffer<500xu8> to !schedule.tensor<9000xu8>
