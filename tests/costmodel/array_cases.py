@@ -51,6 +51,7 @@ KINDS = (
     "two planes",
     "rows leave or fill several a cycle",
     "all rows fill or leave",
+    "filling or emptying takes longer than the stream",
     "sums leave row by row",
     "grid empties after each pass",
     "only who needs the sums waits",
@@ -109,6 +110,8 @@ class Case:
         depthwise = sizes["G"] > 1 and sizes["C"] == 1 and self.mode.unrolls("G")
         empties = self.array.empties_each_pass(self.mode)
         skew = self.array.feed == "skew"
+        stream, used, _ = self.units[0][0][0].made.shape
+        moved = self.array.axes[0][1] if local.rows == "all" else used
         several = any(len(dims) > 1 for _, dims in self.mode.spatial)
         holds = (
             self.mode.stays == "W",
@@ -126,6 +129,7 @@ class Case:
             local.planes == 2,
             local.rows_per_cycle > 1,
             local.rows == "all",
+            -(-moved // local.rows_per_cycle) > stream,
             local.unload == "row",
             empties,
             not empties,
@@ -169,6 +173,8 @@ def random_case(seed: int) -> Case:
         "FY": rng.randint(1, 3 if grouped else 2),
         "FX": rng.randint(1, 3),
     }
+    if rng.random() < 0.3:
+        sizes |= {"C": min(sizes["C"], 2), "FY": 1, "FX": 1}
     bits = rng.choice(((8, 8), (8, 8), (8, 4), (4, 4)))
     fold = fold if fold.units <= 8 else Fold(chain=fold.chain)
     return Case(array, mode, fold, Layer.random(sizes, seed), bits, rng.randint(0, 3))

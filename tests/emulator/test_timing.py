@@ -14,6 +14,8 @@ from tilefold.emulator.counters import Counters
 from tilefold.emulator.footprint import Plan
 from tilefold.emulator.timing import time_program
 from tilefold.errors import TilefoldError
+from tilefold.machines import load_machine
+from tilefold.tests.costmodel.scalesim import COUNTS, Count
 from tilefold.tests.emulator.harness import plan_of
 from tilefold.tests.emulator.test_races import random_program
 from tilefold.tests.support.programs import Builder, view
@@ -148,6 +150,29 @@ def test_a_convolution_fills_streams_and_drains() -> None:
     assert counters.cycles == LATENCY + 8 + 4 + 16 + 6 + 16
     assert counters.macs == {-1: 16 * 4 * 4}
     assert spent(counters, "conv.1") == []
+
+
+def fits_on_chip(count: Count) -> bool:
+    """Whether inputs and outputs fit the memory of data, and weights and parameters theirs."""
+    data, weights = (load_machine(count.machine).memory(name).bytes for name in ("data", "weights"))
+    return count.m * (count.k + count.n) <= data and count.n * (count.k + 16) <= weights
+
+
+FITTING = [count for count in COUNTS if fits_on_chip(count)]
+
+
+@pytest.mark.parametrize("count", FITTING, ids=lambda count: f"{count.dataflow}-{count.layer}")
+def test_an_array_is_taken_as_long_as_scalesim_says(count: Count) -> None:
+    """One instruction for the whole layer; SCALE-Sim numbers cycles from 0."""
+    builder = Builder(load_machine(count.machine))
+    source = view("data", 0, (1, count.m, count.k))
+    target = view("data", count.m * count.k, (1, count.m, count.n))
+    weights = view("weights", 0, (count.n, 1, 1, count.k), "i8")
+    par = view("weights", -(-count.n * count.k // 4) * 4, (count.n, 3), "i32")
+    builder.group("configure", "conv.0")
+    builder.conv("conv.0", source, weights, par, target)
+    slices = timed(builder).slices["conv.0"]
+    assert sum(s.end - s.start for s in slices if s.what == "busy") == count.cycles + 1
 
 
 def test_a_group_spends_its_leaders_time() -> None:

@@ -16,8 +16,7 @@ MODES = {
     "inputs": ("I", '{y = ["C", "FX"], x = ["OX"]}'),
     "sums": ("O", '{y = ["OY", "OX"], x = ["K"]}'),
 }
-"""Dataflows: what stays, and the loops in space. None has more than one loop but for one kind, so
-any of them may be flat except `depthwise`."""
+"""Dataflows: what stays, and the loops in space; all but `depthwise` may be flat."""
 
 
 def machine_text(rng: Random) -> str:
