@@ -83,8 +83,9 @@ class Prices:
         """pJ by component for these actions in so many cycles; every part leaks all the time."""
         result: defaultdict[str, float] = defaultdict(float)
         for action, count in sorted(actions.items()):
-            price = self.of(action)
-            result[price.component] += price.pj * count
+            if count:
+                price = self.of(action)
+                result[price.component] += price.pj * count
         if cycles:
             microwatts = leakage(self.machine, self.technology)
             result["leakage"] = microwatts * 1e6 * cycles / self.machine.hz
