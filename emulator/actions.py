@@ -1,5 +1,7 @@
 """What instructions do that costs energy, as `costmodel.energy` counts it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, Literal
 
 from ..costmodel.energy import Action, Actions
@@ -10,7 +12,10 @@ from .tree import Step
 
 _SUM_BITS: Final = 32
 
-_LANES: Final[dict[str, Literal["requantise", "add", "table"]]] = {
+_ONCE: Final[Mapping[str, int]] = MappingProxyType({})
+"""No operand is read more than once."""
+
+_LANES: Final[Mapping[str, Literal["requantise", "add", "table"]]] = {
     "vquant": "requantise",
     "vadd": "add",
     "vlut": "table",
@@ -21,7 +26,7 @@ def count_accesses(
     actions: Actions,
     step: Step,
     footprint: Footprint,
-    entered: dict[str, int] | None = None,
+    entered: Mapping[str, int] = _ONCE,
     moved: tuple[str, int] = ("", 0),
 ) -> None:
     """Count the bytes that an instruction reads and writes.
@@ -35,8 +40,8 @@ def count_accesses(
         if written and not footprint.last:
             continue
         count = size if box.memory == memory else box.bytes
-        if name in (entered or {}):
-            count = -(-(entered or {})[name] * box.bits // 8)
+        if name in entered:
+            count = -(-entered[name] * box.bits // 8)
         actions[Action("write" if written else "read", box.memory)] += count
 
 
