@@ -86,7 +86,7 @@ def test_multipliers_at_and_between_the_table() -> None:
     assert fixed.energy(4, 4) == pytest.approx(0.082)
     assert fixed.area(8, 8) == pytest.approx(511)
     assert fixed.energy(8, 4) == fixed.energy(4, 8) == pytest.approx(math.sqrt(0.203 * 0.082))
-    # The rule for unequal widths, on measured ratios of 28 nm arrays (REFERENCES: 8x8, 8x4, 4x4).
+    # The rule for unequal widths, on measured ratios of 28 nm arrays: 8x8, 8x4, 4x4 bits.
     for eight, mixed, four in ((561, 272, 133), (475, 234, 118), (401, 216, 117)):
         assert math.sqrt(eight * four) == pytest.approx(mixed, rel=0.02)
 
