@@ -27,7 +27,7 @@ from xdsl.traits import SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
 from .fabric_array import OPERANDS, SRC, AccumulatorOp, ArrayOp, LocalOp, ModeOp
-from .fields import Fault, Field, FieldOp, boolean, choice, integer, list_of, symbol
+from .fields import Fault, Field, FieldOp, boolean, choice, integer, list_of, symbol, text
 
 _OPERAND_LIST = list_of(choice(*OPERANDS))
 _FACTORS = list_of(integer(1, 255))
@@ -49,6 +49,7 @@ class MemoryOp(FieldOp):
         Field("banks", integer(1, 1 << 10), "SRAM: banks; a bank is line mod banks", "", 1),
         Field("ports", integer(1, 16), "SRAM: accesses a bank takes in a cycle", "", 1),
         Field("holds", _OPERAND_LIST, "SRAM: the operands kept here", default=()),
+        Field("standard", text(), "DRAM: its kind in the technology, such as lpddr4", default=""),
         SRC,
     )
 
@@ -59,7 +60,11 @@ class MemoryOp(FieldOp):
         for name in ("bytes_per_cycle",) if dram else ("line", "holds"):
             if name not in self.attributes:
                 yield Fault(self, "", f"{self._kind()} needs the field `{name}`")
-        foreign = ("line", "banks", "ports", "holds") if dram else ("bytes_per_cycle", "burst")
+        foreign = (
+            ("line", "banks", "ports", "holds")
+            if dram
+            else ("bytes_per_cycle", "burst", "standard")
+        )
         for name in foreign:
             if name in self.attributes:
                 yield Fault(self, name, f"{self._kind()} has no field `{name}`")
@@ -134,7 +139,11 @@ class MachineOp(FieldOp):
         "fabric.vector",
         "fabric.folds",
     )
-    FIELDS: ClassVar = (Field("hz", integer(1, 10**11), "clock of every part", "1/s"), SRC)
+    FIELDS: ClassVar = (
+        Field("hz", integer(1, 10**11), "clock of every part", "1/s"),
+        Field("technology", text(), "what energy and area are from, such as 28nm", default=""),
+        SRC,
+    )
 
     traits = traits_def(SymbolTable())
 

@@ -16,13 +16,16 @@ from .tree import Step
 
 
 class ArrayCost(NamedTuple):
-    """A convolution: see `costmodel.array.ConvCost`; `spilled` counts 32-bit sums."""
+    """A convolution: see `costmodel.array.ConvCost`; `spilled` and `sums` count 32-bit sums."""
 
     occupancy: int
     latency: int
     drain: int
     macs: int
     spilled: int
+    input_reads: int
+    weight_loads: int
+    sums: int
 
 
 class Transfer(NamedTuple):
@@ -90,8 +93,9 @@ class Costs:
             macs = rows * columns * outputs * kernel_rows * kernel_columns
             if step.mnemonic == "conv":
                 macs *= channels
-            numbers = (model.occupancy, model.latency, model.drain, macs, model.spilled)
-            cost = ArrayCost(*map(int, cast(tuple[int, ...], numbers)))
+            times = (model.occupancy, model.latency, model.drain, macs, model.spilled)
+            accesses = (model.input_reads, model.weight_loads, model.accumulator_writes)
+            cost = ArrayCost(*map(int, cast(tuple[int, ...], (*times, *accesses))))
             self._arrays[key] = cost
         return cost
 

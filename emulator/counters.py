@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final, Literal, NamedTuple
 
+from ..costmodel.energy import Actions
 from .footprint import Footprint, Plan
 from .tree import Step
 
@@ -75,6 +76,10 @@ class Counters:
     reconfiguration_cycles: defaultdict[int, int] = field(
         default_factory=lambda: defaultdict[int, int](int)
     )
+    actions: defaultdict[int, Actions] = field(
+        default_factory=lambda: defaultdict[int, Actions](Actions)
+    )
+    """What costs energy, by layer."""
     finished: dict[int, int] = field(default_factory=dict[int, int])
     """When the last instruction of each layer was complete."""
     peak: dict[int, int] = field(default_factory=dict[int, int])

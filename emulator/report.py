@@ -7,6 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
+from ..costmodel.area import area
+from ..costmodel.energy import Actions, Prices
+from ..costmodel.technology import Technology
 from ..machines.model import Machine
 from .counters import BUSY, ByteKey, Counters, LayerTime
 
@@ -31,7 +34,8 @@ class Row:
     `cycles` is what the layer adds to the time when all before it is complete, so layers sum to the
     total; `units` are the cycles that units spent on its instructions, whenever that was.
     `utilisation` is products over cycles times the peak of all arrays at the layer's precision.
-    Bytes are by memory, direction and operand.
+    Bytes are by memory, direction and operand. `energy` is in pJ by component (`costmodel.energy`),
+    None without a technology or without timing.
     """
 
     name: str
@@ -45,6 +49,12 @@ class Row:
     reconfigurations: int = 0
     reconfiguration_cycles: int = 0
     units: dict[str, UnitTime] = field(default_factory=dict[str, UnitTime])
+    energy: dict[str, float] | None = None
+
+    @property
+    def picojoules(self) -> float | None:
+        """Energy of all components, None where it is not known."""
+        return None if self.energy is None else sum(self.energy.values())
 
     @property
     def utilisation(self) -> float:
@@ -62,6 +72,7 @@ class Row:
             "operands": self.operands,
             "reconfigurations": self.reconfigurations,
             "reconfiguration_cycles": self.reconfiguration_cycles,
+            "energy_pj": _rounded(self.energy),
             "units": {unit: time.to_json() for unit, time in self.units.items()},
         }
 
@@ -71,7 +82,8 @@ class Report:
     """A run's counters by layer and in total.
 
     `host` counts the bytes that the host quantised, dequantised or laid out anew for one image;
-    its time is not part of the cycles. Without timing, cycles and counters are 0.
+    its time is not part of the cycles. Without timing, cycles and counters are 0. `area` is in mm2
+    by component, None without a `technology`.
     """
 
     machine: str
@@ -80,6 +92,8 @@ class Report:
     total: Row
     layers: list[Row]
     host: dict[str, int]
+    technology: str | None = None
+    area: dict[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionaries, lists, strings and numbers."""
@@ -87,6 +101,8 @@ class Report:
             "machine": self.machine,
             "network": self.network,
             "hz": self.hz,
+            "technology": self.technology,
+            "area_mm2": _rounded(self.area),
             "total": self.total.to_json(),
             "layers": [row.to_json() for row in self.layers],
             "host": self.host,
@@ -96,13 +112,58 @@ class Report:
         """A table with a row for each layer, and the total."""
         table = Table(title=f"{self.network} on {self.machine}")
         table.add_column("layer", overflow="fold")
-        for column in ("cycles", "MACs", "utilisation", *_memories(self.total), "reconfigured"):
+        energy = ["energy nJ"] if self.total.energy is not None else []
+        columns = ("cycles", "MACs", "utilisation", *_memories(self.total), "reconfigured", *energy)
+        for column in columns:
             table.add_column(column, justify="right")
         for row in self.layers:
             table.add_row(*_cells(row, self.total))
         table.add_section()
         table.add_row(*_cells(self.total, self.total), style="bold")
         return table
+
+    def energy_table(self) -> Table | str:
+        """Energy and area by component; a sentence where the machine has no technology."""
+        if self.technology is None:
+            return (
+                f"no energy: machine {self.machine} names no technology; "
+                "give one with --technology (docs/energy.md)"
+            )
+        areas = self.area or {}
+        return component_table(f"energy and area at {self.technology}", self.total.energy, areas)
+
+
+def component_table(
+    title: str, energy: Mapping[str, float] | None, areas: Mapping[str, float]
+) -> Table:
+    """Energy (None: not known) and area by component, and their sums."""
+    table = Table(title=title)
+    table.add_column("component")
+    for column in (*(("energy nJ", "share") if energy is not None else ()), "area mm2"):
+        table.add_column(column, justify="right")
+    total = sum((energy or {}).values())
+    for name in {**(energy or {}), **areas}:
+        cells = [f"{areas[name]:.4f}" if name in areas else ""]
+        if energy is not None:
+            spent = energy.get(name)
+            shares = ["", ""] if spent is None else [_nanojoules(spent), f"{spent / total:.1%}"]
+            cells = [*shares, *cells]
+        table.add_row(name, *cells)
+    table.add_section()
+    sums = [_nanojoules(total), "100.0%"] if energy is not None else []
+    table.add_row("total", *sums, f"{sum(areas.values()):.4f}", style="bold")
+    return table
+
+
+def _nanojoules(picojoules: float) -> str:
+    return f"{picojoules / 1e3:,.3f}"
+
+
+def _rounded(values: Mapping[str, float] | None) -> dict[str, float] | None:
+    """By component and in total, for JSON."""
+    if values is None:
+        return None
+    return {name: round(v, 6) for name, v in {**values, "total": sum(values.values())}.items()}
 
 
 def _memories(row: Row) -> list[str]:
@@ -114,7 +175,8 @@ def _cells(row: Row, total: Row) -> list[str]:
     for memory in total.bytes:
         count = row.bytes.get(memory, {"read": 0, "written": 0})
         cells.append(f"{count['read']:,}/{count['written']:,}")
-    return [*cells, f"{row.reconfigurations} ({row.reconfiguration_cycles:,})"]
+    cells.append(f"{row.reconfigurations} ({row.reconfiguration_cycles:,})")
+    return cells if row.picojoules is None else [*cells, _nanojoules(row.picojoules)]
 
 
 def build_report(
@@ -124,12 +186,14 @@ def build_report(
     units: Sequence[str],
     counters: Counters | None,
     host: Mapping[str, int],
+    technology: Technology | None = None,
 ) -> Report:
     """The report of a run; `counters` is None if time was not asked for.
 
-    Instructions of no layer are the last row, named `(program)`, if they took any time.
+    Instructions of no layer, and fetching the code, are the last row, named `(program)`, if they
+    took any time or energy. Raises TilefoldError if `technology` lacks something of the machine.
     """
-    counters = counters or Counters()
+    timed, counters = counters is not None, counters or Counters()
     cycles = counters.layer_cycles()
     times = counters.unit_times()
     rows = {
@@ -152,8 +216,27 @@ def build_report(
         _add_bytes(rows[key.layer], key, size)
         _add_bytes(total, key, size)
     _add_times(rows, total, units, times)
-    listed = [row for number, row in rows.items() if number >= 0 or row.cycles or row.bytes]
-    return Report(machine.name, network, machine.hz, total, listed, dict(host))
+    if technology and timed:
+        _add_energy(rows, total, Prices(machine, technology), counters.actions)
+    listed = [
+        row for number, row in rows.items() if number >= 0 or row.cycles or row.bytes or row.energy
+    ]
+    report = Report(machine.name, network, machine.hz, total, listed, dict(host))
+    if technology:
+        report.technology, report.area = technology.name, area(machine, technology)
+    return report
+
+
+def _add_energy(
+    rows: Mapping[int, Row], total: Row, prices: Prices, actions: Mapping[int, Actions]
+) -> None:
+    """Price the actions of each row and of all, and their leakage over the cycles."""
+    whole = Actions()
+    for number, row in rows.items():
+        of_row = actions.get(number, Actions())
+        row.energy = prices.energy(of_row, row.cycles)
+        whole.update(of_row)
+    total.energy = prices.energy(whole, total.cycles)
 
 
 def _products(precisions: Iterable[tuple[int, int, int]]) -> list[int]:

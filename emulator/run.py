@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from ..backend.encoding import encode
 from ..backend.program import Program
+from ..costmodel.technology import Technology, load_technology
 from ..errors import TilefoldError
 from ..machines.model import Machine, parse_machine
 from .footprint import Plan
@@ -42,6 +44,7 @@ def emulate(
     values: bool = True,
     time: bool = True,
     check: bool = True,
+    technology: Technology | str | Path | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Run `program` on `inputs` by name.
@@ -50,13 +53,18 @@ def emulate(
     a larger first dimension is a batch, which runs input after input. Outputs of float interfaces
     are dequantised, others are integers. Cycles and the check do not depend on values and are made
     once: the report is of one input. Without `values`, inputs are not needed and there are no
-    outputs; without `time`, cycles are 0; without `check`, races go unnoticed.
+    outputs; without `time`, cycles are 0; without `check`, races go unnoticed. Energy and area are
+    those of `technology` (a name, a file or a table), or of the one that the machine names; without
+    either there are counts only.
 
     Raises TilefoldError when the inputs do not fit the program, or the program itself is at fault:
     an access outside a memory, overflow, a deadlock, a data race, a read of unwritten bytes.
     """
     program.check()
     machine = parse_machine(program.machine_text, f"machine of '{program.network}'")
+    prices = technology or machine.technology or None
+    if prices is not None and not isinstance(prices, Technology):
+        prices = load_technology(prices)
     plan = Plan(program.code, program.layers, program.layer_of)
     sizes = {memory.name: memory.bytes for memory in machine.memories}
     sizes[machine.dram.name] = _dram_bytes(program, plan, machine)
@@ -78,7 +86,7 @@ def emulate(
         "output_bytes": sum(port.bytes for port in program.outputs),
     }
     units = program.code.header.units
-    report = build_report(machine, program.network, program.layers, units, counters, host)
+    report = build_report(machine, program.network, program.layers, units, counters, host, prices)
     joined = {name: np.concatenate(parts) for name, parts in outputs.items() if parts}
     return Result(joined, report)
 

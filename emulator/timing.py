@@ -18,8 +18,10 @@ Nothing depends on values.
 
 from collections.abc import Mapping, Sequence
 
+from ..costmodel.energy import Action
 from ..dialects.isa_operands import Operand
 from ..machines.model import Dma, Machine
+from .actions import count_accesses, count_convolution, count_vector
 from .costs import Costs
 from .counters import BUSY, ByteKey, Counters, Roles, count_bytes, count_spills
 from .footprint import Footprint, Plan
@@ -52,6 +54,8 @@ class Timing:
         self.counters.slices = {unit: [] for unit in units}
         self._vector_free = {vector.name: 0 for vector in machine.vectors}
         self._dram_free = self.costs.fetch(code_bytes)
+        code = -(-code_bytes // machine.dram.burst) * machine.dram.burst
+        self.counters.actions[-1][Action("read", machine.dram.name)] += code
         start = self._dram_free + machine.dram.latency_cycles
         self._issue = dict.fromkeys(units, start)
         self._done = dict.fromkeys(units, start)
@@ -129,6 +133,8 @@ class Timing:
             return start
         key = ByteKey(step.layer, "other", self.machine.dram.name, "read")
         self.counters.bytes[key] += int(cost.dram_bytes)
+        action = Action("read", self.machine.dram.name)
+        self.counters.actions[step.layer][action] += int(cost.dram_bytes)
         return self._reserve_dram(start, int(cost.fetch_cycles)) + cost.fetch_latency
 
     def execute(self, step: Step, counters: LoopCounters) -> None:
@@ -168,9 +174,9 @@ class Timing:
             self._advance(step, self._reserve_dram(start, cost.dram_cycles), "dram")
         latency = self.machine.dram.latency_cycles if cost.dram_cycles else 0
         self._complete(step, self._issue[step.unit] + latency)
-        count_bytes(
-            self.counters, self.roles, step, footprint, (self.machine.dram.name, cost.dram_bytes)
-        )
+        moved = self.machine.dram.name, cost.dram_bytes
+        count_bytes(self.counters, self.roles, step, footprint, moved)
+        count_accesses(self.counters.actions[step.layer], step, footprint, moved=moved)
 
     def _convolve(self, step: Step, footprint: Footprint) -> None:
         cost = self.costs.convolve(step, footprint, self._configuration[step.unit])
@@ -190,6 +196,15 @@ class Timing:
         count_bytes(counters, self.roles, step, footprint)
         if cost.spilled:
             count_spills(counters, step, footprint, self.machine.memory_for("O").name, cost.spilled)
+        count_convolution(
+            counters.actions[step.layer],
+            self.machine,
+            self.costs.array_of(step),
+            step,
+            footprint,
+            self._configuration[step.unit],
+            cost,
+        )
 
     def _drain(self, step: Step, start: int, cycles: int) -> int:
         """Take the lanes that drain an array from `start` on; returns when they are done."""
@@ -206,6 +221,7 @@ class Timing:
         self._vector_free[step.unit] = self._issue[step.unit]
         self._complete(step, self._issue[step.unit])
         count_bytes(self.counters, self.roles, step, footprint)
+        count_vector(self.counters.actions[step.layer], step, footprint)
 
 
 def stall_cause(waiting: str, signalling: str) -> str:

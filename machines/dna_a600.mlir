@@ -1,6 +1,6 @@
 // Dynamic Neural Accelerator in SAKURA-I: six convolution units of 64 x 64, folded at run time.
-fabric.machine @dna_a600 {hz = 800000000, src = "MERA 1.6, parameters of SAKURA_1"} {
-  fabric.memory @dram {kind = "dram", bytes = 4294967296, bytes_per_cycle = 85, burst = 64, latency_cycles = 80, src = "two LPDDR4 channels at 4266 MT/s: SAKURA-I start-up code; 64 bits each, 64-byte bursts, 100 ns: assumed"}
+fabric.machine @dna_a600 {hz = 800000000, technology = "16nm", src = "MERA 1.6, parameters of SAKURA_1; technology assumed"} {
+  fabric.memory @dram {kind = "dram", bytes = 4294967296, bytes_per_cycle = 85, burst = 64, latency_cycles = 80, standard = "lpddr4", src = "two LPDDR4 channels at 4266 MT/s: SAKURA-I start-up code; 64 bits each, 64-byte bursts, 100 ns: assumed"}
   fabric.memory @data {bytes = 8388608, line = 64, banks = 32, holds = ["I", "O"], src = "32 banks of 4096 lines: MERA 1.6, SAKURA_1; a line is 64 channels, one port: assumed"}
   fabric.memory @weights {bytes = 8388608, line = 64, banks = 32, holds = ["W"], src = "32 banks of 4096 lines: MERA 1.6, SAKURA_1; a line is 64 channels, one port: assumed"}
   fabric.dma @load {path = [@dram, @data], count = 2, bytes_per_cycle = 32, src = "two tile-load units, 256-bit AXI: MERA 1.6, SAKURA_1"}

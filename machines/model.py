@@ -43,6 +43,7 @@ class Memory:
     banks: int
     ports: int
     holds: tuple[str, ...]
+    standard: str
     src: str
 
     @property
@@ -203,10 +204,14 @@ _PartT = TypeVar("_PartT", Memory, Dma, Array, Vector, Folds)
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine; `parts` are in the order of its file and `text` is its canonical form."""
+    """A machine; `parts` are in the order of its file and `text` is its canonical form.
+
+    `technology` is a table of `costmodel.technology`; without one ("") a machine has no energy.
+    """
 
     name: str
     hz: int
+    technology: str
     src: str
     parts: tuple[Part, ...]
     text: str

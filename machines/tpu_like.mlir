@@ -1,5 +1,5 @@
 // A fixed systolic array: one configuration, one memory for everything, no depthwise dataflow.
-fabric.machine @tpu_like {hz = 700000000, src = "700 MHz: TPU v1 (Jouppi et al., ISCA 2017)"} {
+fabric.machine @tpu_like {hz = 700000000, technology = "28nm", src = "700 MHz, 28 nm: TPU v1 (Jouppi et al., ISCA 2017)"} {
   fabric.memory @dram {kind = "dram", bytes = 4294967296, bytes_per_cycle = 8, burst = 64, latency_cycles = 70, src = "64 bits a cycle: ZigZag 3.9.1 tpu_like; capacity, burst and latency (100 ns) assumed"}
   fabric.memory @sram {bytes = 2097152, line = 256, holds = ["I", "W", "O"], src = "2 MB behind one 2048-bit port: ZigZag 3.9.1 tpu_like"}
   fabric.dma @load {path = [@dram, @sram], bytes_per_cycle = 8, src = "as wide as the DRAM; assumed"}

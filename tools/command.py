@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 from zipfile import BadZipFile
 
 import numpy as np
@@ -28,6 +28,16 @@ WIDTH: Final = 160
 """Columns of what is printed where there is no terminal to tell."""
 
 Array = npt.NDArray[Any]
+
+TechnologyOption = Annotated[
+    str | None,
+    typer.Option(
+        help="a technology's name or the path of a table, instead of the machine's own; "
+        "one table for all machines makes them comparable",
+        metavar="NAME|FILE.toml",
+        show_default=False,
+    ),
+]
 Update = Callable[[str, int, int | None], None]
 """Sets a progress bar's text, what is done, and the total (None where that is not known)."""
 

@@ -20,8 +20,9 @@ from ..errors import TilefoldError
 from ..examples import fashion
 from ..frontend.judge import Comparison, Judge
 from ..passes.pipelines import nn_passes, schedule_passes
-from .command import Array, console, progress_of, write_files
+from .command import Array, TechnologyOption, console, progress_of, write_files
 from .compile import MachineOption, compile_with_progress, dram_bytes
+from .emulate import show_report
 
 INPUT, OUTPUT = "image", "logits"
 SAMPLE = 10
@@ -32,6 +33,7 @@ def demo(
     machine: MachineOption = "dna_a600",
     images: Annotated[int, typer.Option(min=1, max=1000, help="how many of the images")] = 1000,
     output_dir: Annotated[Path, typer.Option(help="where results go", metavar="DIR")] = Path("out"),
+    technology: TechnologyOption = None,
 ) -> None:
     """Compile the shipped network, run it on the emulator and compare it with onnxruntime."""
     pixels, labels = (part[:images] for part in fashion.images())
@@ -42,7 +44,10 @@ def demo(
     _say("program", f"{output_dir / 'program.tfp'}: loads back equal")
     with progress_of("emulating") as update:
         result = emulate(
-            program, {INPUT: pixels}, progress=lambda done, all_: update("emulating", done, all_)
+            program,
+            {INPUT: pixels},
+            technology=technology,
+            progress=lambda done, all_: update("emulating", done, all_),
         )
     _say("emulate", _emulated(result, len(pixels)))
     expected = Judge(fashion.int8_model()).run({INPUT: pixels})[OUTPUT]
@@ -128,7 +133,8 @@ def _print_tables(accuracies: dict[str, float], result: Result, count: int) -> N
     table = Table(f"{count:,} images", "right")
     for name, share in accuracies.items():
         table.add_row(name, f"{share:.1%}")
-    console().print(table, result.report.table())
+    console().print(table)
+    show_report(result.report)
 
 
 def _npz(images: Array) -> bytes:

@@ -20,6 +20,7 @@ from ..dialects.registry import DIALECTS
 from ..frontend import catalogue
 from ..passes.registry import PASSES
 from .machines import with_field_tables
+from .technologies import with_technology_tables
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -105,11 +106,17 @@ def machines_page() -> str:
     return with_field_tables((DOCS / "machines.md").read_text(encoding="utf-8"))
 
 
+def energy_page() -> str:
+    """The committed page about energy with its tables made anew."""
+    return with_technology_tables((DOCS / "energy.md").read_text(encoding="utf-8"))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "dialects.md": dialects_page,
     "passes.md": passes_page,
     "isa.md": isa_reference.render,
     "machines.md": machines_page,
+    "energy.md": energy_page,
     "operators.md": catalogue.markdown,
 }
 """The generated pages by file name."""

@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 
 from ..backend.program import Program
-from ..emulator import emulate
+from ..emulator import Report, emulate
 from ..errors import TilefoldError
 from .command import (
     Array,
+    TechnologyOption,
     console,
     file_name,
     npy,
@@ -48,8 +49,9 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
     time: Annotated[bool, typer.Option(help="count cycles and bytes")] = True,
     check: Annotated[bool, typer.Option(help="check for data races")] = True,
+    technology: TechnologyOption = None,
 ) -> None:
-    """Run a program: outputs from inputs, cycles, bytes, and a check of its tokens.
+    """Run a program: outputs from inputs, cycles, bytes, energy, and a check of its tokens.
 
     Without any --input, only the time is counted and the tokens are checked.
     """
@@ -62,6 +64,7 @@ def run(
             values=bool(arrays),
             time=time,
             check=check,
+            technology=technology,
             progress=lambda done, total: update("emulating", done, total),
         )
     record = json.dumps(result.report.to_json(), indent=1)
@@ -74,7 +77,13 @@ def run(
     if as_json:
         typer.echo(record)
     else:
-        console().print(result.report.table())
+        show_report(result.report)
+
+
+def show_report(report: Report) -> None:
+    """Print a report's layers, and energy and area by component or why there are none."""
+    console().print(report.table())
+    console().print(report.energy_table(), markup=False, highlight=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,8 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ..costmodel.area import area
+from ..costmodel.technology import Technology, load_technology
 from ..dialects.fabric import Fabric
 from ..dialects.fields import FieldOp, field_table
+from ..emulator.report import component_table
+from ..errors import TilefoldError
 from ..machines import load_machine, names
 from ..machines.model import Array, Dma, Folds, Machine, Memory, Part, Vector
 
@@ -51,19 +55,31 @@ def summary(machine: Machine) -> dict[str, Any]:
     }
 
 
-def description(machine: Machine) -> dict[str, Any]:
-    """Everything about a machine, as JSON holds it: the summary, its source and its parts."""
+def description(machine: Machine, technology: Technology | None = None) -> dict[str, Any]:
+    """Everything about a machine, as JSON holds it: the summary, its source, its parts, its area.
+
+    The area in mm2 is by component, and null without a technology.
+    """
     parts = [{"part": _KINDS[type(part)], **asdict(part)} for part in machine.parts]
     units = list(machine.units)
-    return {**summary(machine), "src": machine.src, "units": units, "parts": parts}
+    size = {
+        "technology": technology.name if technology else None,
+        "area_mm2": area(machine, technology) if technology else None,
+    }
+    return {**summary(machine), "src": machine.src, **size, "units": units, "parts": parts}
 
 
-def show_machines(name: str | None, as_json: bool, console: Console) -> None:
+def show_machines(
+    name: str | None, as_json: bool, console: Console, technology: str | None = None
+) -> None:
     """Print all machines, or the one of that name or file, as a table or as JSON.
 
-    Raises TilefoldError for an unknown name or a file that does not hold a machine.
+    The area of one is at `technology`, or at the one that the machine names. Raises TilefoldError
+    for an unknown name or a file that does not hold a machine, or a technology.
     """
     if name is None:
+        if technology is not None:
+            raise TilefoldError("--technology: name the machine whose area to show")
         rows = [summary(load_machine(each)) for each in names()]
         if as_json:
             console.print_json(json.dumps(rows))
@@ -71,12 +87,18 @@ def show_machines(name: str | None, as_json: bool, console: Console) -> None:
             console.print(_list_table(rows))
         return
     machine = load_machine(name)
+    wanted = technology or machine.technology
+    prices = load_technology(wanted) if wanted else None
     if as_json:
-        console.print_json(json.dumps(description(machine)))
+        console.print_json(json.dumps(description(machine, prices)))
     else:
         console.print(f"{machine.name}: {machine.hz / 1e6:g} MHz ({machine.src})", markup=False)
         console.print("units: " + ", ".join(machine.units), markup=False)
         console.print(_part_table(machine))
+        if prices:
+            console.print(component_table(f"area at {prices.name}", None, area(machine, prices)))
+        else:
+            console.print("no area: the machine names no technology; give one with --technology")
 
 
 def _list_table(rows: list[dict[str, Any]]) -> Table:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .command import console, run_app
+from .command import TechnologyOption, console, run_app
 from .compile import compile_model
 from .demo import demo
 from .emulate import run
@@ -27,9 +27,10 @@ def machines(
         str | None, typer.Argument(help="a machine's name or file", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    technology: TechnologyOption = None,
 ) -> None:
-    """List the machines, or show what one is made of."""
-    show_machines(name, as_json, console())
+    """List the machines, or show what one is made of and how large it is."""
+    show_machines(name, as_json, console(), technology)
 
 
 app.command("ops")(ops)

@@ -170,7 +170,13 @@ def broken(tmp_path: Path, old: str, new: str) -> str:
             "banks = 4",
             "zzz = 4",
             "4:48: fabric.memory has no field `zzz`; it has kind, bytes, bytes_per_cycle, burst, "
-            "latency_cycles, line, banks, ports, holds, src",
+            "latency_cycles, line, banks, ports, holds, standard, src",
+        ),
+        ("banks = 4", 'standard = "x"', "4:48: fabric.memory @data: SRAM has no field `standard`"),
+        (
+            "hz =",
+            "technology = 28, hz =",
+            "2:23: field `technology` must be a string that is not empty, not 28",
         ),
         ("bytes = 4096, ", "", "4:17: fabric.memory @data: field `bytes` is missing: capacity"),
         (

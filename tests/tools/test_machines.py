@@ -19,9 +19,9 @@ from tilefold.tools.machines import show_machines, with_field_tables
 DOCS = Path(next(iter(tilefold.__path__))) / "docs"
 
 
-def shown(name: str | None, as_json: bool) -> str:
+def shown(name: str | None, as_json: bool, technology: str | None = None) -> str:
     console = Console(file=StringIO(), width=200)
-    show_machines(name, as_json, console)
+    show_machines(name, as_json, console, technology)
     file = console.file
     assert isinstance(file, StringIO)
     return file.getvalue()
@@ -46,6 +46,21 @@ def test_one_machine(name: str) -> None:
     assert data["digest"] == machine.digest
     assert len(data["parts"]) == len(machine.parts)
     assert all(part.name in table for part in machine.parts)
+
+
+def test_the_area_of_a_machine() -> None:
+    data = json.loads(shown("dna_a600", as_json=True))
+    assert data["technology"] == "16nm"
+    table = shown("dna_a600", as_json=False)
+    assert "area at 16nm" in table
+    assert f"{sum(data['area_mm2'].values()):.4f}" in table
+    unnamed = json.loads(shown("dna_f100", as_json=True))
+    assert unnamed["technology"] is unnamed["area_mm2"] is None
+    assert "no area: the machine names no technology" in shown("dna_f100", as_json=False)
+    chosen = json.loads(shown("dna_f100", as_json=True, technology="45nm"))
+    assert chosen["area_mm2"]["data"] > 0
+    with pytest.raises(TilefoldError, match="name the machine whose area to show"):
+        shown(None, as_json=False, technology="45nm")
 
 
 def test_an_unknown_machine() -> None:
