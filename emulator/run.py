@@ -16,8 +16,9 @@ from .host import check_inputs, from_device, to_device
 from .memory import Memory
 from .races import check as check_races
 from .report import Report, build_report
+from .state import State
 from .timing import time_program
-from .values import State, execute_all
+from .values import execute_all
 
 DRAM_LIMIT: Final = 2 << 30
 """The most DRAM, in bytes, that a program may touch to be emulated."""
