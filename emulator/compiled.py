@@ -11,7 +11,7 @@ three dimensions it does not. No flag lets the compiler change the rounding.
 import numpy as np
 from numba import njit
 
-from .kernels import Bytes, F32Array, Geometry, Limits, Place, SourcePlace
+from .kernels import Bytes, F32Array, Geometry, Limits, Place, RealArray, SourcePlace
 
 Target = np.ndarray
 
@@ -69,7 +69,7 @@ def _requantise(sums, constant, multiplier, limits, result):  # noqa: ANN
     """One pixel's sums [k] to `result` [k]."""
     zero, low, high = limits
     for k in range(len(result)):
-        value = np.rint((sums[k] + constant[k]) * multiplier[k]) + zero
+        value = np.rint(np.float32(sums[k] + constant[k]) * multiplier[k]) + zero
         value = low if value < low else value
         value = high if value > high else value
         result[k] = np.uint8(np.int32(value))
@@ -77,8 +77,8 @@ def _requantise(sums, constant, multiplier, limits, result):  # noqa: ANN
 
 @njit(cache=True, nogil=True)
 def finish(
-    sums: F32Array,
-    constant: F32Array,
+    sums: RealArray,
+    constant: RealArray,
     multiplier: F32Array,
     limits: Limits,
     target: Target,
@@ -100,8 +100,8 @@ def dwconv(
     window: Geometry,
     outputs: tuple[int, int],
     centre: int,
-    weights: F32Array,
-    constant: F32Array,
+    weights: RealArray,
+    constant: RealArray,
     multiplier: F32Array,
     limits: Limits,
     target: Target,

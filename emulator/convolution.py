@@ -1,12 +1,24 @@
 """Convolutions on whole tiles: patches, an exact matrix product, requantisation, in chunks."""
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from . import kernels
 from .footprint import Footprint
-from .kernels import CHUNK, INT32, F32Array, F64Array, RealArray, SourcePlace, Window
+from .kernels import (
+    CHUNK,
+    INT32,
+    F32Array,
+    F64Array,
+    Int64Array,
+    RealArray,
+    SourcePlace,
+    Weights,
+    Window,
+)
 from .memory import Box, IntArray, StepError
 from .state import (
     Accumulator,
@@ -39,7 +51,7 @@ def convolve_with(step: Step, footprint: Footprint, state: State, filters: Filte
         if step.mnemonic == "conv":
             _conv(step, footprint, state, filters, window)
             return
-        if _plain(step, footprint):
+        if len(filters.weights.cuts) == 2 and _plain(step, footprint):
             _dwconv(step, footprint, state, filters, window)
             return
     depthwise = step.mnemonic == "dwconv"
@@ -47,9 +59,8 @@ def convolve_with(step: Step, footprint: Footprint, state: State, filters: Filte
     sums = make(step, footprint, state, filters, window) + filters.weights.shift
     sums, bound = _accumulate(step, footprint, state, sums, filters.weights.bound)
     if footprint.last:
-        bound += int(np.abs(filters.bias.astype(np.int64)).max(initial=0))
         total = sums + filters.bias
-        kernels.check_int32(total, bound)
+        kernels.check_int32(total, bound + np.abs(filters.bias.astype(np.int64)))
         _write(step, state, target, total, filters.multiplier)
 
 
@@ -60,14 +71,11 @@ def make_filters(step: Step, source: Box, par: Box, weights: IntArray, words: In
     prepared = kernels.prepare(weights, zero, source.type, source_zero)
     total = bias.astype(np.int64) + prepared.shift
     rounded = total.astype(np.float32)
-    largest = int(np.abs(bias.astype(np.int64)).max(initial=0))
-    simple = (
-        len(prepared.cuts) == 2
-        and prepared.matrix.dtype == np.float32
-        and np.array_equal(rounded.astype(np.int64), total)
-        and prepared.bound + largest < INT32
-    )
-    return Filters(prepared, bias, multiplier, rounded if simple else None)
+    exact = np.array_equal(rounded.astype(np.int64), total)
+    largest = int((prepared.bound + np.abs(bias.astype(np.int64))).max(initial=0))
+    safe = largest < INT32 and prepared.matrix.dtype == np.float32
+    constant = (rounded if exact else total.astype(np.float64)) if safe else None
+    return Filters(prepared, bias, multiplier, constant)
 
 
 def _filters(step: Step, footprint: Footprint, state: State) -> Filters:
@@ -100,52 +108,62 @@ def place_of(
 
 def _conv(step: Step, footprint: Footprint, state: State, filters: Filters, window: Window) -> None:
     """Patches, product and requantisation of a few rows after the other."""
-    source, box = footprint.boxes["src"], footprint.boxes["dst"]
-    data, place = place_of(state, source, box, window)
-    target = Target(state, box, (source,))
+    box = footprint.boxes["dst"]
+    target = Target(state, box, (footprint.boxes["src"],))
     assert filters.constant is not None
-    weights, limits, run = filters.weights, limits_of(step), loops()
+    limits, columns = limits_of(step), box.counts[1]
+    start, row_bytes, column_bytes = target.place
+    for row, sums in _chunks(step, footprint, state, filters.weights, window):
+        place = (start + row * row_bytes, row_bytes, column_bytes)
+        loops().finish(
+            sums, filters.constant, filters.multiplier, limits, target.data, place, columns
+        )
+    target.done()
+
+
+def _chunks(
+    step: Step, footprint: Footprint, state: State, weights: Weights, window: Window
+) -> Iterator[tuple[int, RealArray]]:
+    """Exact sums [rows * columns, k] over centred activations, and the first of these rows.
+
+    They are in float32 where that is exact. Each is overwritten by the next.
+    """
+    box = footprint.boxes["dst"]
+    data, place = place_of(state, footprint.boxes["src"], box, window)
     fill = step.instruction.integer("src_zero") - weights.centre
     rows, columns, outputs = box.counts
-    depth = weights.matrix.shape[0]
+    depth = len(weights.matrix)
     step_rows = max(1, min(rows, CHUNK // (columns * max(depth, outputs, 1))))
-    scratch = np.empty((step_rows * columns, depth), np.float32)
+    patches = np.empty((step_rows * columns, depth), np.float32)
     sums = np.empty((step_rows * columns, outputs), np.float32)
-    start, row_bytes, column_bytes = target.place
-    geometry = window.geometry
+    geometry, patch = window.geometry, loops().patches
     for row in range(0, rows, step_rows):
         count = min(step_rows, rows - row) * columns
-        taken, made = scratch[:count], sums[:count]
-        run.patches(data, place, geometry, row, columns, weights.centre, fill, taken)
-        np.matmul(taken, weights.matrix, out=made)
-        where = (start + row * row_bytes, row_bytes, column_bytes)
-        run.finish(made, filters.constant, filters.multiplier, limits, target.data, where, columns)
-    target.done()
+        taken, made = patches[:count], sums[:count]
+        patch(data, place, geometry, row, columns, weights.centre, fill, taken)
+        if len(weights.cuts) == 2:
+            yield row, np.matmul(taken, weights.matrix, out=made)
+            continue
+        total = np.zeros(made.shape)
+        for first, end in pairwise(weights.cuts):
+            total += np.matmul(taken[:, first:end], weights.matrix[first:end], out=made)
+        yield row, total
 
 
 def _sums(
     step: Step, footprint: Footprint, state: State, filters: Filters, window: Window
 ) -> F64Array:
-    """Sums [rows, columns, k] over centred activations, in parts that are exact."""
+    """Sums [rows, columns, k] over centred activations."""
     source, box = footprint.boxes["src"], footprint.boxes["dst"]
-    rows, columns, outputs = box.counts
-    weights, zero = filters.weights, step.instruction.integer("src_zero")
-    matrix = weights.matrix
-    if matrix.dtype == np.float64:
+    weights = filters.weights
+    total = np.empty((box.counts[0] * box.counts[1], box.counts[2]))
+    if weights.matrix.dtype == np.float64:
         spread = _spread(step, footprint, state, window, (source.low[2], source.high[2]))
-        return (spread.reshape(rows * columns, -1) @ matrix).reshape(box.counts)
-    data, place = place_of(state, source, box, window)
-    depth = len(matrix)
-    total = np.zeros((rows * columns, outputs))
-    step_rows = max(1, min(rows, CHUNK // (columns * max(depth, outputs, 1))))
-    scratch = np.empty((step_rows * columns, depth), np.float32)
-    for row in range(0, rows, step_rows):
-        taken = scratch[: min(step_rows, rows - row) * columns]
-        centre = weights.centre
-        loops().patches(data, place, window.geometry, row, columns, centre, zero - centre, taken)
-        part = total[row * columns :][: len(taken)]
-        for first, end in zip(weights.cuts, weights.cuts[1:], strict=False):
-            part += taken[:, first:end] @ matrix[first:end]
+        np.matmul(spread.reshape(total.shape[0], -1), weights.matrix, out=total)
+    else:
+        for row, sums in _chunks(step, footprint, state, weights, window):
+            first = row * box.counts[1]
+            total[first : first + len(sums)] = sums
     return total.reshape(box.counts)
 
 
@@ -214,8 +232,8 @@ def _depthwise_sums(
 
 
 def _accumulate(
-    step: Step, footprint: Footprint, state: State, sums: F64Array, bound: int
-) -> tuple[F64Array, int]:
+    step: Step, footprint: Footprint, state: State, sums: F64Array, bound: Int64Array
+) -> tuple[F64Array, Int64Array]:
     """Add `sums` to the group's accumulators; returns all sums so far and their bound."""
     if footprint.first and footprint.last:
         return sums, bound
@@ -225,7 +243,7 @@ def _accumulate(
         place = (step.index, target.low, target.counts)
         if before is None or (before.index, before.low, before.counts) != place:
             raise StepError("continues sums that it did not start; put the reduce loops innermost")
-        bound += before.bound
+        bound = bound + before.bound
         sums = before.sums + sums
         kernels.check_int32(sums, bound)
     if not footprint.last:

@@ -23,6 +23,7 @@ from .memory import StepError
 IntArray = npt.NDArray[np.integer]
 RealArray = npt.NDArray[np.floating]
 F32Array = npt.NDArray[np.float32]
+Int64Array = npt.NDArray[np.int64]
 F64Array = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.integer]
 """uint8 or int8."""
@@ -105,14 +106,14 @@ class Weights:
     `matrix` is [ky*kx*c, k] for a convolution and [ky, kx, k] for a depthwise one. Activations are
     to be centred at `centre`, and then `shift` [k] added to the sums. The rows of `matrix` between
     two `cuts` make exact sums in its type, which is float64 only where float32 has not even the
-    products. `bound` is the largest magnitude that a sum of (x - src_zero) * weight can reach.
+    products. `bound` [k] are the largest magnitudes that sums of (x - src_zero) * weight can reach.
     """
 
     matrix: RealArray
     cuts: tuple[int, ...]
     centre: int
-    shift: npt.NDArray[np.int64]
-    bound: int
+    shift: Int64Array
+    bound: Int64Array
 
 
 def exact_cuts(magnitudes: RealArray, largest: int) -> tuple[int, ...] | None:
@@ -150,9 +151,9 @@ def prepare(weights: IntArray, zero: IntArray, source: ElementType, source_zero:
     flat -= zero[:, None]
     magnitudes = np.abs(flat.T)
     largest = max(abs(low - source_zero), abs(high - source_zero))
-    bound = int(magnitudes.sum(axis=0).max(initial=0)) * largest
-    if bound >= EXACT64:
-        raise AccumulatorOverflowError(f"sums of up to {bound} cannot fit in 32 bits")
+    bound = magnitudes.sum(axis=0) * largest
+    if bound.max(initial=0) >= EXACT64:
+        raise AccumulatorOverflowError(f"sums of up to {bound.max():.0f} cannot fit in 32 bits")
     # Depthwise kernels skip padding, so that it must be centred at 0.
     centre = source_zero if weights.ndim == 3 else (low + high + 1) // 2
     cuts = exact_cuts(magnitudes, max(abs(low - centre), abs(high - centre)))
@@ -163,12 +164,15 @@ def prepare(weights: IntArray, zero: IntArray, source: ElementType, source_zero:
     if weights.ndim == 3:
         matrix = matrix.reshape(*weights.shape[1:], outputs)
     shift = (centre - source_zero) * flat.sum(axis=1).astype(np.int64)
-    return Weights(matrix, cuts, centre, shift, bound)
+    return Weights(matrix, cuts, centre, shift, bound.astype(np.int64))
 
 
-def check_int32(sums: npt.NDArray[np.generic], bound: int) -> None:
-    """Raise AccumulatorOverflowError if a sum is beyond int32; looks only if `bound` allows it."""
-    if bound < INT32 or not sums.size:
+def check_int32(sums: npt.NDArray[np.generic], bound: Int64Array) -> None:
+    """Raise AccumulatorOverflowError if a sum [.., k] leaves int32.
+
+    It looks at the sums only if their `bound` [k] allows that.
+    """
+    if bound.max(initial=0) < INT32 or not sums.size:
         return
     low, high = sums.min(), sums.max()
     if low < -INT32 or high >= INT32:
@@ -229,8 +233,8 @@ def patches(
 
 
 def finish(
-    sums: F32Array,
-    constant: F32Array,
+    sums: RealArray,
+    constant: RealArray,
     multiplier: F32Array,
     limits: Limits,
     target: npt.NDArray[np.uint8],
@@ -239,11 +243,13 @@ def finish(
 ) -> None:
     """clip(rint((sum + constant) * multiplier) + zero) for exact `sums` [rows * columns, k].
 
-    `constant` and `multiplier` are [k]. The sum of two exact float32 is rounded once, as the
-    conversion of the integer would be.
+    `constant` and `multiplier` are [k]. Sum and constant are integers, each exact in float32 or in
+    float64: so adding them rounds once, as converting their integer sum to float32 would.
     """
     zero, low, high = limits
-    scaled = requantise(sums + constant, multiplier, zero, (low, high))
+    scaled = requantise(
+        (sums + constant).astype(np.float32, copy=False), multiplier, zero, (low, high)
+    )
     shape = (len(sums) // columns, columns, sums.shape[1])
     bytes_ = np.ndarray(shape, np.uint8, target, place[0], (*place[1:], 1))
     bytes_[...] = scaled.reshape(shape).astype(np.int32)
@@ -266,8 +272,8 @@ def dwconv(
     window: Geometry,
     outputs: tuple[int, int],
     centre: int,
-    weights: F32Array,
-    constant: F32Array,
+    weights: RealArray,
+    constant: RealArray,
     multiplier: F32Array,
     limits: Limits,
     target: npt.NDArray[np.uint8],

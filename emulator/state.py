@@ -14,8 +14,10 @@ from .kernels import (
     F32Array,
     F64Array,
     Geometry,
+    Int64Array,
     Limits,
     Place,
+    RealArray,
     SourcePlace,
     Weights,
     Window,
@@ -35,7 +37,7 @@ class Loops(Protocol):
         ...
 
     def finish(
-        self, sums: F32Array, constant: F32Array, multiplier: F32Array, limits: Limits,
+        self, sums: RealArray, constant: RealArray, multiplier: F32Array, limits: Limits,
         target: npt.NDArray[np.uint8], place: Place, columns: int, /,
     ) -> None:  # fmt: skip
         """See `kernels.finish`."""
@@ -43,7 +45,7 @@ class Loops(Protocol):
 
     def dwconv(
         self, data: Bytes, place: SourcePlace, window: Geometry, outputs: tuple[int, int],
-        centre: int, weights: F32Array, constant: F32Array, multiplier: F32Array, limits: Limits,
+        centre: int, weights: RealArray, constant: RealArray, multiplier: F32Array, limits: Limits,
         target: npt.NDArray[np.uint8], result: Place, /,
     ) -> None:  # fmt: skip
         """See `kernels.dwconv`."""
@@ -82,21 +84,21 @@ class Accumulator:
     low: tuple[int, ...]
     counts: tuple[int, ...]
     sums: F64Array
-    bound: int
+    bound: Int64Array
 
 
 @dataclass(frozen=True)
 class Filters:
     """Weights, and parameters [k], of a convolution as read from memory.
 
-    `constant` is bias and shift together if one float32 addition of it to exact sums rounds
-    correctly, else None.
+    `constant` is bias and shift together, in float32 if that is exact, else in float64; None where
+    sums could leave int32.
     """
 
     weights: Weights
     bias: IntArray
     multiplier: F32Array
-    constant: F32Array | None
+    constant: RealArray | None
 
 
 class Source(NamedTuple):

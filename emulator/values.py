@@ -60,7 +60,7 @@ def _vquant(step: Step, footprint: Footprint, state: State) -> None:
     zero = step.instruction.integer("src_zero")
     total = state.read(source).astype(np.float64) - zero + bias
     largest = max(abs(bound - zero) for bound in source.type.range)
-    kernels.check_int32(total, largest + int(np.abs(bias.astype(np.int64)).max(initial=0)))
+    kernels.check_int32(total, largest + np.abs(bias.astype(np.int64)))
     target_zero = step.instruction.integer("dst_zero")
     sums = total.astype(np.float32)
     result = kernels.requantise(sums, multiplier, target_zero, clamp_of(step))
