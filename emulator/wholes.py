@@ -6,12 +6,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..dialects.isa_operands import Affine
+from ..dialects.isa_operands import Affine, ElementType
 from .buffers import Extent, Site, extent_of, overlap
 from .convolution import make_filters
 from .footprint import Footprint, Plan
 from .gather import Constants, gather_filters, gather_words
-from .memory import NUMPY_TYPES, Box, Memory
+from .memory import Box, Memory
 from .regions import (
     Frame,
     Range,
@@ -377,13 +377,16 @@ def _found(network: Network, site: Site, source: Frame, needed: Sequence[Range])
         for (a, b), (c, d) in zip(passed, region.ranges, strict=True)
     ]
     if list(passed) != found:
-        kind = NUMPY_TYPES[view.type]
-        pad = region.pad
-        fit(pad is not None and site.mnemonic in ("conv", "dwconv"))
-        assert pad is not None
-        zero = site.step.instruction.integer("src_zero")
-        fit(kind.type(pad & ((1 << view.bits) - 1)) == zero)
+        fit(region.pad is not None and site.mnemonic in ("conv", "dwconv"))
+        assert region.pad is not None
+        fit(_stored_code(region.pad, view.type) == site.step.instruction.integer("src_zero"))
     return replace(region, ranges=tuple(found))
+
+
+def _stored_code(value: int, element: ElementType) -> int:
+    """What an element reads as once `value` was cut to it."""
+    code = value & ((1 << element.bits) - 1)
+    return code - (1 << element.bits) if element.signed and code >> (element.bits - 1) else code
 
 
 def _with_filters(
