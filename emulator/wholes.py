@@ -99,7 +99,7 @@ class Network:
         scale = 1
         if dim < 2 and reader.mnemonic not in ELEMENTWISE:
             scale = reader.step.instruction.integer("stride_y" if dim == 0 else "stride_x")
-        elif reader.mnemonic == "conv":
+        elif reader.mnemonic == "conv" or "mult" in reader.step.instruction.operands:
             return ()
         return tuple((level, c * scale) for level, c in self.frame(reader)[dim].terms)
 
@@ -343,14 +343,29 @@ def _windowed(network: Network, site: Site) -> Whole:
         needed.append(union((view.dims[2],), (source[2],), site.step.counts)[0])
         shifts.append(0)
     else:
-        fit(not site.reduced and instruction.operands.get("mult", 1) == 1)
-        shifts.append(offset(source[2], frame[2]))
-        needed.append((ranges[2][0] + shifts[2], ranges[2][1] + shifts[2]))
+        fit(not site.reduced)
+        channels, shift = _channels(site, (source[2], frame[2]), ranges[2])
+        needed.append(channels)
+        shifts.append(shift)
     found = _found(network, site, source, needed)
     boxes = {"src": found.box(view.type, found.ranges, shifts), "dst": target}
     if "wgt" not in site.reads:
         return Whole(site.step, _footprint(boxes))
     return _with_filters(network, site, boxes, ranges[2], (source[2], found.ranges[2], needed[2]))
+
+
+def _channels(site: Site, frames: tuple[Affine, Affine], wanted: Range) -> tuple[Range, int]:
+    """The source channels of depthwise or pooled channels, in the source's frame, and the shift.
+
+    `frames` are those of source and result.
+    """
+    source, result = frames
+    mult = site.step.instruction.integer("mult") if site.mnemonic == "dwconv" else 1
+    if mult == 1:
+        shift = offset(source, result)
+        return (wanted[0] + shift, wanted[1] + shift), shift
+    fit(offset(result, source, mult) == 0)
+    return (wanted[0] // mult, (wanted[1] - 1) // mult + 1), 0
 
 
 def _kernel(site: Site, dim: int) -> int:
