@@ -87,7 +87,8 @@ class Nests:
     def build(self) -> Builder:
         """One to three nests, one after the other."""
         build = self.builder
-        build.load("wload", view("dram", 0, (4, 1, 1, 4), "i8"), view("weights", 0, (4, 1, 1, 4), "i8"))
+        weights = [view(memory, 0, (4, 1, 1, 4), "i8") for memory in ("dram", "weights")]
+        build.load("wload", *weights)
         build.load("wload", view("dram", 128, (4, 3), "i32"), view("weights", 64, (4, 3), "i32"))
         build.load("wload", view("dram", 256, (256,)), view("weights", 256, (256,)))
         build.group("configure", "conv.0")
@@ -112,11 +113,11 @@ class Nests:
         shift = rng.choice((0, 1)) if halo else self.oddly(0, 1, -1)
         read = (size + 2, 4, 4) if halo else tile
         loaded = view("data", 0, read, ring=ring and Ring(ring.depth, 128, 1))
-        taken = view("data", self.oddly(0, 16), read, ring=loaded.ring)
+        other_ring = Ring(self.oddly(ring.depth, 3), 128, 1) if ring else None
+        taken = view("data", self.oddly(0, 16), read, ring=other_ring)
         result = view(
             "data", self.oddly(512, 0, 64), tile, origins=origins, extents=extents, ring=out_ring
         )
-        hoisted = trips == 1 and rng.random() < 0.5
         with build.loop(trips):
             whence = [Affine.of(-shift, {0: step}), 0, 0]
             build.load("load", view("dram", source, read, origins=whence, extents=extents), loaded,
@@ -125,11 +126,10 @@ class Nests:
                 result = taken
             else:
                 self.compute(kind, taken, result, other, origins, extents)
-            plain = View("data", result.base, result.ring, result.type, True, taken.dims[:0] or (
-                view("data", 0, tile).dims))  # fmt: skip
-            store = [Affine.of(0, {0: self.oddly(step, step + 1)}), 0, 0]
-            build.store("store", plain, view("dram", target, tile, origins=store, extents=extents))
-        del hoisted
+            plain = view("data", result.base, tile, ring=result.ring)
+            store = [Affine.of(0, {0: self.oddly(step, step + 1, step - 1)}), 0, 0]
+            stored = (self.oddly(rows, rows + 1), 4, 4)
+            build.store("store", plain, view("dram", target, tile, origins=store, extents=stored))
 
     def compute(
         self, kind: str, source: View, target: View, other: int,
@@ -206,6 +206,79 @@ def test_a_loop_that_reads_what_it_stores_runs_tile_by_tile() -> None:
     assert check(builder).wholes == 0
 
 
+ROWS = [Affine(0, ((0, 2),)), 0]
+
+
+def test_a_buffer_overwritten_in_the_loop_that_reads_it() -> None:
+    """The first iteration stores what was loaded before the loop, the others do not."""
+    builder = Builder()
+    buffer = view("data", 0, (2, 8))
+    builder.load("load", view("dram", 1024, (2, 8)), buffer)
+    with builder.loop(3):
+        target = view("dram", 2048, (2, 8), origins=ROWS, extents=(6, 8))
+        builder.store("store", buffer, target)
+        builder.load("load", view("dram", 1536, (2, 8), origins=ROWS, extents=(6, 8)), buffer)
+    assert check(builder).wholes == 0
+
+
+def test_part_of_a_buffer() -> None:
+    """The second row of each tile of two is stored."""
+    builder = Builder()
+    with builder.loop(3):
+        source = view("dram", 1024, (2, 8), origins=ROWS, extents=(6, 8))
+        builder.load("load", source, view("data", 0, (2, 8)))
+        row = [Affine(0, ((0, 1),)), 0]
+        target = view("dram", 2048, (1, 8), origins=row, extents=(3, 8))
+        builder.store("store", view("data", 8, (1, 8)), target)
+    assert check(builder).wholes == 0
+
+
+def test_tiles_that_overlap_where_they_are_stored_but_not_where_they_are_loaded() -> None:
+    builder = Builder()
+    with builder.loop(3):
+        source = view("dram", 1024, (2, 8), origins=ROWS, extents=(6, 8))
+        builder.load("load", source, view("data", 0, (2, 8)))
+        row = [Affine(0, ((0, 1),)), 0]
+        target = view("dram", 2048, (2, 8), origins=row, extents=(4, 8))
+        builder.store("store", view("data", 0, (2, 8)), target)
+    assert check(builder).wholes == 0
+
+
+def test_two_stores_of_a_loop_to_the_same_bytes() -> None:
+    """An iteration's second store is in part overwritten by the next one's first."""
+    builder = Builder()
+    with builder.loop(3):
+        for start in (0, 8):
+            source = view("dram", 1024 + 256 * start, (2, 8), origins=ROWS, extents=(6, 8))
+            builder.load("load", source, view("data", 0, (2, 8)))
+            target = view("dram", 2048 + start, (2, 8), origins=ROWS, extents=(6, 8))
+            builder.store("store", view("data", 0, (2, 8)), target)
+    assert check(builder).wholes == 0
+
+
+def test_a_store_whose_rows_overlap() -> None:
+    builder = Builder()
+    with builder.loop(3):
+        source = view("dram", 1024, (2, 8), origins=ROWS, extents=(6, 8))
+        builder.load("load", source, view("data", 0, (2, 8)))
+        target = view("dram", 2048, (2, 8), origins=ROWS, extents=(6, 8), strides=[4, 1])
+        builder.store("store", view("data", 0, (2, 8)), target)
+    assert check(builder).wholes == 0
+
+
+def test_rings_of_different_depth() -> None:
+    """From the third iteration on, what is stored was not loaded in the same iteration."""
+    builder = Builder()
+    for slot in range(3):
+        builder.load("load", view("dram", 512, (2, 8)), view("data", 16 * slot, (2, 8)))
+    with builder.loop(6):
+        source = view("dram", 1024, (2, 8), origins=ROWS, extents=(12, 8))
+        builder.load("load", source, view("data", 0, (2, 8), ring=Ring(3, 16, 1)))
+        target = view("dram", 2048, (2, 8), origins=ROWS, extents=(12, 8))
+        builder.store("store", view("data", 0, (2, 8), ring=Ring(2, 16, 1)), target)
+    assert check(builder).wholes == 0
+
+
 def test_partial_sums_in_tiles_of_channels() -> None:
     builder = Builder()
     builder.group("configure", "conv.0")
@@ -226,9 +299,7 @@ def test_partial_sums_in_tiles_of_channels() -> None:
                 source,
             )
             par = view("weights", 64, (4, 3), "i32")
-            builder.conv(
-                "conv.0", source, block, par, out, reduce=frozenset({1}), src_zero=9
-            )
+            builder.conv("conv.0", source, block, par, out, reduce=frozenset({1}), src_zero=9)
         plain = view("data", 512, (2, 4, 4), ring=Ring(2, 32, 1))
         builder.store(
             "store", plain, view("dram", 2048, (2, 4, 4), origins=[rows, 0, 0], extents=(4, 4, 4))
