@@ -36,7 +36,7 @@ def accumulators(technology: Technology, array: Array) -> tuple[Macro, int]:
 
     A column is what is left of the grid without the axis along which rows are filled.
     """
-    columns = array.multipliers // dict(array.axes)[array.local.axis]
+    columns = array.multipliers // dict(array.axes)[array.locals[0].axis]
     return technology.sram.memory(array.accumulator.lines, SUM_BITS * columns), columns
 
 

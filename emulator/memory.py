@@ -191,6 +191,7 @@ class Memory:
         self.data: npt.NDArray[np.uint8] = np.zeros(size, np.uint8)
         self._stamps: npt.NDArray[np.int64] = np.zeros(size // PAGE + 1, np.int64)
         self._writes = 0
+        self.signed: npt.NDArray[np.int8] = self.data.view(np.int8)
 
     def stamp(self, box: Box) -> int:
         """A number that grows whenever a byte near `box` is written."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,18 +10,12 @@ import numpy.typing as npt
 from ..backend.encoding import encode
 from ..backend.program import Program
 from ..costmodel.technology import Technology, load_technology
-from ..errors import TilefoldError
-from ..machines.model import Machine, parse_machine
-from .footprint import Plan
-from .host import check_inputs, from_device, to_device
-from .memory import Memory
+from ..machines.model import Machine
+from .host import check_inputs
 from .races import check as check_races
 from .report import Report, build_report
+from .session import session_of
 from .timing import time_program
-from .values import State, execute_all
-
-DRAM_LIMIT: Final = 2 << 30
-"""The most DRAM, in bytes, that a program may touch to be emulated."""
 
 Array = npt.NDArray[np.generic]
 Progress = Callable[[int, int], None]
@@ -44,6 +37,7 @@ def emulate(
     values: bool = True,
     time: bool = True,
     check: bool = True,
+    fuse: bool = True,
     technology: Technology | str | Path | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -53,34 +47,33 @@ def emulate(
     a larger first dimension is a batch, which runs input after input. Outputs of float interfaces
     are dequantised, others are integers. Cycles and the check do not depend on values and are made
     once: the report is of one input. Without `values`, inputs are not needed and there are no
-    outputs; without `time`, cycles are 0; without `check`, races go unnoticed. Energy and area are
-    those of `technology` (a name, a file or a table), or of the one that the machine names; without
-    either there are counts only.
+    outputs; without `time`, cycles are 0; without `check`, races go unnoticed; without `fuse`,
+    loops run tile by tile even where they could run as whole operations, with the same values.
+    Energy and area are those of `technology` (a name, a file or a table), or of the one that the
+    machine names; without either there are counts only.
+
+    What depends on the program alone is prepared in the first run and kept as long as the program
+    is; from then on the bytes of its segments cannot be written.
 
     Raises TilefoldError when the inputs do not fit the program, or the program itself is at fault:
     an access outside a memory, overflow, a deadlock, a data race, a read of unwritten bytes.
     """
-    program.check()
-    machine = parse_machine(program.machine_text, f"machine of '{program.network}'")
+    session = session_of(program)
+    plan, machine = session.plan, session.machine
     prices = technology or machine.technology or None
     if prices is not None and not isinstance(prices, Technology):
         prices = load_technology(prices)
-    plan = Plan(program.code, program.layers, program.layer_of)
-    sizes = {memory.name: memory.bytes for memory in machine.memories}
-    sizes[machine.dram.name] = _dram_bytes(program, plan, machine)
     batches, size = check_inputs(program.inputs, inputs) if values else ({}, 0)
     if check:
-        check_races(plan, _initial_bytes(program, machine), sizes)
+        check_races(plan, _initial_bytes(program, machine), session.sizes)
     counters = time_program(plan, machine, len(encode(program.code))) if time else None
     outputs: dict[str, list[Array]] = {port.name: [] for port in program.outputs}
-    if values:
-        dram = Memory(machine.dram.name, sizes.pop(machine.dram.name))
-        for number in range(size):
-            one = {name: batch[number] for name, batch in batches.items()}
-            for name, output in _run_values(program, plan, dram, sizes, one).items():
-                outputs[name].append(output)
-            if progress:
-                progress(number + 1, size)
+    for number in range(size):
+        one = {name: batch[number] for name, batch in batches.items()}
+        for name, output in session.run(one, fuse).items():
+            outputs[name].append(output)
+        if progress:
+            progress(number + 1, size)
     host = {
         "input_bytes": sum(port.bytes for port in program.inputs),
         "output_bytes": sum(port.bytes for port in program.outputs),
@@ -96,54 +89,3 @@ def _initial_bytes(program: Program, machine: Machine) -> list[tuple[str, int, i
     places = [(segment.address, segment.data.size) for segment in program.segments]
     places += [(port.address, port.bytes) for port in program.inputs]
     return [(machine.dram.name, address, size) for address, size in places]
-
-
-def _dram_bytes(program: Program, plan: Plan, machine: Machine) -> int:
-    """The bytes of DRAM that the program can touch."""
-    ends = [segment.address + segment.data.size for segment in program.segments]
-    ends += [port.address + port.bytes for port in (*program.inputs, *program.outputs)]
-    for step in plan.tree.steps:
-        views = plan.views(step).values()
-        ends += [view.reach() for view in views if view.view.memory == machine.dram.name]
-    size = min(max(ends, default=0), machine.dram.bytes or 1 << 32)
-    if size > DRAM_LIMIT:
-        raise TilefoldError(
-            f"the program touches {size} bytes of DRAM; at most {DRAM_LIMIT} can be emulated"
-        )
-    return size
-
-
-def _run_values(
-    program: Program,
-    plan: Plan,
-    dram: Memory,
-    sizes: Mapping[str, int],
-    inputs: Mapping[str, Array],
-) -> dict[str, Array]:
-    """Run one input on fresh memories of these `sizes`.
-
-    DRAM is kept between inputs: the check proves that nothing stale is read.
-    """
-    memories = {name: Memory(name, size) for name, size in sizes.items()}
-    memories[dram.name] = dram
-    for segment in program.segments:
-        _place(dram, segment.address, segment.data)
-    for port in program.inputs:
-        _place(dram, port.address, to_device(port, inputs[port.name]))
-    execute_all(plan, State(memories))
-    return {
-        port.name: from_device(port, dram.data[port.address : port.address + port.bytes])
-        for port in program.outputs
-    }
-
-
-def _place(dram: Memory, address: int, data: npt.NDArray[np.uint8]) -> None:
-    end = address + data.size
-    if end > dram.data.size:
-        raise TilefoldError(
-            f"{data.size} bytes at {address:#x} do not fit the machine's "
-            f"{dram.data.size} bytes of {dram.name}"
-        )
-    dram.data[address:end] = data
-    if data.size:
-        dram.touch(address, end)

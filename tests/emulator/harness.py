@@ -6,8 +6,9 @@ import numpy as np
 from tilefold.backend.code import Code
 from tilefold.emulator.footprint import Plan
 from tilefold.emulator.memory import Memory
+from tilefold.emulator.state import State
 from tilefold.emulator.tree import walk
-from tilefold.emulator.values import State, execute_all
+from tilefold.emulator.values import execute_all
 from tilefold.tests.emulator.naive import Machine
 
 

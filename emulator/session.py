@@ -1,0 +1,139 @@
+"""A program made ready to run, and kept so: machine, plan, whole operations, memories."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from threading import Lock
+from typing import Final
+from weakref import ref
+
+import numpy as np
+import numpy.typing as npt
+
+from ..backend.program import Program, Segment
+from ..errors import TilefoldError
+from ..machines.model import Machine, parse_machine
+from .buffers import Extent, overlap, sites_of
+from .footprint import Plan
+from .fusion import Fusion, fuse, run, tile_by_tile
+from .gather import writes_of
+from .host import from_device, to_device
+from .memory import Memory
+from .state import State
+
+DRAM_LIMIT: Final = 2 << 30
+"""The most DRAM, in bytes, that a program may touch to be emulated."""
+
+Array = npt.NDArray[np.generic]
+
+
+class Session:
+    """What one program needs to run, made when it is first needed.
+
+    DRAM is kept between inputs: the check proves that nothing stale is read. Raises TilefoldError
+    if the program is at fault.
+    """
+
+    def __init__(self, program: Program) -> None:
+        program.check()
+        for segment in program.segments:
+            segment.data.flags.writeable = False
+        self._segments, self._inputs = program.segments, program.inputs
+        self._outputs = program.outputs
+        self.machine: Machine = parse_machine(
+            program.machine_text, f"machine of '{program.network}'"
+        )
+        self.plan = Plan(program.code, program.layers, program.layer_of)
+        self.sizes = {memory.name: memory.bytes for memory in self.machine.memories}
+        self.sizes[self.machine.dram.name] = self._dram_bytes()
+        self._lock = Lock()
+
+    def _dram_bytes(self) -> int:
+        """The bytes of DRAM that the program can touch."""
+        dram = self.machine.dram
+        ends = [segment.address + segment.data.size for segment in self._segments]
+        ends += [port.address + port.bytes for port in (*self._inputs, *self._outputs)]
+        for step in self.plan.tree.steps:
+            views = self.plan.views(step).values()
+            ends += [view.reach() for view in views if view.view.memory == dram.name]
+        size = min(max(ends, default=0), dram.bytes or 1 << 32)
+        if size > DRAM_LIMIT:
+            raise TilefoldError(
+                f"the program touches {size} bytes of DRAM; at most {DRAM_LIMIT} can be emulated"
+            )
+        return size
+
+    @cached_property
+    def _dram(self) -> Memory:
+        """DRAM with all segments in place."""
+        name = self.machine.dram.name
+        dram = Memory(name, self.sizes[name])
+        for segment in self._segments:
+            _place(dram, segment.address, segment.data)
+        return dram
+
+    @cached_property
+    def _overwritten(self) -> list[Segment]:
+        """The segments that something may overwrite while the program runs."""
+        dram = self.machine.dram.name
+        written = [(dram, port.address, port.address + port.bytes) for port in self._inputs]
+        written += writes_of(sites_of(self.plan), dram)
+        return [s for s in self._segments if any(overlap(self._extent(s), w) for w in written)]
+
+    def _extent(self, segment: Segment) -> Extent:
+        return self.machine.dram.name, segment.address, segment.address + segment.data.size
+
+    @cached_property
+    def fusion(self) -> Fusion:
+        """The program as whole operations where it can be."""
+        overwritten = {segment.name for segment in self._overwritten}
+        constant = [self._extent(s) for s in self._segments if s.name not in overwritten]
+        return fuse(self.plan, self._dram, self.sizes, constant)
+
+    @cached_property
+    def _tiled(self) -> Fusion:
+        return tile_by_tile(self.plan)
+
+    def run(self, inputs: Mapping[str, Array], whole: bool) -> dict[str, Array]:
+        """The outputs by name for one input of each port's shape, on fresh memories on chip."""
+        with self._lock:
+            dram = self._dram
+            for segment in self._overwritten:
+                _place(dram, segment.address, segment.data)
+            for port in self._inputs:
+                _place(dram, port.address, to_device(port, inputs[port.name]))
+            fusion = self.fusion if whole else self._tiled
+            memories = {
+                name: Memory(name, size) for name, size in self.sizes.items() if name != dram.name
+            }
+            state = State({**memories, dram.name: dram, **fusion.memories})
+            run(self.plan, fusion, state)
+            return {
+                port.name: from_device(port, dram.data[port.address : port.address + port.bytes])
+                for port in self._outputs
+            }
+
+
+def _place(dram: Memory, address: int, data: npt.NDArray[np.uint8]) -> None:
+    end = address + data.size
+    if end > dram.data.size:
+        raise TilefoldError(
+            f"{data.size} bytes at {address:#x} do not fit the machine's "
+            f"{dram.data.size} bytes of {dram.name}"
+        )
+    dram.data[address:end] = data
+    if data.size:
+        dram.touch(address, end)
+
+
+_sessions: dict[int, tuple[ref[Program], Session]] = {}
+
+
+def session_of(program: Program) -> Session:
+    """The session of a program; it lasts as long as the program."""
+    key = id(program)
+    found = _sessions.get(key)
+    if found is not None and found[0]() is program:
+        return found[1]
+    session = Session(program)
+    _sessions[key] = ref(program, lambda _: _sessions.pop(key, None)), session
+    return session
