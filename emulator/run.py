@@ -15,6 +15,7 @@ from .footprint import Plan
 from .host import check_inputs, from_device, to_device
 from .memory import Memory
 from .races import check as check_races
+from .recorder import Recorder, Recording
 from .report import Report, build_report
 from .timing import time_program
 from .values import State, execute_all
@@ -29,10 +30,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Result:
-    """Outputs by name (empty if values were not asked for) and the report of one run."""
+    """Outputs by name (empty if values were not asked for), the report and the recording.
+
+    Report and recording are of one input; there is a recording if it was asked for.
+    """
 
     outputs: dict[str, Array]
     report: Report
+    recording: Recording | None = None
 
 
 def emulate(
@@ -42,6 +47,7 @@ def emulate(
     values: bool = True,
     time: bool = True,
     check: bool = True,
+    record: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """Run `program` on `inputs` by name.
@@ -51,10 +57,13 @@ def emulate(
     are dequantised, others are integers. Cycles and the check do not depend on values and are made
     once: the report is of one input. Without `values`, inputs are not needed and there are no
     outputs; without `time`, cycles are 0; without `check`, races go unnoticed.
+    With `record`, which needs `time`, the result tells what every unit did when.
 
     Raises TilefoldError when the inputs do not fit the program, or the program itself is at fault:
     an access outside a memory, overflow, a deadlock, a data race, a read of unwritten bytes.
     """
+    if record and not time:
+        raise TilefoldError("without time there is nothing to record; leave time on")
     program.check()
     machine = parse_machine(program.machine_text, f"machine of '{program.network}'")
     plan = Plan(program.code, program.layers, program.layer_of)
@@ -63,7 +72,10 @@ def emulate(
     batches, size = check_inputs(program.inputs, inputs) if values else ({}, 0)
     if check:
         check_races(plan, _initial_bytes(program, machine), sizes)
-    counters = time_program(plan, machine, len(encode(program.code))) if time else None
+    recorder = Recorder(plan, machine) if record else None
+    code_bytes = len(encode(program.code))
+    counters = time_program(plan, machine, code_bytes, recorder) if time else None
+    recording = recorder.recording(counters.cycles) if recorder and counters else None
     outputs: dict[str, list[Array]] = {port.name: [] for port in program.outputs}
     if values:
         dram = Memory(machine.dram.name, sizes.pop(machine.dram.name))
@@ -80,7 +92,7 @@ def emulate(
     units = program.code.header.units
     report = build_report(machine, program.network, program.layers, units, counters, host)
     joined = {name: np.concatenate(parts) for name, parts in outputs.items() if parts}
-    return Result(joined, report)
+    return Result(joined, report, recording)
 
 
 def _initial_bytes(program: Program, machine: Machine) -> list[tuple[str, int, int]]:

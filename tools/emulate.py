@@ -12,6 +12,7 @@ import typer
 
 from ..backend.program import Program
 from ..emulator import emulate
+from ..emulator.trace import chrome_trace
 from ..errors import TilefoldError
 from .command import (
     Array,
@@ -45,6 +46,13 @@ def run(
     report: Annotated[
         Path | None, typer.Option(help="where to write the report as JSON", metavar="FILE.json")
     ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            help="where to write what every unit did when, for ui.perfetto.dev",
+            metavar="FILE.json",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
     time: Annotated[bool, typer.Option(help="count cycles and bytes")] = True,
     check: Annotated[bool, typer.Option(help="check for data races")] = True,
@@ -62,6 +70,7 @@ def run(
             values=bool(arrays),
             time=time,
             check=check,
+            record=trace is not None,
             progress=lambda done, total: update("emulating", done, total),
         )
     record = json.dumps(result.report.to_json(), indent=1)
@@ -70,6 +79,8 @@ def run(
         files = _output_files(output_dir, result.outputs)
     if report is not None:
         files[report] = f"{record}\n".encode()
+    if trace is not None and result.recording is not None:
+        files[trace] = chrome_trace(loaded, result.report, result.recording).encode()
     write_files(files)
     if as_json:
         typer.echo(record)
