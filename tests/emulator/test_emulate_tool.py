@@ -61,7 +61,7 @@ def test_errors_are_one_line(
 
 
 def test_a_trace(tmp_path: Path) -> None:
-    pointwise().program().save(tmp_path / "net.tfp")
+    pointwise().save(tmp_path / "net.tfp")
     assert run(tmp_path / "net.tfp", "--trace", tmp_path / "trace.json") == 0
     trace = Trace((tmp_path / "trace.json").read_text())
     assert [piece.event["name"] for piece in trace.track("layer")]
@@ -69,7 +69,7 @@ def test_a_trace(tmp_path: Path) -> None:
 
 
 def test_a_trace_needs_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pointwise().program().save(tmp_path / "net.tfp")
+    pointwise().save(tmp_path / "net.tfp")
     assert run(tmp_path / "net.tfp", "--no-time", "--trace", tmp_path / "trace.json") == 1
     assert capsys.readouterr().err.startswith("error: without time there is nothing to record")
     assert not (tmp_path / "trace.json").exists()
