@@ -73,7 +73,9 @@ class Recording:
     """A recorded run of `cycles` cycles.
 
     `units` and `whats` are the names that slices and tokens refer to, `whats[0]` is BUSY and the
-    others are causes of stalls. `occupancy` is of each memory on the chip (see `occupancy`).
+    others are causes of stalls. `finished` is when the last instruction of each of the program's
+    layers was complete, 0 without one. `occupancy` is of each memory on the chip (see
+    `occupancy`).
     """
 
     cycles: int
@@ -82,7 +84,18 @@ class Recording:
     slices: Slices
     tokens: Tokens
     turns: Turns
+    finished: Ints
     occupancy: Mapping[str, Steps]
+
+    def spans(self) -> list[tuple[int, int, int]]:
+        """Layer, start and end of the stretches in which the program was finishing each layer.
+
+        Such a stretch is what a layer adds to the time when all before it were complete.
+        """
+        ends = np.maximum.accumulate(self.finished) if len(self.finished) else self.finished
+        starts = np.append(0, ends[:-1])
+        layers = np.flatnonzero(ends > starts)
+        return [(int(layer), int(starts[layer]), int(ends[layer])) for layer in layers]
 
 
 class Recorder:
@@ -97,6 +110,7 @@ class Recorder:
         self._turns = array("q")
         self._sent: defaultdict[int, deque[tuple[int, int, int]]] = defaultdict(deque)
         self._credits = dict(plan.tree.credits)
+        self._finished = np.zeros(len(plan.layers), np.int64)
         self._occupancy = {
             memory.name: Occupancy(memory.bytes)
             for memory in machine.memories
@@ -143,6 +157,9 @@ class Recorder:
 
         Raises TilefoldError where it touched what is outside a memory.
         """
+        assert self._now, "begins comes first"
+        if (layer := self._now[0].layer) >= 0:
+            self._finished[layer] = max(self._finished[layer], end)
         try:
             for box in footprint.reads:
                 if box.memory in self._occupancy:
@@ -151,7 +168,6 @@ class Recorder:
                 if box.memory in self._occupancy:
                     self._occupancy[box.memory].write(box, start, end)
         except StepError as error:
-            assert self._now, "begins comes first"
             raise self._plan.error(*self._now, error) from None
 
     def recording(self, cycles: int) -> Recording:
@@ -169,6 +185,7 @@ class Recorder:
             Slices(unit, start, end, what, layer_of[instruction], instruction, iteration),
             Tokens(*_rows(self._tokens, 6).T),
             Turns(*_rows(self._turns, 3).T),
+            self._finished,
             {name: occupancy.steps() for name, occupancy in self._occupancy.items()},
         )
 

@@ -43,7 +43,7 @@ def chrome_trace(
 ) -> str:
     """The trace of a recorded run, as JSON text with an event a line."""
     pieces = condense(recording, slice_limit)
-    timed = [*_slices(program, recording, pieces), *_layers(report)]
+    timed = [*_slices(program, recording, pieces), *_layers(program, report, recording)]
     if len(pieces.unit) == len(recording.slices.unit):
         timed += _flows(recording)
     timed += _counters(recording, report.hz)
@@ -85,15 +85,13 @@ def _slice(start: int, end: int, thread: int, event: Event) -> Iterator[_Timed]:
     yield end, _END, {"ph": "E", "tid": thread}
 
 
-def _layers(report: Report) -> Iterator[_Timed]:
+def _layers(program: Program, report: Report, recording: Recording) -> Iterator[_Timed]:
     """Each layer from when all before it were complete until it was, too."""
-    start = 0
-    for row in report.layers:
-        if row.cycles:
-            args = {"cycles": row.cycles, "macs": row.macs, "utilisation": row.utilisation}
-            event = {"name": row.name, "cat": "layer", "args": args}
-            yield from _slice(start, start + row.cycles, LAYERS, event)
-        start += row.cycles
+    for layer, start, end in recording.spans():
+        row = report.layers[layer]
+        args = {"start": start, "cycles": end - start, "macs": row.macs}
+        event = {"name": program.layers[layer], "cat": "layer", "args": args}
+        yield from _slice(start, end, LAYERS, event)
 
 
 def _slices(program: Program, recording: Recording, pieces: Pieces) -> Iterator[_Timed]:

@@ -112,10 +112,10 @@ def _at(function: dict[int, int], time: int) -> int:
 
 def test_turns_at_the_dram() -> None:
     turns = recorded(double_buffered()).turns
-    assert turns.start[0] == turns.end[0] == 0  # no code
-    assert (turns.start[1:] - LATENCY).tolist() == [0, 16, 36, 52]
-    assert (turns.end - turns.start)[1:].tolist() == [8] * 4
-    assert turns.size[1:].tolist() == [64] * 4
+    taken = turns.end > turns.start  # there is no code to fetch
+    assert (turns.start[taken] - LATENCY).tolist() == [0, 16, 36, 52]
+    assert (turns.end - turns.start)[taken].tolist() == [8] * 4
+    assert turns.size.tolist() == [0] * (~taken).sum() + [64] * 4
 
 
 def test_slices_of_a_draining_vector_class_are_disjoint() -> None:
