@@ -24,6 +24,7 @@ from .command import (
     run_app,
     write_files,
 )
+from .pictures.page import energies_of, html_report, load_plotly
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -53,6 +54,10 @@ def run(
             metavar="FILE.json",
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="where to write a report with figures", metavar="FILE.html"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
     time: Annotated[bool, typer.Option(help="count cycles and bytes")] = True,
     check: Annotated[bool, typer.Option(help="check for data races")] = True,
@@ -61,6 +66,8 @@ def run(
 
     Without any --input, only the time is counted and the tokens are checked.
     """
+    if html is not None:
+        load_plotly()
     loaded = Program.load(program)
     arrays = dict(map(_read_input, inputs or []))
     with progress_of("emulating") as update:
@@ -70,20 +77,25 @@ def run(
             values=bool(arrays),
             time=time,
             check=check,
-            record=trace is not None,
+            record=trace is not None or html is not None,
             progress=lambda done, total: update("emulating", done, total),
         )
-    record = json.dumps(result.report.to_json(), indent=1)
+    record = result.report.to_json()
+    text = json.dumps(record, indent=1)
     files: dict[Path, bytes] = {}
     if output_dir is not None:
         files = _output_files(output_dir, result.outputs)
     if report is not None:
-        files[report] = f"{record}\n".encode()
-    if trace is not None and result.recording is not None:
-        files[trace] = chrome_trace(loaded, result.report, result.recording).encode()
+        files[report] = f"{text}\n".encode()
+    if result.recording is not None:
+        run = loaded, result.report, result.recording
+        if trace is not None:
+            files[trace] = chrome_trace(*run).encode()
+        if html is not None:
+            files[html] = html_report(*run, energies_of(record)).encode()
     write_files(files)
     if as_json:
-        typer.echo(record)
+        typer.echo(text)
     else:
         console().print(result.report.table())
 
