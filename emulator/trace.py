@@ -176,7 +176,8 @@ def _counters(recording: Recording, hz: int) -> Iterator[_Timed]:
     yield from _counter("DRAM GB/s", edges.tolist(), [*(rates * hz / 1e9).tolist(), 0.0])
     for name, steps in recording.occupancy.items():
         times, values = crests(steps, recording.cycles, COUNTER_LIMIT)
-        yield from _counter(f"{name} bytes live", times.tolist(), values.tolist())
+        ends = [*times.tolist(), recording.cycles], [*values.tolist(), int(steps.value[-1])]
+        yield from _counter(f"{name} bytes live", *ends)
 
 
 def _counter(name: str, times: Iterable[int], values: Sequence[float]) -> Iterator[_Timed]:

@@ -27,7 +27,9 @@ def memory(recording: Recording, machine: Machine, hz: int) -> Figure:
         size, highest = machine.memory(name).bytes, int(steps.value.max())
         short = crests(steps, recording.cycles, SAMPLES)
         times = [*map(time, short.time.tolist()), time(recording.cycles)]
-        kibibytes = [round(value / 1024, 4) for value in (*short.value.tolist(), short.value[-1])]
+        kibibytes = [
+            round(value / 1024, 4) for value in (*short.value.tolist(), int(steps.value[-1]))
+        ]
         kind = "load" if name == machine.memory_for("I").name else "wload"
         curves.append((f"{name}, KiB", times, kibibytes, WORK[kind][1]))
         notes.append(

@@ -23,6 +23,7 @@ _PAGE: Final = Template("""<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="$policy">
 <title>$title</title>
 <link rel="icon" href="data:,">
 <style>
@@ -64,6 +65,11 @@ Promise.all(Object.entries(figures).map(
 </body>
 </html>
 """)
+
+_POLICY: Final = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+)
+"""What the page may load: only what it holds itself, so that no browser reaches for a network."""
 
 
 class Section(NamedTuple):
@@ -109,6 +115,7 @@ def html_report(
             f"One input at {report.hz / 1e6:g} MHz, from the emulator's count of cycles. "
             f"{len(program.layers)} layers, {len(program.code.instructions):,} instructions."
         ),
+        policy=_POLICY,
         ink=INK,
         pale=PALE_INK,
         grid=GRID,
