@@ -82,7 +82,8 @@ def _metadata(what: str, thread: int, **args: object) -> Event:
 
 def _slice(start: int, end: int, thread: int, event: Event) -> Iterator[_Timed]:
     yield start, _BEGIN, {"ph": "B", "tid": thread} | event
-    yield end, _END, {"ph": "E", "tid": thread}
+    # Perfetto needs no name to match the two, other viewers do.
+    yield end, _END, {"ph": "E", "tid": thread, "name": event["name"]}
 
 
 def _layers(program: Program, report: Report, recording: Recording) -> Iterator[_Timed]:

@@ -133,6 +133,7 @@ def test_a_long_run_is_merged() -> None:
         ("B", lambda event: event.update(ts=-1.0)),
         ("B", lambda event: event.update(tid=99)),
         ("E", lambda event: event.update(ts=0.0)),
+        ("E", lambda event: event.update(name="other")),
         ("E", lambda event: event.update(ph="B", name="x", cat="x", args={})),
         ("s", lambda event: event.update(id=-1)),
         ("s", lambda event: event.update(ts=event["ts"] + 1e9)),

@@ -13,7 +13,7 @@ Track = tuple[int, int]
 COMMON = {"ph": str, "pid": int, "tid": int}
 KEYS: dict[str, dict[str, Any]] = {
     "B": COMMON | {"ts": (int, float), "name": str, "cat": str, "args": dict},
-    "E": COMMON | {"ts": (int, float)},
+    "E": COMMON | {"ts": (int, float), "name": str},
     "s": COMMON | {"ts": (int, float), "name": str, "cat": str, "id": int, "args": dict},
     "f": COMMON | {"ts": (int, float), "name": str, "cat": str, "id": int, "bp": str},
     "C": COMMON | {"ts": (int, float), "name": str, "args": dict},
@@ -86,6 +86,7 @@ class Trace:
             case "E":
                 assert self._stack[track], "ends what was not begun"
                 piece = self._stack[track].pop()
+                assert piece.event["name"] == event["name"], "ends another slice"
                 piece.end = event["ts"]
                 self.slices[track].append(piece)
             case "C":
