@@ -22,7 +22,7 @@ def memory(recording: Recording, machine: Machine, hz: int) -> Figure:
     times = [time(edge) for edge in edges.tolist()]
     gigabytes = [round(rate * hz / 1e9, 4) for rate in rates.tolist()]
     curves = [(f"{machine.dram.name}, GB/s", times, [*gigabytes, 0.0], PALE_INK)]
-    notes = [f"peak {peak:,.1f} GB/s; mean {_mean(recording, hz):,.1f} GB/s"]
+    notes = [f"peak {peak:,.1f} GB/s"]
     for name, steps in recording.occupancy.items():
         size, highest = machine.memory(name).bytes, int(steps.value.max())
         short = crests(steps, recording.cycles, SAMPLES)
@@ -59,10 +59,6 @@ def memory(recording: Recording, machine: Machine, hz: int) -> Figure:
 
 def _name(letter: str, number: int) -> str:
     return f"{letter}{number + 1}" if number else letter
-
-
-def _mean(recording: Recording, hz: int) -> float:
-    return float(recording.turns.size.sum()) / max(1, recording.cycles) * hz / 1e9
 
 
 def _curve(title: str, x: list[float], y: list[float], colour: str, yaxis: str) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def sections(
             "roofline",
             "Roofline",
             "Layers by the operations (two a product) that they do for each byte of DRAM traffic, "
-            "and in a second of the time that they add to the run. Areas are that time. Layers "
+            "and in a second of the time that they add to the run. Larger points add more. Layers "
             "overlap: one whose loads ran early can lie above the sloping roof. Layers that do not "
             "multiply are left out.",
             roofline(report, machine),

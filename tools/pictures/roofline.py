@@ -32,6 +32,7 @@ def roofline(report: Report, machine: Machine) -> Figure:
     ridge = peak / rate
     low = min([ridge, *(point.x for point in points)]) / 2
     high = max([ridge, *(point.x for point in points)]) * 4
+    lowest = min([low * rate, *(point.y for point in points)])
     groups: dict[str, list[Point]] = {}
     for point in points:
         times = split(point.row, machine, "array")
@@ -48,7 +49,7 @@ def roofline(report: Report, machine: Machine) -> Figure:
         star = {"symbol": "star", "size": 19, "color": INK, "line": {"color": "#fff", "width": 1}}
         traces.append(_markers("whole network", [total], star, peak, rate))
     notes = [
-        _note(f"peak {peak:,.0f} GOP/s", high, peak),
+        _note(f"peak {peak:,.1f} GOP/s", high, peak),
         _note(f"DRAM {rate:,.1f} GB/s", ridge / 5, peak / 5),
     ]
     return {
@@ -56,11 +57,18 @@ def roofline(report: Report, machine: Machine) -> Figure:
         "layout": layout(
             500,
             margin={"l": 64, "r": 24, "t": 40, "b": 48},
-            xaxis=axis("operations per byte of DRAM traffic", type="log"),
-            yaxis=axis("performance, GOP/s", type="log"),
+            xaxis=axis(
+                "operations per byte of DRAM traffic", type="log", range=_decades(low, high)
+            ),
+            yaxis=axis("performance, GOP/s", type="log", range=_decades(lowest / 2, peak * 2)),
             annotations=notes,
         ),
     }
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """A range of a logarithmic axis."""
+    return [log10(low), log10(high)]
 
 
 def _point(row: Row, machine: Machine, hz: int) -> Point | None:
