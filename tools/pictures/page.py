@@ -93,7 +93,8 @@ def load_plotly() -> ModuleType:
 
 def energies_of(record: Mapping[str, Any]) -> Energies | None:
     """The energies that a report's JSON holds; None where no technology was given."""
-    return {row["name"]: row["energy"] for row in record["layers"] if "energy" in row} or None
+    rows = [row for row in record["layers"] if row.get("energy_pj") is not None]
+    return {row["name"]: row["energy_pj"] for row in rows} or None
 
 
 def html_report(

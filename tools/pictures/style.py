@@ -34,6 +34,8 @@ STALLS: Final[Mapping[str, tuple[str, str]]] = {
     "compute": ("waiting for arrays", "#bfe3b8"),
     "vector": ("waiting for vector units", "#fbd3a6"),
     "dram": ("waiting for DRAM", "#c4c8cc"),
+    "port": ("waiting for DRAM's port", "#b3b8be"),
+    "token": ("waiting for its turn", "#ece3b4"),
     "configuration": ("waiting to be reconfigured", "#f4b8bb"),
     "reconfiguration": ("being reconfigured", "#d9474b"),
     "code": ("waiting for code", "#e4e6e8"),
