@@ -10,9 +10,11 @@ import numpy.typing as npt
 from ..backend.encoding import encode
 from ..backend.program import Program
 from ..costmodel.technology import Technology, load_technology
+from ..errors import TilefoldError
 from ..machines.model import Machine
 from .host import check_inputs
 from .races import check as check_races
+from .recorder import Recorder, Recording
 from .report import Report, build_report
 from .session import session_of
 from .timing import time_program
@@ -24,10 +26,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Result:
-    """Outputs by name (empty if values were not asked for) and the report of one run."""
+    """Outputs by name (empty if values were not asked for), the report and the recording.
+
+    Report and recording are of one input; there is a recording if it was asked for.
+    """
 
     outputs: dict[str, Array]
     report: Report
+    recording: Recording | None = None
 
 
 def emulate(
@@ -38,6 +44,7 @@ def emulate(
     time: bool = True,
     check: bool = True,
     fuse: bool = True,
+    record: bool = False,
     technology: Technology | str | Path | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -48,7 +55,8 @@ def emulate(
     are dequantised, others are integers. Cycles and the check do not depend on values and are made
     once: the report is of one input. Without `values`, inputs are not needed and there are no
     outputs; without `time`, cycles are 0; without `check`, races go unnoticed; without `fuse`,
-    loops run tile by tile even where they could run as whole operations, with the same values.
+    loops run tile by tile even where they could run as whole operations, with the same values. With
+    `record`, which needs `time`, the result tells what every unit did when.
     Energy and area are those of `technology` (a name, a file or a table), or of the one that the
     machine names; without either there are counts only.
 
@@ -58,6 +66,8 @@ def emulate(
     Raises TilefoldError when the inputs do not fit the program, or the program itself is at fault:
     an access outside a memory, overflow, a deadlock, a data race, a read of unwritten bytes.
     """
+    if record and not time:
+        raise TilefoldError("without time there is nothing to record; leave time on")
     session = session_of(program)
     plan, machine = session.plan, session.machine
     prices = technology or machine.technology or None
@@ -66,7 +76,10 @@ def emulate(
     batches, size = check_inputs(program.inputs, inputs) if values else ({}, 0)
     if check:
         check_races(plan, _initial_bytes(program, machine), session.sizes)
-    counters = time_program(plan, machine, len(encode(program.code))) if time else None
+    recorder = Recorder(plan, machine) if record else None
+    code_bytes = len(encode(program.code))
+    counters = time_program(plan, machine, code_bytes, recorder) if time else None
+    recording = recorder.recording(counters.cycles) if recorder and counters else None
     outputs: dict[str, list[Array]] = {port.name: [] for port in program.outputs}
     for number in range(size):
         one = {name: batch[number] for name, batch in batches.items()}
@@ -81,7 +94,7 @@ def emulate(
     units = program.code.header.units
     report = build_report(machine, program.network, program.layers, units, counters, host, prices)
     joined = {name: np.concatenate(parts) for name, parts in outputs.items() if parts}
-    return Result(joined, report)
+    return Result(joined, report, recording)
 
 
 def _initial_bytes(program: Program, machine: Machine) -> list[tuple[str, int, int]]:

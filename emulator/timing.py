@@ -26,6 +26,7 @@ from .costs import Costs
 from .counters import BUSY, ByteKey, Counters, Roles, count_bytes, count_spills
 from .footprint import Footprint, Plan
 from .queues import Queues
+from .recorder import Recorder
 from .tree import Counters as LoopCounters
 from .tree import Step
 
@@ -36,11 +37,14 @@ START: Token = (0, "credit")
 
 
 class Timing:
-    """A `Clock` (see `queues`) that counts cycles into `counters`."""
+    """A `Clock` (see `queues`) that counts cycles into `counters`, and tells `recorder` of them."""
 
-    def __init__(self, plan: Plan, machine: Machine, code_bytes: int) -> None:
+    def __init__(
+        self, plan: Plan, machine: Machine, code_bytes: int, recorder: Recorder | None = None
+    ) -> None:
         self.plan = plan
         self.machine = machine
+        self.recorder = recorder
         self.costs = Costs(machine)
         self.roles = Roles(plan)
         self.counters = Counters()
@@ -53,7 +57,8 @@ class Timing:
         self._brought: dict[str, str] = {}
         self.counters.slices = {unit: [] for unit in units}
         self._vector_free = {vector.name: 0 for vector in machine.vectors}
-        self._dram_free = self.costs.fetch(code_bytes)
+        self._dram_free = 0
+        self._reserve_dram(0, self.costs.fetch(code_bytes), code_bytes)
         code = -(-code_bytes // machine.dram.burst) * machine.dram.burst
         self.counters.actions[-1][Action("read", machine.dram.name)] += code
         start = self._dram_free + machine.dram.latency_cycles
@@ -61,7 +66,7 @@ class Timing:
         self._done = dict.fromkeys(units, start)
         self.counters.cycles = start
         for unit in units:
-            self.counters.spend(unit, 0, start, "code", None)
+            self._spend(unit, 0, start, "code", None)
 
     def _unit_kind(self, unit: str) -> str:
         part = self.machine.unit(unit)
@@ -81,17 +86,28 @@ class Timing:
         """Fires when the unit's earlier instructions are complete."""
         unit = step.unit
         source = self._brought.get(unit, "data") if self._kind[unit] == "load" else self._kind[unit]
-        return max(self._done[unit], self._issue[unit]), source
+        time = max(self._done[unit], self._issue[unit])
+        if self.recorder:
+            self.recorder.signalled(step, self._issue[unit], time)
+        return time, source
 
     def wait(self, step: Step, token: Token) -> None:
         """Stalls the unit until the signal."""
         time, source = token
         self._advance(step, time, stall_cause(self._kind[step.unit], source))
+        if self.recorder:
+            self.recorder.waited(step, self._issue[step.unit])
+
+    def _spend(self, unit: str, start: int, end: int, what: str, step: Step | None) -> None:
+        """Note that `unit` was busy or stalled from `start` to `end`."""
+        self.counters.spend(unit, start, end, what, step)
+        if self.recorder:
+            self.recorder.spent(unit, start, end, what, step)
 
     def _advance(self, step: Step, time: int, what: str) -> None:
         """Move the issue clock of the step's unit to `time`, if later; its group spends that."""
         for unit in self._members[step.unit]:
-            self.counters.spend(unit, self._issue[step.unit], time, what, step)
+            self._spend(unit, self._issue[step.unit], time, what, step)
         self._issue[step.unit] = max(self._issue[step.unit], time)
 
     def gather(self, step: Step, units: Sequence[str]) -> None:
@@ -99,7 +115,7 @@ class Timing:
         clocks = {unit: self._issue[self._leader[unit]] for unit in units}
         start = max(max(self._done[unit], clocks[unit]) for unit in units)
         for unit in units:
-            self.counters.spend(unit, clocks[unit], start, "configuration", step)
+            self._spend(unit, clocks[unit], start, "configuration", step)
             self._issue[unit] = self._done[unit] = start
             self._members[unit], self._leader[unit] = (unit,), unit
 
@@ -121,9 +137,12 @@ class Timing:
         self.counters.reconfiguration_cycles[step.layer] += end - start
         self.counters.complete(step.layer, end)
 
-    def _reserve_dram(self, start: int, cycles: int) -> int:
-        """Take a turn of `cycles` at the DRAM from `start` on; returns its end."""
-        self._dram_free = max(self._dram_free, start) + cycles
+    def _reserve_dram(self, start: int, cycles: int, size: int) -> int:
+        """Take a turn of `cycles` at the DRAM from `start` on for `size` bytes; returns its end."""
+        begin = max(self._dram_free, start)
+        self._dram_free = begin + cycles
+        if self.recorder:
+            self.recorder.moved(begin, self._dram_free, size)
         return self._dram_free
 
     def _fetch_configuration(self, step: Step, start: int) -> int:
@@ -132,10 +151,10 @@ class Timing:
         if not cost.dram_bytes:
             return start
         key = ByteKey(step.layer, "other", self.machine.dram.name, "read")
-        self.counters.bytes[key] += int(cost.dram_bytes)
-        action = Action("read", self.machine.dram.name)
-        self.counters.actions[step.layer][action] += int(cost.dram_bytes)
-        return self._reserve_dram(start, int(cost.fetch_cycles)) + cost.fetch_latency
+        size = int(cost.dram_bytes)
+        self.counters.bytes[key] += size
+        self.counters.actions[step.layer][Action("read", self.machine.dram.name)] += size
+        return self._reserve_dram(start, int(cost.fetch_cycles), size) + cost.fetch_latency
 
     def execute(self, step: Step, counters: LoopCounters) -> None:
         """Charges an instruction to its unit and to the servers that it uses."""
@@ -146,6 +165,9 @@ class Timing:
         footprint = self.plan.footprint(step, counters)
         if footprint.empty:
             return
+        start = self._issue[step.unit]
+        if self.recorder:
+            self.recorder.begins(step, counters)
         match step.mnemonic:
             case "load" | "store":
                 self._transfer(step, footprint)
@@ -153,6 +175,8 @@ class Timing:
                 self._convolve(step, footprint)
             case _:
                 self._vector(step, footprint)
+        if self.recorder:
+            self.recorder.executed(footprint, start, self._done[step.unit])
 
     def _prefetch(self, step: Step) -> None:
         loaded = self._fetch_configuration(step, self._issue[step.unit])
@@ -171,7 +195,8 @@ class Timing:
         start = self._issue[step.unit]
         self._advance(step, start + cost.port_cycles, BUSY)
         if cost.dram_cycles:
-            self._advance(step, self._reserve_dram(start, cost.dram_cycles), "dram")
+            turn = self._reserve_dram(start, cost.dram_cycles, cost.dram_bytes)
+            self._advance(step, turn, "dram")
         latency = self.machine.dram.latency_cycles if cost.dram_cycles else 0
         self._complete(step, self._issue[step.unit] + latency)
         moved = self.machine.dram.name, cost.dram_bytes
@@ -211,7 +236,7 @@ class Timing:
         vector = self.costs.drain_of(step).name
         begin = max(start, self._vector_free[vector])
         self._vector_free[vector] = begin + cycles
-        self.counters.spend(vector, begin, begin + cycles, BUSY, step)
+        self._spend(vector, begin, begin + cycles, BUSY, step)
         return begin + cycles
 
     def _vector(self, step: Step, footprint: Footprint) -> None:
@@ -242,11 +267,14 @@ def stall_cause(waiting: str, signalling: str) -> str:
             return "compute"
 
 
-def time_program(plan: Plan, machine: Machine, code_bytes: int) -> Counters:
+def time_program(
+    plan: Plan, machine: Machine, code_bytes: int, recorder: Recorder | None = None
+) -> Counters:
     """Run the queues of a program of `code_bytes` bytes of code on the machine's clock.
 
-    Raises TilefoldError on a deadlock or misuse of tokens (see `Queues.run`).
+    A `recorder` is told of every event. Raises TilefoldError on a deadlock or misuse of tokens
+    (see `Queues.run`).
     """
-    timing = Timing(plan, machine, code_bytes)
+    timing = Timing(plan, machine, code_bytes, recorder)
     Queues(plan, timing).run()
     return timing.counters

@@ -16,9 +16,12 @@ import pytest
 from tilefold.compiler import compile_levels
 from tilefold.dialects.store import Store
 from tilefold.emulator import emulate
+from tilefold.emulator.trace import chrome_trace
 from tilefold.frontend import import_model
 from tilefold.frontend.judge import Judge
 from tilefold.interpreters.nn import run
+from tilefold.tests.support.trace_format import Trace
+from tilefold.tools.pictures.page import html_report
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -90,6 +93,22 @@ def check_images(machines: list[str], count: int) -> None:
         program = compile_levels(module, machine, store=store).program
         actual = emulate(program, batch, time=False).outputs[name]
         assert np.array_equal(actual, expected), machine
+
+
+def test_its_run_can_be_seen() -> None:
+    """Its trace is sound and whole, its report is made, both of bounded size."""
+    pytest.importorskip("plotly")
+    store = Store()
+    program = compile_levels(import_model(quantised(), store), "dna_a600", store=store).program
+    result = emulate(program, {}, values=False, check=False, record=True)
+    assert result.recording
+    text = chrome_trace(program, result.report, result.recording)
+    trace = Trace(text)
+    assert {piece.event["name"] for piece in trace.track("layer")} <= set(program.layers)
+    assert sum(map(len, trace.slices.values())) > len(result.recording.slices.unit)
+    assert len(trace.flows) == len(result.recording.tokens.sender)
+    assert len(text) < 64 << 20
+    assert len(html_report(program, result.report, result.recording)) < 16 << 20
 
 
 def test_two_images() -> None:

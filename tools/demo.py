@@ -4,7 +4,7 @@ import io
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -16,6 +16,7 @@ from ..backend.encoding import decode, encode
 from ..backend.program import Program
 from ..compiler import Compilation
 from ..emulator import Result, emulate
+from ..emulator.trace import chrome_trace
 from ..errors import TilefoldError
 from ..examples import fashion
 from ..frontend.judge import Comparison, Judge
@@ -23,6 +24,7 @@ from ..passes.pipelines import nn_passes, schedule_passes
 from .command import Array, TechnologyOption, console, progress_of, write_files
 from .compile import MachineOption, compile_with_progress, dram_bytes
 from .emulate import show_report
+from .pictures.page import energies_of, html_report
 
 INPUT, OUTPUT = "image", "logits"
 SAMPLE = 10
@@ -47,6 +49,7 @@ def demo(
             program,
             {INPUT: pixels},
             technology=technology,
+            record=True,
             progress=lambda done, all_: update("emulating", done, all_),
         )
     _say("emulate", _emulated(result, len(pixels)))
@@ -71,6 +74,7 @@ def demo(
         "program.s": text.encode(),
         "int8.onnx": fashion.int8_model().read_bytes(),
         "images.npz": _npz(pixels[:SAMPLE]),
+        **_pictures(program, result, record),
     }
     write_files({output_dir / name: data for name, data in files.items()})
     written = ", ".join(("program.tfp", *files))
@@ -135,6 +139,18 @@ def _print_tables(accuracies: dict[str, float], result: Result, count: int) -> N
         table.add_row(name, f"{share:.1%}")
     console().print(table)
     show_report(result.report)
+
+
+def _pictures(program: Program, result: Result, record: dict[str, Any]) -> dict[str, bytes]:
+    """The trace of the run, and the HTML report where plotly is there to make it."""
+    assert result.recording is not None
+    run = program, result.report, result.recording
+    files = {"trace.json": chrome_trace(*run).encode()}
+    try:
+        files["report.html"] = html_report(*run, energies_of(record)).encode()
+    except TilefoldError as error:
+        _say("note", str(error))
+    return files
 
 
 def _npz(images: Array) -> bytes:

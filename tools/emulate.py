@@ -12,6 +12,7 @@ import typer
 
 from ..backend.program import Program
 from ..emulator import Report, emulate
+from ..emulator.trace import chrome_trace
 from ..errors import TilefoldError
 from .command import (
     Array,
@@ -24,6 +25,7 @@ from .command import (
     run_app,
     write_files,
 )
+from .pictures.page import energies_of, html_report, load_plotly
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -46,6 +48,17 @@ def run(
     report: Annotated[
         Path | None, typer.Option(help="where to write the report as JSON", metavar="FILE.json")
     ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            help="where to write what every unit did when, for ui.perfetto.dev",
+            metavar="FILE.json",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="where to write a report with figures", metavar="FILE.html"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
     time: Annotated[bool, typer.Option(help="count cycles and bytes")] = True,
     check: Annotated[bool, typer.Option(help="check for data races")] = True,
@@ -55,6 +68,8 @@ def run(
 
     Without any --input, only the time is counted and the tokens are checked.
     """
+    if html is not None:
+        load_plotly()
     loaded = Program.load(program)
     arrays = dict(map(_read_input, inputs or []))
     with progress_of("emulating") as update:
@@ -65,17 +80,25 @@ def run(
             time=time,
             check=check,
             technology=technology,
+            record=trace is not None or html is not None,
             progress=lambda done, total: update("emulating", done, total),
         )
-    record = json.dumps(result.report.to_json(), indent=1)
+    record = result.report.to_json()
+    text = json.dumps(record, indent=1)
     files: dict[Path, bytes] = {}
     if output_dir is not None:
         files = _output_files(output_dir, result.outputs)
     if report is not None:
-        files[report] = f"{record}\n".encode()
+        files[report] = f"{text}\n".encode()
+    if result.recording is not None:
+        run = loaded, result.report, result.recording
+        if trace is not None:
+            files[trace] = chrome_trace(*run).encode()
+        if html is not None:
+            files[html] = html_report(*run, energies_of(record)).encode()
     write_files(files)
     if as_json:
-        typer.echo(record)
+        typer.echo(text)
     else:
         show_report(result.report)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tilefold.tests.emulator.test_run import expected, images, pointwise
+from tilefold.tests.support.trace_format import Trace
 from tilefold.tools.emulate import main
 
 
@@ -57,3 +58,18 @@ def test_errors_are_one_line(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_a_trace(tmp_path: Path) -> None:
+    pointwise().save(tmp_path / "net.tfp")
+    assert run(tmp_path / "net.tfp", "--trace", tmp_path / "trace.json") == 0
+    trace = Trace((tmp_path / "trace.json").read_text())
+    assert [piece.event["name"] for piece in trace.track("layer")]
+    assert trace.flows
+
+
+def test_a_trace_needs_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pointwise().save(tmp_path / "net.tfp")
+    assert run(tmp_path / "net.tfp", "--no-time", "--trace", tmp_path / "trace.json") == 1
+    assert capsys.readouterr().err.startswith("error: without time there is nothing to record")
+    assert not (tmp_path / "trace.json").exists()
