@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from ..backend.program import Program
-from ..emulator import Report, emulate
+from ..emulator import Report, Result, emulate
 from ..emulator.trace import chrome_trace
 from ..errors import TilefoldError
 from .command import (
@@ -83,22 +83,15 @@ def run(
             record=trace is not None or html is not None,
             progress=lambda done, total: update("emulating", done, total),
         )
-    record = result.report.to_json()
-    text = json.dumps(record, indent=1)
-    files: dict[Path, bytes] = {}
+    record = json.dumps(result.report.to_json(), indent=1)
+    files = _pictures(loaded, result, trace, html)
     if output_dir is not None:
-        files = _output_files(output_dir, result.outputs)
+        files |= _output_files(output_dir, result.outputs)
     if report is not None:
-        files[report] = f"{text}\n".encode()
-    if result.recording is not None:
-        run = loaded, result.report, result.recording
-        if trace is not None:
-            files[trace] = chrome_trace(*run).encode()
-        if html is not None:
-            files[html] = html_report(*run, energies_of(record)).encode()
+        files[report] = f"{record}\n".encode()
     write_files(files)
     if as_json:
-        typer.echo(text)
+        typer.echo(record)
     else:
         show_report(result.report)
 
@@ -112,6 +105,20 @@ def show_report(report: Report) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `tilefold-emu`."""
     run_app(app, arguments)
+
+
+def _pictures(
+    program: Program, result: Result, trace: Path | None, html: Path | None
+) -> dict[Path, bytes]:
+    """The trace and the HTML report, where asked for and recorded."""
+    files: dict[Path, bytes] = {}
+    if result.recording is not None:
+        run = program, result.report, result.recording
+        if trace is not None:
+            files[trace] = chrome_trace(*run).encode()
+        if html is not None:
+            files[html] = html_report(*run, energies_of(result.report.to_json())).encode()
+    return files
 
 
 def _output_files(folder: Path, outputs: dict[str, Array]) -> dict[Path, bytes]:
