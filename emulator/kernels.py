@@ -33,8 +33,8 @@ EXACT32: Final = 2**24
 EXACT64: Final = 2**53
 """The same for float64."""
 INT32: Final = 2**31
-CHUNK: Final = 1 << 18
-"""Elements of a convolution's patches at a time: 1 MiB, which second-level caches hold."""
+CHUNK: Final = 1 << 19
+"""Elements of a convolution's patches at a time: 2 MiB, about what a cache holds."""
 
 SourcePlace = tuple[int, int, int, int, int, int, int, int]
 """Byte of the first valid element, bytes from row to row and from column to column, row and column
@@ -331,15 +331,20 @@ def add_table(
     right: ElementType,
     factors: tuple[float, float, float],
     clamp: tuple[int, int],
-) -> npt.NDArray[np.uint8]:
-    """The sum for every pair of codes: index unsigned(a) * 256 + unsigned(b); 65536 bytes."""
+    wide: bool = False,
+) -> IntArray:
+    """The sum for every pair of codes: index unsigned(a) * 256 + unsigned(b).
+
+    65536 bytes as stored in at most 8 bits, or int32 if `wide`.
+    """
     factor_left, factor_right, fix = (np.float32(factor) for factor in factors)
     codes = np.arange(256, dtype=np.uint8)
     a = codes.view(np.int8) if left.signed else codes
     b = codes.view(np.int8) if right.signed else codes
     inner = fused(a.astype(np.float64), factor_left, fix)
     total = fused(b.astype(np.float64)[None, :], factor_right, inner[:, None])
-    return np.clip(np.rint(total), *clamp).astype(np.int32).astype(np.uint8).reshape(-1)
+    sums = np.clip(np.rint(total), *clamp).astype(np.int64).astype(np.int32).reshape(-1)
+    return sums if wide else sums.astype(np.uint8)
 
 
 def fused(x: F64Array, y: np.float32, z: F32Array | np.float32) -> F32Array:
@@ -363,8 +368,8 @@ def fused(x: F64Array, y: np.float32, z: F32Array | np.float32) -> F32Array:
 def add(
     left: npt.NDArray[np.uint8],
     right: npt.NDArray[np.uint8],
-    table: npt.NDArray[np.uint8],
-    out: npt.NDArray[np.uint8],
+    table: IntArray,
+    out: IntArray,
 ) -> None:
     """out = table[a * 256 + b] for the stored bytes a, b of flat arrays."""
     index = left.astype(np.uint16)
