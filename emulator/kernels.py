@@ -126,17 +126,18 @@ def exact_cuts(magnitudes: RealArray, largest: int) -> tuple[int, ...] | None:
     if a product alone may be inexact.
     """
     count = len(magnitudes)
-    products = magnitudes.astype(np.float64) * largest
-    if not products.size:
+    if not magnitudes.size:
         return (0, count)
-    if products.max() > EXACT32:
+    if float(magnitudes.max()) * largest > EXACT32:
         return None
-    parts = max(1, int(-(-products.sum(axis=0).max() // EXACT32)))
-    while True:
+    cuts = [0, count]
+    sums = magnitudes.sum(axis=0, dtype=np.float64) * largest
+    parts = int(-(-sums.max() // EXACT32))
+    while sums.max() > EXACT32:
         cuts = [count * part // parts for part in range(parts + 1)]
-        if np.add.reduceat(products, cuts[:-1], axis=0).max() <= EXACT32:
-            return tuple(cuts)
+        sums = np.add.reduceat(magnitudes, cuts[:-1], axis=0, dtype=np.float64) * largest
         parts = min(parts + 1, count)
+    return tuple(cuts)
 
 
 def prepare(weights: IntArray, zero: IntArray, source: ElementType, source_zero: int) -> Weights:
@@ -147,11 +148,13 @@ def prepare(weights: IntArray, zero: IntArray, source: ElementType, source_zero:
     """
     low, high = source.range
     outputs = weights.shape[0]
-    flat = weights.reshape(outputs, prod(weights.shape[1:])).astype(np.float64)
-    flat -= zero[:, None]
+    flat = weights.reshape(outputs, prod(weights.shape[1:]))
+    reach = sum(int(np.abs(values.astype(np.int64)).max(initial=0)) for values in (weights, zero))
+    flat = flat.astype(np.float32 if reach <= EXACT32 else np.float64)
+    flat -= zero[:, None].astype(flat.dtype)
     magnitudes = np.abs(flat.T)
     largest = max(abs(low - source_zero), abs(high - source_zero))
-    bound = magnitudes.sum(axis=0) * largest
+    bound = magnitudes.sum(axis=0, dtype=np.float64) * largest
     if bound.max(initial=0) >= EXACT64:
         raise AccumulatorOverflowError(f"sums of up to {bound.max():.0f} cannot fit in 32 bits")
     # Depthwise kernels skip padding, so that it must be centred at 0.
@@ -163,7 +166,7 @@ def prepare(weights: IntArray, zero: IntArray, source: ElementType, source_zero:
     matrix = np.ascontiguousarray(flat.T, dtype=kind)
     if weights.ndim == 3:
         matrix = matrix.reshape(*weights.shape[1:], outputs)
-    shift = (centre - source_zero) * flat.sum(axis=1).astype(np.int64)
+    shift = (centre - source_zero) * flat.sum(axis=1, dtype=np.float64).astype(np.int64)
     return Weights(matrix, cuts, centre, shift, bound.astype(np.int64))
 
 
