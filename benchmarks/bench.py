@@ -8,6 +8,7 @@ import argparse
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,6 +22,7 @@ from rich.table import Table
 from tilefold.backend.program import Program
 from tilefold.compiler import compile
 from tilefold.emulator import emulate
+from tilefold.emulator.session import session_of
 from tilefold.errors import TilefoldError
 from tilefold.tools.command import console
 
@@ -29,7 +31,8 @@ COMPILATIONS = 3
 
 FLOAT, INT8 = "ort float32", "ort int8"
 BOTH, CHECKED, VALUES, TIME = "emulate", "emulate checked", "values only", "time only"
-COMPILE = "compile"
+TILES = "values tile by tile"
+COMPILE, PREPARE = "compile", "prepare"
 
 PUBLISHED = (
     ("Gemmini, functional simulator", "89 MMAC/s, 44 k instructions/s", "run on a 2-core machine"),
@@ -47,18 +50,21 @@ def works(program: Program, of: Subject) -> dict[str, Callable[[], object]]:
         INT8: onnxruntime_run(of.quantised, of.image),
         CHECKED: lambda: emulate(program, of.image),
         VALUES: lambda: emulate(program, of.image, time=False, check=False),
+        TILES: lambda: emulate(program, of.image, time=False, check=False, fuse=False),
         TIME: lambda: emulate(program, {}, values=False, check=False),
     }
 
 
 def measure(of: Subject, machine: str, rounds: int) -> dict[str, Any]:
     """All that is known of one network: seconds (medians), ratios within rounds, and counts."""
-    compilations = interleaved(
-        {COMPILE: lambda: compile(of.quantised, machine)}, min(rounds, COMPILATIONS)
-    )
     program = compile(of.quantised, machine)
     tasks = works(program, of)
     interleaved(tasks, 1)  # warms caches on both sides
+    once = {
+        COMPILE: lambda: compile(of.quantised, machine),
+        PREPARE: lambda: session_of(replace(program)).fusion,
+    }
+    compilations = interleaved(once, min(rounds, COMPILATIONS))
     samples = interleaved(tasks, rounds)
     total = emulate(program, {}, values=False, check=False).report.total
     seconds = {name: median(times) for name, times in (compilations | samples).items()}
@@ -77,7 +83,7 @@ def measure(of: Subject, machine: str, rounds: int) -> dict[str, Any]:
 def ratios(samples: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """Medians over rounds of one work's time over another's."""
     pairs = [(BOTH, FLOAT), (CHECKED, FLOAT), (VALUES, FLOAT), (TIME, FLOAT)]
-    pairs += [(BOTH, INT8), (INT8, FLOAT), (CHECKED, BOTH), (TIME, BOTH)]
+    pairs += [(BOTH, INT8), (INT8, FLOAT), (CHECKED, BOTH), (TIME, BOTH), (TILES, VALUES)]
     return {
         f"{upper} / {lower}": median(
             a / b for a, b in zip(samples[upper], samples[lower], strict=True)

@@ -133,9 +133,10 @@ def _chunks(
     fill = step.instruction.integer("src_zero") - weights.centre
     rows, columns, outputs = box.counts
     depth = len(weights.matrix)
-    step_rows = max(1, min(rows, CHUNK // (columns * max(depth, outputs, 1))))
-    patches = np.empty((step_rows * columns, depth), np.float32)
-    sums = np.empty((step_rows * columns, outputs), np.float32)
+    pieces = -(-rows * columns * max(depth, outputs) // CHUNK)
+    step_rows = -(-rows // min(rows, max(1, pieces)))
+    patches = state.buffer("patches", step_rows * columns, depth)
+    sums = state.buffer("sums", step_rows * columns, outputs)
     geometry, patch = window.geometry, loops().patches
     for row in range(0, rows, step_rows):
         count = min(step_rows, rows - row) * columns

@@ -33,8 +33,8 @@ EXACT32: Final = 2**24
 EXACT64: Final = 2**53
 """The same for float64."""
 INT32: Final = 2**31
-CHUNK: Final = 1 << 18
-"""Elements of a convolution's patches at a time: 1 MiB, which second-level caches hold."""
+CHUNK: Final = 1 << 19
+"""Elements of a convolution's patches at a time: 2 MiB, about what a cache holds."""
 
 SourcePlace = tuple[int, int, int, int, int, int, int, int]
 """Byte of the first valid element, bytes from row to row and from column to column, row and column
@@ -126,17 +126,18 @@ def exact_cuts(magnitudes: RealArray, largest: int) -> tuple[int, ...] | None:
     if a product alone may be inexact.
     """
     count = len(magnitudes)
-    products = magnitudes.astype(np.float64) * largest
-    if not products.size:
+    if not magnitudes.size:
         return (0, count)
-    if products.max() > EXACT32:
+    if float(magnitudes.max()) * largest > EXACT32:
         return None
-    parts = max(1, int(-(-products.sum(axis=0).max() // EXACT32)))
-    while True:
+    cuts = [0, count]
+    sums = magnitudes.sum(axis=0, dtype=np.float64) * largest
+    parts = int(-(-sums.max() // EXACT32))
+    while sums.max() > EXACT32:
         cuts = [count * part // parts for part in range(parts + 1)]
-        if np.add.reduceat(products, cuts[:-1], axis=0).max() <= EXACT32:
-            return tuple(cuts)
+        sums = np.add.reduceat(magnitudes, cuts[:-1], axis=0, dtype=np.float64) * largest
         parts = min(parts + 1, count)
+    return tuple(cuts)
 
 
 def prepare(weights: IntArray, zero: IntArray, source: ElementType, source_zero: int) -> Weights:
@@ -147,11 +148,13 @@ def prepare(weights: IntArray, zero: IntArray, source: ElementType, source_zero:
     """
     low, high = source.range
     outputs = weights.shape[0]
-    flat = weights.reshape(outputs, prod(weights.shape[1:])).astype(np.float64)
-    flat -= zero[:, None]
+    flat = weights.reshape(outputs, prod(weights.shape[1:]))
+    reach = sum(int(np.abs(values.astype(np.int64)).max(initial=0)) for values in (weights, zero))
+    flat = flat.astype(np.float32 if reach <= EXACT32 else np.float64)
+    flat -= zero[:, None].astype(flat.dtype)
     magnitudes = np.abs(flat.T)
     largest = max(abs(low - source_zero), abs(high - source_zero))
-    bound = magnitudes.sum(axis=0) * largest
+    bound = magnitudes.sum(axis=0, dtype=np.float64) * largest
     if bound.max(initial=0) >= EXACT64:
         raise AccumulatorOverflowError(f"sums of up to {bound.max():.0f} cannot fit in 32 bits")
     # Depthwise kernels skip padding, so that it must be centred at 0.
@@ -163,7 +166,7 @@ def prepare(weights: IntArray, zero: IntArray, source: ElementType, source_zero:
     matrix = np.ascontiguousarray(flat.T, dtype=kind)
     if weights.ndim == 3:
         matrix = matrix.reshape(*weights.shape[1:], outputs)
-    shift = (centre - source_zero) * flat.sum(axis=1).astype(np.int64)
+    shift = (centre - source_zero) * flat.sum(axis=1, dtype=np.float64).astype(np.int64)
     return Weights(matrix, cuts, centre, shift, bound.astype(np.int64))
 
 
@@ -331,15 +334,20 @@ def add_table(
     right: ElementType,
     factors: tuple[float, float, float],
     clamp: tuple[int, int],
-) -> npt.NDArray[np.uint8]:
-    """The sum for every pair of codes: index unsigned(a) * 256 + unsigned(b); 65536 bytes."""
+    wide: bool = False,
+) -> IntArray:
+    """The sum for every pair of codes: index unsigned(a) * 256 + unsigned(b).
+
+    65536 bytes as stored in at most 8 bits, or int32 if `wide`.
+    """
     factor_left, factor_right, fix = (np.float32(factor) for factor in factors)
     codes = np.arange(256, dtype=np.uint8)
     a = codes.view(np.int8) if left.signed else codes
     b = codes.view(np.int8) if right.signed else codes
     inner = fused(a.astype(np.float64), factor_left, fix)
     total = fused(b.astype(np.float64)[None, :], factor_right, inner[:, None])
-    return np.clip(np.rint(total), *clamp).astype(np.int32).astype(np.uint8).reshape(-1)
+    sums = np.clip(np.rint(total), *clamp).astype(np.int64).astype(np.int32).reshape(-1)
+    return sums if wide else sums.astype(np.uint8)
 
 
 def fused(x: F64Array, y: np.float32, z: F32Array | np.float32) -> F32Array:
@@ -363,8 +371,8 @@ def fused(x: F64Array, y: np.float32, z: F32Array | np.float32) -> F32Array:
 def add(
     left: npt.NDArray[np.uint8],
     right: npt.NDArray[np.uint8],
-    table: npt.NDArray[np.uint8],
-    out: npt.NDArray[np.uint8],
+    table: IntArray,
+    out: IntArray,
 ) -> None:
     """out = table[a * 256 + b] for the stored bytes a, b of flat arrays."""
     index = left.astype(np.uint16)

@@ -45,6 +45,7 @@ class Session:
         self.plan = Plan(program.code, program.layers, program.layer_of)
         self.sizes = {memory.name: memory.bytes for memory in self.machine.memories}
         self.sizes[self.machine.dram.name] = self._dram_bytes()
+        self._scratch: dict[str, npt.NDArray[np.float32]] = {}
         self._lock = Lock()
 
     def _dram_bytes(self) -> int:
@@ -105,7 +106,7 @@ class Session:
             memories = {
                 name: Memory(name, size) for name, size in self.sizes.items() if name != dram.name
             }
-            state = State({**memories, dram.name: dram, **fusion.memories})
+            state = State({**memories, dram.name: dram, **fusion.memories}, scratch=self._scratch)
             run(self.plan, fusion, state)
             return {
                 port.name: from_device(port, dram.data[port.address : port.address + port.bytes])

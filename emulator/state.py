@@ -60,7 +60,7 @@ class Loops(Protocol):
 
     def add(
         self, left: npt.NDArray[np.uint8], right: npt.NDArray[np.uint8],
-        table: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8], /,
+        table: IntArray, out: IntArray, /,
     ) -> None:  # fmt: skip
         """See `kernels.add`."""
         ...
@@ -120,6 +120,18 @@ class State:
         default_factory=dict[tuple[object, ...], tuple[object, Filters]]
     )
 
+    scratch: dict[str, F32Array] = field(default_factory=dict[str, F32Array])
+
+    def buffer(self, name: str, rows: int, columns: int) -> F32Array:
+        """Scratch [rows, columns] of any content, the same memory again for the same name.
+
+        Fresh memory costs a page fault every 4 KiB, several times what filling it does.
+        """
+        flat = self.scratch.get(name)
+        if flat is None or flat.size < rows * columns:
+            flat = self.scratch[name] = np.empty(rows * columns, np.float32)
+        return flat[: rows * columns].reshape(rows, columns)
+
     def read(self, box: Box) -> IntArray:
         """The elements of `box`."""
         return self.memories[box.memory].read(box)
@@ -148,6 +160,18 @@ class State:
         return Source(values.reshape(-1), 0, columns * channels, channels)
 
 
+def apart(box: Box, others: Sequence[Box]) -> bool:
+    """Whether a box, which is not empty, lies apart from all others, as far as spans tell."""
+    first, end = box.span
+    return all(
+        not other.elements
+        or other.memory != box.memory
+        or other.span[1] <= first
+        or end <= other.span[0]
+        for other in others
+    )
+
+
 class Target:
     """Where a kernel puts the bytes of a box (rows, columns, channels); `done` writes them.
 
@@ -156,12 +180,8 @@ class Target:
 
     def __init__(self, state: State, box: Box, reads: Sequence[Box]) -> None:
         self._memory, self._box = state.memories[box.memory], box
-        first, end = box.span
-        apart = all(
-            read.memory != box.memory or read.span[1] <= first or end <= read.span[0]
-            for read in reads
-        )
-        self._direct = box.bits == 8 and (box.strides[2] == 1 or box.counts[2] == 1) and apart
+        dense = box.bits == 8 and (box.strides[2] == 1 or box.counts[2] == 1)
+        self._direct = dense and apart(box, reads)
         if self._direct:
             check_bounds(box, self._memory.data.size)
             self.data = self._memory.data

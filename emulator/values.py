@@ -15,7 +15,7 @@ from .convolution import convolve, place_of
 from .footprint import Footprint, Plan
 from .kernels import Window
 from .memory import NUMPY_TYPES, Box, StepError
-from .state import State, Target, clamp_of, loops, parameters, window_of
+from .state import State, Target, apart, clamp_of, loops, parameters, window_of
 from .tree import Counters, Step, walk
 
 
@@ -72,15 +72,21 @@ def _vadd(step: Step, footprint: Footprint, state: State) -> None:
     if max(left.type.bits, right.type.bits) > 8:
         raise StepError("adds elements of at most 8 bits")
     ra, rb, fix = map(step.instruction.real, ("ra", "rb", "fix"))
-    table = kernels.add_table(left.type, right.type, (ra, rb, fix), clamp_of(step))
+    wide = target.type.bits == 32
+    factors = (ra, rb, fix)
+    table = kernels.add_table(left.type, right.type, factors, clamp_of(step), wide)
     a, b = (
         np.ascontiguousarray(state.read(box)).reshape(-1).view(np.uint8) for box in (left, right)
     )
-    out = np.empty(a.size, np.uint8)
+    memory = state.memories[target.memory]
+    place = memory.read(target).view(np.uint8) if target.type.bits == 8 else None
+    if place is not None and place.flags.c_contiguous and apart(target, (left, right)):
+        loops().add(a, b, table, place.reshape(-1))
+        memory.touch(*target.span)
+        return
+    out = np.empty(a.size, table.dtype)
     loops().add(a, b, table, out)
-    state.write(
-        target, out.view(np.int8 if target.type.signed else np.uint8).reshape(target.counts)
-    )
+    state.write(target, out.reshape(target.counts))
 
 
 def _vlut(step: Step, footprint: Footprint, state: State) -> None:

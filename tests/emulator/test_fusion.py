@@ -215,19 +215,18 @@ def test_a_buffer_overwritten_in_the_loop_that_reads_it() -> None:
     buffer = view("data", 0, (2, 8))
     builder.load("load", view("dram", 1024, (2, 8)), buffer)
     with builder.loop(3):
-        target = view("dram", 2048, (2, 8), origins=ROWS, extents=(6, 8))
-        builder.store("store", buffer, target)
-        builder.load("load", view("dram", 1536, (2, 8), origins=ROWS, extents=(6, 8)), buffer)
+        builder.store("store", buffer, view("dram", 2048, (2, 8)))
+        builder.load("load", view("dram", 1536, (2, 8)), buffer)
     assert check(builder).wholes == 0
 
 
 def test_part_of_a_buffer() -> None:
     """The second row of each tile of two is stored."""
     builder = Builder()
+    row = [Affine(0, ((0, 1),)), 0]
     with builder.loop(3):
-        source = view("dram", 1024, (2, 8), origins=ROWS, extents=(6, 8))
+        source = view("dram", 1024, (2, 8), origins=row, extents=(6, 8))
         builder.load("load", source, view("data", 0, (2, 8)))
-        row = [Affine(0, ((0, 1),)), 0]
         target = view("dram", 2048, (1, 8), origins=row, extents=(3, 8))
         builder.store("store", view("data", 8, (1, 8)), target)
     assert check(builder).wholes == 0

@@ -1,12 +1,17 @@
 """Whole programs through `emulate`: a layer in two double-buffered tiles, inputs, reports."""
 
+import sys
 from dataclasses import replace
+from gc import collect
+from weakref import ref
 
 import numpy as np
 import pytest
 from tilefold.backend.program import Program, Segment
 from tilefold.dialects.isa_operands import Affine, Ring
-from tilefold.emulator import emulate
+from tilefold.emulator import emulate, kernels
+from tilefold.emulator.session import session_of
+from tilefold.emulator.state import loops
 from tilefold.errors import TilefoldError
 from tilefold.tests.support.programs import Builder, parameters, port, view
 
@@ -135,3 +140,43 @@ def test_float_interface() -> None:
 def test_wrong_inputs(inputs: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(TilefoldError, match=message):
         emulate(pointwise(), inputs)
+
+
+def test_without_numba_the_kernels_in_numpy_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, program = images(), pointwise()
+    monkeypatch.setitem(sys.modules, "tilefold.emulator.compiled", None)
+    monkeypatch.delattr("tilefold.emulator.compiled", raising=False)
+    loops.cache_clear()
+    try:
+        assert loops() is kernels
+        result = emulate(program, {"x": x}).outputs["y"]
+    finally:
+        loops.cache_clear()
+    np.testing.assert_array_equal(result, expected(x))
+
+
+def test_preparation_is_kept_and_the_program_cannot_be_changed_any_more() -> None:
+    program = pointwise()
+    x = images()
+    first = emulate(program, {"x": x}).outputs["y"]
+    session = session_of(program)
+    np.testing.assert_array_equal(emulate(program, {"x": x}).outputs["y"], first)
+    assert session_of(program) is session
+    assert session_of(replace(program)) is not session
+    with pytest.raises(ValueError, match="read-only"):
+        program.segments[0].data[0] = 1
+
+
+def test_sessions_end_with_their_programs() -> None:
+    program = pointwise()
+    session = ref(session_of(program))
+    del program
+    collect()
+    assert session() is None
+
+
+def test_inputs_do_not_depend_on_the_run_before() -> None:
+    program, x = pointwise(), images(2)
+    for one in (x[:1], x[1:], x[:1]):
+        result = emulate(program, {"x": one}, time=False).outputs["y"]
+        np.testing.assert_array_equal(result, expected(one))

@@ -207,9 +207,9 @@ def elementwise(draw: Draw) -> Builder:
     builder = Builder()
     mnemonic = draw(st.sampled_from(("vadd", "vlut", "vquant")))
     sizes = tuple(draw(st.integers(1, 4)) for _ in range(draw(st.integers(1, 4))))
-    result = draw(st.sampled_from(NARROW))
+    result = draw(st.sampled_from(NARROW if mnemonic == "vlut" else (*NARROW, "i32")))
     target = draw(clipped("data", 3072, sizes, result))
-    low, high = ElementType(result).range
+    low, high = ElementType(result).range if result != "i32" else (-(2**20), 2**20)
     clamp: dict[str, Operand] = {"lo": low, "hi": high}
     sources = []
     for number in range(2):
