@@ -23,11 +23,12 @@ import numpy.typing as npt
 from ..errors import TilefoldError
 from .footprint import Plan
 from .memory import Box, StepError, check_bounds
-from .queues import Event, Queues
+from .queues import Queues
 from .tree import Counters, Step, walk
 
 Item = TypeVar("Item", bound=np.generic)
 Known = tuple[int, ...]
+Event = tuple[Step, Counters]
 Extent = tuple[str, int, int]
 """Memory, first byte, bytes."""
 
@@ -57,6 +58,12 @@ class VectorClocks:
         number = self._number[step.unit]
         now = self._now[step.unit]
         return (*now[:number], len(self.known[step.unit]), *now[number + 1 :])
+
+    def arrive(self, step: Step) -> None:
+        """Nothing is known before the token is there."""
+
+    def finish(self, unit: str) -> None:
+        """Nothing more to know."""
 
     def wait(self, step: Step, token: Known) -> None:
         """Learn what the signalling queue knew."""

@@ -8,7 +8,8 @@ from typing import Any
 from rich.table import Table
 
 from ..machines.model import Machine
-from .counters import BUSY, ByteKey, Counters, LayerTime
+from .counters import BUSY, Counters, LayerTime
+from .roles import ByteKey
 
 
 @dataclass
@@ -127,11 +128,11 @@ def build_report(
 ) -> Report:
     """The report of a run; `counters` is None if time was not asked for.
 
-    Instructions of no layer are the last row, named `(program)`, if they took any time.
+    Fetching the code and instructions of no layer are the last row, named `(program)`.
     """
     counters = counters or Counters()
     cycles = counters.layer_cycles()
-    times = counters.unit_times()
+    times = counters.times
     rows = {
         number: Row(name, cycles.get(number, 0), counters.macs.get(number, 0))
         for number, name in [*enumerate(layers), (-1, "(program)")]
@@ -152,7 +153,7 @@ def build_report(
         _add_bytes(rows[key.layer], key, size)
         _add_bytes(total, key, size)
     _add_times(rows, total, units, times)
-    listed = [row for number, row in rows.items() if number >= 0 or row.cycles or row.bytes]
+    listed = [row for number, row in rows.items() if number >= 0 or row.units]
     return Report(machine.name, network, machine.hz, total, listed, dict(host))
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tilefold.backend.encoding import encode
 from tilefold.backend.program import Program, Segment
 from tilefold.dialects.isa_operands import Affine, Ring
 from tilefold.emulator import emulate
@@ -86,10 +87,11 @@ def test_report() -> None:
     assert total["macs"] == size * OUTPUTS
     assert total["bytes"]["data"] == {"read": 2 * size, "written": 2 * size}
     assert total["bytes"]["weights"] == {"read": TILES * (16 + 48), "written": 16 + 48}
-    assert total["bytes"]["dram"] == {"read": size + 16 + 48 + 16, "written": size}
+    code = -(-len(encode(pointwise().code)) // 8) * 8
+    assert total["bytes"]["dram"] == {"read": size + 16 + 48 + 16 + code, "written": size}
     assert total["operands"]["W"]["dram"] == {"read": 16 + 48, "written": 0}
     assert total["reconfigurations"] == 1
-    assert [row["name"] for row in report["layers"]] == ["conv1"]
+    assert [row["name"] for row in report["layers"]] == ["conv1", "(program)"]
     assert sum(row["cycles"] for row in report["layers"]) == total["cycles"] > 0
     assert total["utilisation"] == round(total["macs"] / (total["cycles"] * 32), 6)
     for time in total["units"].values():
@@ -109,7 +111,7 @@ def test_values_and_time_alone() -> None:
 
 def test_table() -> None:
     table = emulate(pointwise(), {}, values=False).report.table()
-    assert table.row_count == 2
+    assert table.row_count == 3
 
 
 def test_float_interface() -> None:
