@@ -6,7 +6,6 @@ repeats itself as long as its classes do.
 """
 
 from collections.abc import Sequence
-from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -21,24 +20,25 @@ Grid = npt.NDArray[np.int64]
 class Classes:
     """The classes of one step.
 
-    `grid` holds the class at all counters; `examples` has the first counters of each class and
-    `sizes` how many iterations are in it.
+    `grid` holds the class at all counters, `examples` the first counters of each class.
     """
 
     def __init__(self, step: Step, views: Sequence[ViewPlan]) -> None:
         self.grid = _labels(step, views)
         self.single = self.grid.size == 1
-        _, first, sizes = np.unique(self.grid, return_index=True, return_counts=True)
-        places = np.array(np.unravel_index(first, self.grid.shape), np.int64)
-        self.examples: list[Counters] = list(map(tuple, places.T.tolist())) or [()]
-        repeats = prod(step.counts) // self.grid.size
-        self.sizes: list[int] = [size * repeats for size in sizes.tolist()]
+        self.examples: list[Counters] = [(0,) * len(step.counts)]
         self._flat: list[int] = self.grid.reshape(-1).tolist()
-        self._strides = [
-            (level, self.grid.strides[level] // self.grid.itemsize)
-            for level, size in enumerate(self.grid.shape)
-            if size > 1
-        ]
+        self._strides: list[tuple[int, int]] = []
+        if not self.single:
+            first = np.unique(self.grid, return_index=True)[1]
+            places = np.array(np.unravel_index(first, self.grid.shape), np.int64)
+            self.examples = list(map(tuple, places.T.tolist()))
+            strides = (stride // self.grid.itemsize for stride in self.grid.strides)
+            self._strides = [
+                (level, stride)
+                for level, stride in enumerate(strides)
+                if self.grid.shape[level] > 1
+            ]
 
     def at(self, counters: Sequence[int]) -> int:
         """The class at the loop `counters`."""

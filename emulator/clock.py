@@ -79,6 +79,7 @@ class Timing:
         self.journal = Journal()
         self.counters = Counters()
         units = plan.code.header.units
+        self._keys: dict[tuple[str, int, str], LayerTime] = {}
         self._roles = Roles(plan)
         self._kind = {unit: self._unit_kind(unit) for unit in units}
         self._drains = {
@@ -98,7 +99,7 @@ class Timing:
         self.counters.start = start
         if moved:
             key = ByteKey(-1, "other", machine.dram.name, "read")
-            self.journal.entries.append((key, moved))
+            self.journal.add(key, moved)
         self.issue = dict.fromkeys(units, start)
         self.done = dict.fromkeys(units, start)
         for unit in units:
@@ -144,7 +145,7 @@ class Timing:
         if time > self.issue[unit]:
             cause = stall_cause(self._kind[unit], source)
             if unit in self.lanes:
-                self.lanes[unit].stall(LayerTime(unit, step.layer, cause))
+                self.lanes[unit].stall(self._key(unit, step.layer, cause))
                 if self.listener:
                     self.listener.spent(unit, self.issue[unit], time, cause, step)
                 self.issue[unit] = time
@@ -156,13 +157,20 @@ class Timing:
     def _settle(self, unit: str) -> None:
         """Count the stall of a vector class that ended at its issue clock."""
         if unit in self.lanes and (stall := self.lanes[unit].settle(self.issue[unit])):
-            self.journal.entries.append(stall)
+            self.journal.add(*stall)
+
+    def _key(self, unit: str, layer: int, what: str) -> LayerTime:
+        """One key for all equal ones: there are few of them in many entries."""
+        key = unit, layer, what
+        if key not in self._keys:
+            self._keys[key] = LayerTime(*key)
+        return self._keys[key]
 
     def _spend(self, unit: str, start: int, end: int, what: str, step: Step | None) -> None:
         """Note that `unit` was busy or stalled from `start` to `end`."""
         if end > start:
             layer = step.layer if step else -1
-            self.journal.entries.append((LayerTime(unit, layer, what), end - start))
+            self.journal.add(LayerTime(unit, layer, what), end - start)
             if self.listener:
                 self.listener.spent(unit, start, end, what, step)
 
@@ -197,8 +205,8 @@ class Timing:
         for unit in units:
             self.issue[unit] = self.done[unit] = end
         self.configuration[step.unit] = step
-        self.journal.entries.append((Reconfiguration(step.layer, "number"), 1))
-        self.journal.entries.append((Reconfiguration(step.layer, "cycles"), end - start))
+        self.journal.add(Reconfiguration(step.layer, "number"))
+        self.journal.add(Reconfiguration(step.layer, "cycles"), end - start)
         self.counters.complete(step.layer, end)
 
     def _reserve_dram(self, start: int, cycles: int, size: int) -> int:
@@ -216,7 +224,7 @@ class Timing:
             return start
         cycles, moved = int(cost.fetch_cycles), int(cost.dram_bytes)
         key = ByteKey(step.layer, "other", self.machine.dram.name, "read")
-        self.journal.entries.append((key, moved))
+        self.journal.add(key, moved)
         return self._reserve_dram(start, cycles, moved) + cost.fetch_latency
 
     def execute(self, step: Step, counters: LoopCounters) -> None:
@@ -238,7 +246,7 @@ class Timing:
                 self._convolve(charge)
             case _:
                 self._vector(charge)
-        self.journal.entries.append((charge, 1))
+        self.journal.add(charge)
         if self.listener:
             footprint = self.plan.footprint(step, counters)
             self.listener.executed(footprint, start, self.done[step.unit])

@@ -39,28 +39,39 @@ class Journal:
     """Entries that are kept before they are summed up."""
 
     def __init__(self) -> None:
-        self.entries: list[tuple[Countable, int]] = []
+        self._whats: list[Countable] = []
+        self._amounts: list[int] = []
         self._totals: defaultdict[Countable, int] = defaultdict(int)
+
+    def __len__(self) -> int:
+        return len(self._whats)
+
+    def add(self, what: Countable, amount: int = 1) -> None:
+        """Add an amount."""
+        self._whats.append(what)
+        self._amounts.append(amount)
 
     def repeat(self, start: int, times: int) -> None:
         """Add the amounts of all entries from number `start` on `times` more."""
-        amounts: defaultdict[Countable, int] = defaultdict(int)
-        for what, amount in self.entries[start:]:
-            amounts[what] += amount
-        self.entries.extend((what, amount * times) for what, amount in amounts.items())
+        sums: defaultdict[Countable, int] = defaultdict(int)
+        for what, amount in zip(self._whats[start:], self._amounts[start:], strict=True):
+            sums[what] += amount
+        for what, amount in sums.items():
+            self.add(what, amount * times)
 
     def shorten(self) -> bool:
         """Sum up the entries, if they are many; says whether their numbers changed."""
-        if len(self.entries) < self._LIMIT:
+        if len(self) < self._LIMIT:
             return False
         self.totals()
         return True
 
     def totals(self) -> dict[Countable, int]:
         """The sums of all amounts so far."""
-        for what, amount in self.entries:
+        for what, amount in zip(self._whats, self._amounts, strict=True):
             self._totals[what] += amount
-        self.entries.clear()
+        self._whats.clear()
+        self._amounts.clear()
         return self._totals
 
 

@@ -76,7 +76,6 @@ class Settling:
             if step.mnemonic == "wait"
         }
         self._seen: dict[int, tuple[tuple[int, ...], dict[object, Snapshot | None]]] = {}
-        self._semaphores: dict[Lap, tuple[int, ...]] = {}
         self._changes: dict[tuple[Lap, tuple[int, ...], int], list[int]] = {}
 
     def look(self, lap: Lap) -> None:
@@ -115,11 +114,11 @@ class Settling:
         timing, streams = self._timing, self._queues.streams
         present = self._queues.heap[0][0]
         active = [stream.laps[0] for stream in streams.values() if stream.laps]
-        semaphores = {number for lap in active for number in self._semaphores_in(lap)}
-        layers = {step.layer for lap in active for step in lap.steps}
+        semaphores = {number for lap in active for number in lap.semaphores}
+        layers = {layer for lap in active for layer in lap.layers}
         return Snapshot(
             present,
-            len(timing.journal.entries),
+            len(timing.journal),
             {unit: (stream.place, tuple(stream.counters)) for unit, stream in streams.items()},
             dict(timing.issue),
             dict(timing.done),
@@ -140,11 +139,6 @@ class Settling:
             dict(timing.configuration),
             {layer: timing.counters.finished.get(layer, -1) for layer in layers},
         )
-
-    def _semaphores_in(self, lap: Lap) -> tuple[int, ...]:
-        if lap not in self._semaphores:
-            self._semaphores[lap] = tuple(lap.semaphores)
-        return self._semaphores[lap]
 
     def _jump(self, then: Snapshot, now: Snapshot) -> bool:
         """Repeat the stretch between two snapshots as often as possible; says whether it was."""
@@ -249,7 +243,7 @@ class Settling:
         return before == after == -1 or after - before == now.present - then.present
 
     def _layers(self, moves: Mapping[str, Move]) -> set[int]:
-        return {step.layer for move in moves.values() for step in move.lap.steps}
+        return {layer for move in moves.values() for layer in move.lap.layers}
 
     def _repeats(self, move: Move, counters: Sequence[int]) -> int:
         """How often a stretch of `move.by` iterations can be repeated at equal costs."""

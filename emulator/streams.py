@@ -27,22 +27,19 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Lap:
-    """A loop of one stream: its nesting level, trip count and the stream's own steps in it.
+    """A loop of one stream: its nesting level and trip count, and what the stream does in it.
 
-    `watched` is the loop's place in the program if the stream is the first with instructions in it.
+    `steps` have views; `semaphores` are waited for or signalled, `layers` worked on. `watched` is
+    the loop's place in the program if the stream is the first with instructions in it.
     """
 
     unit: str
     level: int
     count: int
     steps: tuple[Step, ...]
+    semaphores: frozenset[int]
+    layers: frozenset[int]
     watched: int | None
-
-    @property
-    def semaphores(self) -> set[int]:
-        """The semaphores that the stream waits for or signals in the loop."""
-        tokens = (step for step in self.steps if step.mnemonic in ("wait", "signal"))
-        return {step.instruction.integer("sem") for step in tokens}
 
 
 class _Op(NamedTuple):
@@ -121,24 +118,41 @@ def _compile(body: Sequence[Node], unit: str, seen: set[int]) -> list[_Op]:
     def add(body: Sequence[Node], laps: tuple[Lap, ...]) -> None:
         for node in body:
             if isinstance(node, Loop):
-                steps = tuple(_own_steps(node.body, unit))
-                if not steps:
-                    continue
-                watched = None if id(node) in seen else id(node)
-                seen.add(id(node))
-                lap = Lap(unit, len(laps), node.count, steps, watched)
-                ops.append(_Op(_ENTER, None, -1, laps))
-                start = len(ops)
-                add(node.body, (*laps, lap))
-                ops.append(_Op(_BACK, None, start, (*laps, lap)))
+                lap = _lap(node, unit, len(laps), seen)
+                if lap is not None:
+                    ops.append(_Op(_ENTER, None, -1, laps))
+                    start = len(ops)
+                    add(node.body, (*laps, lap))
+                    ops.append(_Op(_BACK, None, start, (*laps, lap)))
             elif _belongs(node, unit):
                 kind = _KINDS.get(node.mnemonic, OTHER)
-                number = node.instruction.integer("sem") if kind in (WAIT, SIGNAL) else -1
-                ops.append(_Op(kind, node, number, laps))
+                ops.append(_Op(kind, node, _semaphore(node), laps))
 
     add(body, ())
     ops.append(_Op(DONE, None, -1, ()))
     return ops
+
+
+def _lap(loop: Loop, unit: str, level: int, seen: set[int]) -> Lap | None:
+    own = _own_steps(loop.body, unit)
+    if not own:
+        return None
+    watched = None if id(loop) in seen else id(loop)
+    seen.add(id(loop))
+    return Lap(
+        unit,
+        level,
+        loop.count,
+        tuple(step for step in own if _KINDS.get(step.mnemonic, OTHER) in (COMPUTE, OTHER)),
+        frozenset(_semaphore(step) for step in own) - {-1},
+        frozenset(step.layer for step in own),
+        watched,
+    )
+
+
+def _semaphore(step: Step) -> int:
+    """The semaphore that a step waits for or signals, or -1."""
+    return step.instruction.integer("sem") if step.mnemonic in ("wait", "signal") else -1
 
 
 def _own_steps(body: Sequence[Node], unit: str) -> list[Step]:
@@ -152,6 +166,4 @@ def _own_steps(body: Sequence[Node], unit: str) -> list[Step]:
 
 
 def _belongs(step: Step, unit: str) -> bool:
-    if step.mnemonic == "configure":
-        return unit in group_units(step)
-    return step.unit == unit
+    return step.unit == unit or (step.mnemonic == "configure" and unit in group_units(step))
