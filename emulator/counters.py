@@ -79,7 +79,8 @@ class Journal:
 class Counters:
     """Everything counted in one run of a program.
 
-    `start` is the cycle in which the units start, after their code was fetched; `finished` is when
+    `transferred` are bytes of DRAM, whole bursts, by layer and DMA class. `start` is the cycle in
+    which the units start, after their code was fetched; `finished` is when
     the last instruction of each layer was complete, `peak` the most products a cycle that the
     arrays could do at the precision of each layer.
     """
@@ -94,6 +95,9 @@ class Counters:
     )
     reconfiguration_cycles: defaultdict[int, int] = field(
         default_factory=lambda: defaultdict[int, int](int)
+    )
+    transferred: defaultdict[tuple[int, str], int] = field(
+        default_factory=lambda: defaultdict[tuple[int, str], int](int)
     )
     finished: dict[int, int] = field(default_factory=dict[int, int])
     peak: dict[int, int] = field(default_factory=dict[int, int])
@@ -126,6 +130,8 @@ class Counters:
         if charge.macs:
             self.macs[layer] += charge.macs * times
             self.peak[layer] = max(self.peak.get(layer, 0), charge.peak)
+        if charge.dram_bytes:
+            self.transferred[layer, charge.step.unit] += charge.dram_bytes * times
         for key, size in charge.bytes:
             self.bytes[key] += size * times
 

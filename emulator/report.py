@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from rich.table import Table
 
 from ..machines.model import Machine
+from .bounds import Bound
 from .counters import BUSY, Counters, LayerTime
 from .roles import ByteKey
 
@@ -32,7 +34,9 @@ class Row:
     `cycles` is what the layer adds to the time when all before it is complete, so layers sum to the
     total; `units` are the cycles that units spent on its instructions, whenever that was.
     `utilisation` is products over cycles times the peak of all arrays at the layer's precision.
-    Bytes are by memory, direction and operand.
+    Bytes are by memory, direction and operand. `bound` says how few cycles would do (see
+    `bounds`), and `distance` how many times as many it took: less than 1 for a layer whose work
+    was partly done while those before it were not complete.
     """
 
     name: str
@@ -46,6 +50,19 @@ class Row:
     reconfigurations: int = 0
     reconfiguration_cycles: int = 0
     units: dict[str, UnitTime] = field(default_factory=dict[str, UnitTime])
+    dram: str = ""
+    bound: Bound = field(default_factory=Bound)
+
+    @property
+    def operations_per_byte(self) -> float:
+        """Additions and multiplications for each byte that DRAM moves; 0 if it moves none."""
+        moved = sum(self.bytes.get(self.dram, {}).values())
+        return 2 * self.macs / moved if moved else 0.0
+
+    @property
+    def distance(self) -> float:
+        """Cycles over the fewest possible; 0 if there was nothing to do."""
+        return self.cycles / self.bound.cycles if self.bound.cycles else 0.0
 
     @property
     def utilisation(self) -> float:
@@ -59,6 +76,16 @@ class Row:
             "cycles": self.cycles,
             "macs": self.macs,
             "utilisation": round(self.utilisation, 6),
+            "operations": 2 * self.macs,
+            "operations_per_byte": round(self.operations_per_byte, 6),
+            "bound": {
+                "cycles": self.bound.cycles,
+                "by": self.bound.by,
+                "resources": {
+                    name: ceil(cycles) for name, cycles in sorted(self.bound.resources.items())
+                },
+            },
+            "distance": round(self.distance, 6),
             "bytes": self.bytes,
             "operands": self.operands,
             "reconfigurations": self.reconfigurations,
@@ -97,7 +124,8 @@ class Report:
         """A table with a row for each layer, and the total."""
         table = Table(title=f"{self.network} on {self.machine}")
         table.add_column("layer", overflow="fold")
-        for column in ("cycles", "MACs", "utilisation", *_memories(self.total), "reconfigured"):
+        columns = ("cycles", "MACs", "utilisation", "ops/byte", "bound")
+        for column in (*columns, *_memories(self.total), "reconfigured"):
             table.add_column(column, justify="right")
         for row in self.layers:
             table.add_row(*_cells(row, self.total))
@@ -107,11 +135,13 @@ class Report:
 
 
 def _memories(row: Row) -> list[str]:
-    return [f"{memory} read/written" for memory in row.bytes]
+    return [f"{memory}\nread/written" for memory in row.bytes]
 
 
 def _cells(row: Row, total: Row) -> list[str]:
     cells = [row.name, f"{row.cycles:,}", f"{row.macs:,}", f"{row.utilisation:.1%}"]
+    bound = f"{row.distance:.2f} x {row.bound.by}" if row.bound.cycles else ""
+    cells += [f"{row.operations_per_byte:.1f}", bound]
     for memory in total.bytes:
         count = row.bytes.get(memory, {"read": 0, "written": 0})
         cells.append(f"{count['read']:,}/{count['written']:,}")
@@ -124,9 +154,12 @@ def build_report(
     layers: Sequence[str],
     units: Sequence[str],
     counters: Counters | None,
+    lower: Mapping[int, Bound],
     host: Mapping[str, int],
 ) -> Report:
     """The report of a run; `counters` is None if time was not asked for.
+
+    `lower` has the bounds of layers.
 
     Fetching the code and instructions of no layer are the last row, named `(program)`.
     """
@@ -143,7 +176,11 @@ def build_report(
     )
     total_peak = max(counters.peak.values(), default=max(array_peaks, default=0))
     total = Row("total", counters.cycles, sum(counters.macs.values()), total_peak)
+    total.dram = machine.dram.name
     for number, row in rows.items():
+        row.dram = machine.dram.name
+        row.bound.add(lower.get(number, Bound()))
+        total.bound.add(row.bound)
         row.peak = counters.peak.get(number, 0)
         row.reconfigurations = counters.reconfigurations.get(number, 0)
         row.reconfiguration_cycles = counters.reconfiguration_cycles.get(number, 0)

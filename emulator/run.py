@@ -11,6 +11,7 @@ from ..backend.encoding import encode
 from ..backend.program import Program
 from ..errors import TilefoldError
 from ..machines.model import Machine, parse_machine
+from .bounds import bounds
 from .footprint import Plan
 from .host import check_inputs, from_device, to_device
 from .memory import Memory
@@ -78,7 +79,8 @@ def emulate(
         "output_bytes": sum(port.bytes for port in program.outputs),
     }
     units = program.code.header.units
-    report = build_report(machine, program.network, program.layers, units, counters, host)
+    lower = bounds(plan, machine, counters) if counters else {}
+    report = build_report(machine, program.network, program.layers, units, counters, lower, host)
     joined = {name: np.concatenate(parts) for name, parts in outputs.items() if parts}
     return Result(joined, report)
 
