@@ -12,6 +12,7 @@ from ..machines.model import Machine
 from .bounds import Bound
 from .counters import BUSY, Counters, LayerTime
 from .roles import ByteKey
+from .sensitivity import Variation
 
 
 @dataclass
@@ -99,7 +100,8 @@ class Report:
     """A run's counters by layer and in total.
 
     `host` counts the bytes that the host quantised, dequantised or laid out anew for one image;
-    its time is not part of the cycles. Without timing, cycles and counters are 0.
+    its time is not part of the cycles. Without timing, cycles and counters are 0. `sensitivity`
+    has the cycles on variations of the machine, if asked for.
     """
 
     machine: str
@@ -108,10 +110,11 @@ class Report:
     total: Row
     layers: list[Row]
     host: dict[str, int]
+    sensitivity: list[Variation] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionaries, lists, strings and numbers."""
-        return {
+        record: dict[str, Any] = {
             "machine": self.machine,
             "network": self.network,
             "hz": self.hz,
@@ -119,6 +122,9 @@ class Report:
             "layers": [row.to_json() for row in self.layers],
             "host": self.host,
         }
+        if self.sensitivity is not None:
+            record["sensitivity"] = [variation.to_json() for variation in self.sensitivity]
+        return record
 
     def table(self) -> Table:
         """A table with a row for each layer, and the total."""
@@ -135,7 +141,7 @@ class Report:
 
 
 def _memories(row: Row) -> list[str]:
-    return [f"{memory}\nread/written" for memory in row.bytes]
+    return [f"{memory}\nread / written" for memory in row.bytes]
 
 
 def _cells(row: Row, total: Row) -> list[str]:
@@ -144,7 +150,7 @@ def _cells(row: Row, total: Row) -> list[str]:
     cells += [f"{row.operations_per_byte:.1f}", bound]
     for memory in total.bytes:
         count = row.bytes.get(memory, {"read": 0, "written": 0})
-        cells.append(f"{count['read']:,}/{count['written']:,}")
+        cells.append(f"{count['read']:,} / {count['written']:,}")
     return [*cells, f"{row.reconfigurations} ({row.reconfiguration_cycles:,})"]
 
 

@@ -17,6 +17,7 @@ from .host import check_inputs, from_device, to_device
 from .memory import Memory
 from .races import check as check_races
 from .report import Report, build_report
+from .sensitivity import sensitivity as vary
 from .timing import time_program
 from .values import State, execute_all
 
@@ -43,6 +44,8 @@ def emulate(
     values: bool = True,
     time: bool = True,
     check: bool = True,
+    shortcut: bool = True,
+    sensitivity: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """Run `program` on `inputs` by name.
@@ -51,11 +54,15 @@ def emulate(
     a larger first dimension is a batch, which runs input after input. Outputs of float interfaces
     are dequantised, others are integers. Cycles and the check do not depend on values and are made
     once: the report is of one input. Without `values`, inputs are not needed and there are no
-    outputs; without `time`, cycles are 0; without `check`, races go unnoticed.
+    outputs; without `time`, cycles are 0; without `check`, races go unnoticed. With
+    `sensitivity`, which needs `time`, the report tells the cycles on variations of the machine.
+    Without `shortcut`, time follows settled loops to their ends, to the same counters.
 
     Raises TilefoldError when the inputs do not fit the program, or the program itself is at fault:
     an access outside a memory, overflow, a deadlock, a data race, a read of unwritten bytes.
     """
+    if sensitivity and not time:
+        raise TilefoldError("without time there is no sensitivity to tell; leave time on")
     program.check()
     machine = parse_machine(program.machine_text, f"machine of '{program.network}'")
     plan = Plan(program.code, program.layers, program.layer_of)
@@ -64,7 +71,8 @@ def emulate(
     batches, size = check_inputs(program.inputs, inputs) if values else ({}, 0)
     if check:
         check_races(plan, _initial_bytes(program, machine), sizes)
-    counters = time_program(plan, machine, len(encode(program.code))) if time else None
+    code_bytes = len(encode(program.code))
+    counters = time_program(plan, machine, code_bytes, shortcut=shortcut) if time else None
     outputs: dict[str, list[Array]] = {port.name: [] for port in program.outputs}
     if values:
         dram = Memory(machine.dram.name, sizes.pop(machine.dram.name))
@@ -81,6 +89,8 @@ def emulate(
     units = program.code.header.units
     lower = bounds(plan, machine, counters) if counters else {}
     report = build_report(machine, program.network, program.layers, units, counters, lower, host)
+    if counters and sensitivity:
+        report.sensitivity = vary(plan, machine, code_bytes, counters.cycles)
     joined = {name: np.concatenate(parts) for name, parts in outputs.items() if parts}
     return Result(joined, report)
 

@@ -12,6 +12,7 @@ import typer
 
 from ..backend.program import Program
 from ..emulator import emulate
+from ..emulator.sensitivity import table as sensitivity_table
 from ..errors import TilefoldError
 from .command import (
     Array,
@@ -48,6 +49,13 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
     time: Annotated[bool, typer.Option(help="count cycles and bytes")] = True,
     check: Annotated[bool, typer.Option(help="check for data races")] = True,
+    values: Annotated[bool, typer.Option(help="compute the outputs of the inputs")] = True,
+    shortcut: Annotated[
+        bool, typer.Option(help="follow settled loops no further than needed: the cycles are equal")
+    ] = True,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="also time it on variations of the machine")
+    ] = False,
 ) -> None:
     """Run a program: outputs from inputs, cycles, bytes, and a check of its tokens.
 
@@ -59,9 +67,11 @@ def run(
         result = emulate(
             loaded,
             arrays,
-            values=bool(arrays),
+            values=values and bool(arrays),
             time=time,
             check=check,
+            shortcut=shortcut,
+            sensitivity=sensitivity,
             progress=lambda done, total: update("emulating", done, total),
         )
     record = json.dumps(result.report.to_json(), indent=1)
@@ -75,6 +85,8 @@ def run(
         typer.echo(record)
     else:
         console().print(result.report.table())
+        if result.report.sensitivity is not None:
+            console().print(sensitivity_table(result.report.sensitivity))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
