@@ -12,7 +12,7 @@ accesses matter: while no race was found, earlier ones are ordered before them o
 that is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 from typing import TypeVar
@@ -23,7 +23,7 @@ import numpy.typing as npt
 from ..errors import TilefoldError
 from .footprint import Plan
 from .memory import Box, StepError, check_bounds
-from .queues import Queues
+from .queues import PULSE, Queues
 from .tree import Counters, Step, walk
 
 Item = TypeVar("Item", bound=np.generic)
@@ -213,8 +213,15 @@ def _granules(
 class Checker:
     """Walks a program in program order; `check` does all."""
 
-    def __init__(self, plan: Plan, initial: Sequence[Extent], sizes: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        initial: Sequence[Extent],
+        sizes: Mapping[str, int],
+        pulse: Callable[[int], None] | None = None,
+    ) -> None:
         self.plan = plan
+        self.pulse = pulse
         granules = _granules(plan, initial, sizes)
         clocks = VectorClocks(plan.code.header.units)
         Queues(plan, clocks).run()
@@ -232,7 +239,9 @@ class Checker:
 
     def check(self) -> None:
         """Raise TilefoldError describing the first fault, if there is one."""
-        for step, counters in walk(self.plan.tree.body):
+        for number, (step, counters) in enumerate(walk(self.plan.tree.body)):
+            if self.pulse and not number % PULSE:
+                self.pulse(number)
             if step.mnemonic in ("wait", "signal", "configure"):
                 continue
             self.done[step.unit].append((step, counters))
@@ -291,10 +300,17 @@ class Checker:
         self.first_error = self.first_error or message
 
 
-def check(plan: Plan, initial: Sequence[Extent], sizes: Mapping[str, int]) -> None:
+def check(
+    plan: Plan,
+    initial: Sequence[Extent],
+    sizes: Mapping[str, int],
+    pulse: Callable[[int], None] | None = None,
+) -> None:
     """Check a program; `initial` are the bytes that the host wrote, `sizes` those of the memories.
+
+    `pulse` is called now and then with the dynamic instructions checked so far.
 
     Raises TilefoldError naming both instructions of the first race, or the instruction that reads
     bytes never written or leaves its memory; also on a deadlock.
     """
-    Checker(plan, initial, sizes).check()
+    Checker(plan, initial, sizes, pulse).check()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,8 @@ DRAM_LIMIT: Final = 2 << 30
 Array = npt.NDArray[np.generic]
 Progress = Callable[[int, int], None]
 """Called with the inputs done so far and all of them."""
+Pulse = Callable[[str, int], None]
+"""Called now and then with what goes on, "checking" or "timing", and the events so far."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def emulate(
     shortcut: bool = True,
     sensitivity: bool = False,
     progress: Progress | None = None,
+    pulse: Pulse | None = None,
 ) -> Result:
     """Run `program` on `inputs` by name.
 
@@ -70,9 +74,13 @@ def emulate(
     sizes[machine.dram.name] = _dram_bytes(program, plan, machine)
     batches, size = check_inputs(program.inputs, inputs) if values else ({}, 0)
     if check:
-        check_races(plan, _initial_bytes(program, machine), sizes)
+        told = partial(pulse, "checking") if pulse else None
+        check_races(plan, _initial_bytes(program, machine), sizes, told)
     code_bytes = len(encode(program.code))
-    counters = time_program(plan, machine, code_bytes, shortcut=shortcut) if time else None
+    counters = None
+    if time:
+        told = partial(pulse, "timing") if pulse else None
+        counters = time_program(plan, machine, code_bytes, shortcut=shortcut, pulse=told)
     outputs: dict[str, list[Array]] = {port.name: [] for port in program.outputs}
     if values:
         dram = Memory(machine.dram.name, sizes.pop(machine.dram.name))

@@ -73,6 +73,7 @@ def run(
             shortcut=shortcut,
             sensitivity=sensitivity,
             progress=lambda done, total: update("emulating", done, total),
+            pulse=lambda what, events: update(f"{what}: {events:,} instructions", events, None),
         )
     record = json.dumps(result.report.to_json(), indent=1)
     files: dict[Path, bytes] = {}

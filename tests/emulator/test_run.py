@@ -8,6 +8,7 @@ from tilefold.backend.encoding import encode
 from tilefold.backend.program import Program, Segment
 from tilefold.dialects.isa_operands import Affine, Ring
 from tilefold.emulator import emulate
+from tilefold.emulator.queues import PULSE
 from tilefold.errors import TilefoldError
 from tilefold.tests.support.programs import Builder, parameters, port, view
 
@@ -107,6 +108,22 @@ def test_values_and_time_alone() -> None:
     time = emulate(program, {}, values=False)
     assert not time.outputs
     assert time.report.total.cycles == emulate(program, {"x": x}).report.total.cycles
+
+
+def test_pulse() -> None:
+    seen: list[tuple[str, int]] = []
+    builder = Builder()
+    with builder.loop(PULSE):
+        builder.load("load", view("dram", 0, (8,)), view("data", 0, (8,)))
+        builder.load("load", view("dram", 0, (8,)), view("data", 0, (8,)))
+    builder.inputs.append(port("x", (1, 8, 1, 1), 0))
+    emulate(
+        builder.program(), {}, values=False, shortcut=False, pulse=lambda *now: seen.append(now)
+    )
+    for what in ("checking", "timing"):
+        events = [number for name, number in seen if name == what]
+        assert events == sorted(set(events))
+        assert PULSE in events
 
 
 def test_table() -> None:
