@@ -67,6 +67,11 @@ def emulate(
     """
     if sensitivity and not time:
         raise TilefoldError("without time there is no sensitivity to tell; leave time on")
+    if values and not program.weights:
+        raise TilefoldError(
+            "the program's weights were left out: it can be timed and checked, not run; "
+            "give no inputs (values=False)"
+        )
     program.check()
     machine = parse_machine(program.machine_text, f"machine of '{program.network}'")
     plan = Plan(program.code, program.layers, program.layer_of)

@@ -51,6 +51,9 @@ def compile_model(
         Path | None,
         typer.Option(help="also write the arrays that an emitted level refers to", metavar="DIR"),
     ] = None,
+    weights: Annotated[
+        bool, typer.Option(help="put the weights into the program; without, it can only be timed")
+    ] = True,
 ) -> None:
     """Compile a model for a machine."""
     if output is None and emit is None:
@@ -61,7 +64,7 @@ def compile_model(
     if emit is None:
         assert output is not None
         program = compilation.program
-        program.save(output)
+        (program if weights else program.without_weights()).save(output)
         typer.echo(f"{output}: {summary(compilation)}")
         return
     text = level_text(compilation, emit)

@@ -72,6 +72,19 @@ def test_modes(
     assert (tmp_path / "out" / "y.npy").is_file() == values
 
 
+def test_a_program_without_weights_is_timed_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bare.tfp"
+    pointwise().without_weights().save(path)
+    assert run(path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["total"]["cycles"] > 0
+    np.save(tmp_path / "x.npy", images())
+    assert run(path, f"--input=x={tmp_path / 'x.npy'}") == 1
+    assert "weights were left out" in capsys.readouterr().err
+    assert run(path, f"--input=x={tmp_path / 'x.npy'}", "--no-values") == 0
+
+
 def test_the_shortcut_can_be_left_out(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
     records: list[str] = []
     for option in ("--shortcut", "--no-shortcut"):

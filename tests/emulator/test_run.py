@@ -110,6 +110,15 @@ def test_values_and_time_alone() -> None:
     assert time.report.total.cycles == emulate(program, {"x": x}).report.total.cycles
 
 
+def test_time_and_check_without_weights() -> None:
+    bare = pointwise().without_weights()
+    for check in (True, False):
+        report = emulate(bare, {}, values=False, check=check).report
+        assert report.to_json() == emulate(pointwise(), {}, values=False).report.to_json()
+    with pytest.raises(TilefoldError, match="weights were left out"):
+        emulate(bare, {"x": images()})
+
+
 def test_pulse() -> None:
     seen: list[tuple[str, int]] = []
     builder = Builder()
