@@ -10,14 +10,16 @@ from typing import cast
 
 import numpy as np
 
-from ..costmodel.array import ConvCost, conv_cost
+from ..costmodel.array import ConvCost, conv_cost, find_mode
+from ..costmodel.banks import input_cycles
 from ..costmodel.dma import transfer_cost
 from ..costmodel.integers import IntArray, Ints, as_array, ceil_div
 from ..costmodel.reconfigure import ReconfigureCost, reconfigure_cost
 from ..costmodel.vector import elementwise_cycles, pool_cycles
-from ..machines.model import Array, Dma, Fold, Machine, Vector
+from ..machines.model import Array, Dma, Fold, Machine, Mode, Vector
 from .classes import Classes
 from .footprint import Footprint, Plan
+from .memory import Box
 from .roles import ByteCounts, Roles, byte_counts, spill_counts
 from .tree import Counters, Step
 
@@ -176,10 +178,14 @@ class Costs:
             shape = {"k": step.instruction.integer("mult"), "c": 1, "groups": channels}
         array = self.array_of(step)
         get = configuration.instruction.integer
+        fold = Fold(get("chain"), get("cols"), get("pixels"), get("groups"))
+        mode = find_mode(array, get("mode"))
+        conflicts = [self._input_cycles(step, box, array, mode, fold) for box in boxes]
         return conv_cost(
             array,
-            get("mode"),
-            Fold(get("chain"), get("cols"), get("pixels"), get("groups")),
+            mode,
+            fold,
+            step_cycles=np.array(conflicts, np.int64),
             rows=rows,
             cols=columns,
             kh=kernel_rows,
@@ -191,6 +197,30 @@ class Costs:
             drain_lanes=self.drain_of(step).elements_per_cycle,
             starts=np.array([footprint.first for footprint in footprints], np.int64),
             finishes=np.array([footprint.last for footprint in footprints], np.int64),
+        )
+
+    def _input_cycles(
+        self, step: Step, boxes: Mapping[str, Box], array: Array, mode: Mode, fold: Fold
+    ) -> int:
+        """Cycles of one step of a pass, in which the group's units read their inputs."""
+        source, target = boxes["src"], boxes["dst"]
+        strides = [step.instruction.integer(f"stride_{axis}") for axis in "yx"]
+        row, pixel = (
+            stride * source.strides[dim] * source.bits // 8 for dim, stride in enumerate(strides)
+        )
+        rows, cols, _ = target.counts
+        return input_cycles(
+            self.machine.memory(source.memory),
+            array,
+            mode,
+            fold,
+            rows=rows,
+            cols=cols,
+            channels=source.counts[2],
+            depthwise=step.mnemonic == "dwconv",
+            row_bytes=row,
+            pixel_bytes=pixel,
+            bits=source.bits,
         )
 
     def configure(self, step: Step) -> ReconfigureCost:

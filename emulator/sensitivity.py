@@ -69,6 +69,7 @@ def _variations(machine: Machine) -> Iterator[tuple[str, str, Machine | None]]:
     for name, halves in (("halved", 1), ("doubled", 4)):
         yield "DRAM bandwidth", name, _varied(machine, Memory, _bandwidth(halves))
     yield "vector lanes", "halved", _varied(machine, Vector, _halved_lanes)
+    yield "bank conflicts", "counted", _varied(machine, Memory, _conflicts)
     for cycles in (0, 64, 800):
         yield "switch cycles", str(cycles), _varied(machine, Folds, _switch(cycles))
 
@@ -101,10 +102,15 @@ def _weight_load(rows: int) -> Callable[[Array], Array | None]:
 
 def _bandwidth(halves: int) -> Callable[[Memory], Memory | None]:
     def change(memory: Memory) -> Memory | None:
+        """SRAMs have no bandwidth of their own."""
         bandwidth = memory.bytes_per_cycle * halves // 2
         return replace(memory, bytes_per_cycle=bandwidth) if bandwidth else None
 
     return change
+
+
+def _conflicts(memory: Memory) -> Memory | None:
+    return None if memory.kind == "dram" else replace(memory, conflicts=True)
 
 
 def _halved_lanes(vector: Vector) -> Vector | None:

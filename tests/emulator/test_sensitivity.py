@@ -19,6 +19,7 @@ EDITS = {
     ("DRAM bandwidth", "halved"): ("bytes_per_cycle = 8,", "bytes_per_cycle = 4,"),
     ("DRAM bandwidth", "doubled"): ("bytes_per_cycle = 8,", "bytes_per_cycle = 16,"),
     ("vector lanes", "halved"): ("lanes = 4", "lanes = 2"),
+    ("bank conflicts", "counted"): ('holds = ["I"', 'conflicts = true, holds = ["I"'),
     ("switch cycles", "0"): ("switch_cycles = 2", "switch_cycles = 0"),
     ("switch cycles", "64"): ("switch_cycles = 2", "switch_cycles = 64"),
     ("switch cycles", "800"): ("switch_cycles = 2", "switch_cycles = 800"),

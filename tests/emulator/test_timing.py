@@ -15,6 +15,8 @@ from tilefold.emulator.footprint import Footprint, Plan
 from tilefold.emulator.timing import time_program
 from tilefold.emulator.tree import Step
 from tilefold.errors import TilefoldError
+from tilefold.machines import load_machine
+from tilefold.machines.model import parse_machine
 from tilefold.tests.emulator.harness import plan_of
 from tilefold.tests.emulator.test_races import random_program
 from tilefold.tests.support.programs import Builder, view
@@ -178,6 +180,17 @@ def test_a_group_spends_its_leaders_time() -> None:
     convolution(builder, "conv.0")
     assert spent(builder, "conv.0") == spent(builder, "conv.1")
     assert spent(builder, "conv.0")[1] == (10, 10 + 4 + 8, "busy")
+
+
+def test_banks_hold_a_group_up() -> None:
+    """Two units read the same bank: 8 pixels each take 16 cycles, after 4 to fill."""
+    machine = parse_machine(
+        load_machine("tiny").text.replace('holds = ["I"', 'conflicts = true, holds = ["I"'), "tiny"
+    )
+    builder = Builder(machine)
+    builder.group("configure", "conv.0", 2)
+    convolution(builder, "conv.0")
+    assert spent(builder, "conv.0")[1] == (10, 10 + 4 + 16, "busy")
 
 
 def test_two_arrays_share_the_lanes() -> None:

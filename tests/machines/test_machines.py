@@ -165,7 +165,7 @@ def broken(tmp_path: Path, old: str, new: str) -> str:
             "banks = 4",
             "zzz = 4",
             "4:48: fabric.memory has no field `zzz`; it has kind, bytes, bytes_per_cycle, burst, "
-            "latency_cycles, line, banks, ports, holds, src",
+            "latency_cycles, line, banks, ports, conflicts, holds, src",
         ),
         ("bytes = 4096, ", "", "4:17: fabric.memory @data: field `bytes` is missing: capacity"),
         (
