@@ -31,7 +31,7 @@ from .code import Code
 from .encoding import decode, encode
 
 FORMAT: Final = "tilefold program"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 _ADDRESSES: Final = 1 << 32
 _LIMITS: Final = {
     "machine.mlir": 16 << 20,
