@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from math import isfinite, prod
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -130,6 +131,11 @@ class Program:
         """This program with its weights left out."""
         segments = (_placeholder(s.name, s.address, s.data.size) for s in self.segments)
         return replace(self, segments=tuple(segments), weights=False)
+
+    @cached_property
+    def code_bytes(self) -> int:
+        """The bytes of the instructions, which a machine fetches before it starts."""
+        return len(encode(self.code))
 
     @property
     def network(self) -> str:

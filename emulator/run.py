@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ..backend.encoding import encode
 from ..backend.program import Program
 from ..errors import TilefoldError
 from ..machines.model import Machine, parse_machine
@@ -81,11 +80,10 @@ def emulate(
     if check:
         told = partial(pulse, "checking") if pulse else None
         check_races(plan, _initial_bytes(program, machine), sizes, told)
-    code_bytes = len(encode(program.code))
     counters = None
     if time:
         told = partial(pulse, "timing") if pulse else None
-        counters = time_program(plan, machine, code_bytes, shortcut=shortcut, pulse=told)
+        counters = time_program(plan, machine, program.code_bytes, shortcut=shortcut, pulse=told)
     outputs: dict[str, list[Array]] = {port.name: [] for port in program.outputs}
     if values:
         dram = Memory(machine.dram.name, sizes.pop(machine.dram.name))
@@ -103,7 +101,7 @@ def emulate(
     lower = bounds(plan, machine, counters) if counters else {}
     report = build_report(machine, program.network, program.layers, units, counters, lower, host)
     if counters and sensitivity:
-        report.sensitivity = vary(plan, machine, code_bytes, counters.cycles)
+        report.sensitivity = vary(plan, machine, program.code_bytes, counters.cycles)
     joined = {name: np.concatenate(parts) for name, parts in outputs.items() if parts}
     return Result(joined, report)
 
