@@ -1,7 +1,7 @@
 """What a run reports, by layer and in total: as a dictionary for JSON, or as a table."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
@@ -130,13 +130,26 @@ class Report:
         """A table with a row for each layer, and the total."""
         table = Table(title=f"{self.network} on {self.machine}")
         table.add_column("layer", overflow="fold")
-        columns = ("cycles", "MACs", "utilisation", "ops/byte", "bound")
-        for column in (*columns, *_memories(self.total), "reconfigured"):
-            table.add_column(column, justify="right")
+        for column in ("cycles", "MACs", "utilisation"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for column in (*_memories(self.total), "reconfigured"):
+            table.add_column(column, justify="right", overflow="fold")
+        return self._filled(table, lambda row: _cells(row, self.total))
+
+    def roofline(self) -> Table:
+        """A table of operations for each byte of DRAM, lower bounds, and distances from them."""
+        table = Table(title=f"bounds of {self.network} on {self.machine}")
+        table.add_column("layer", overflow="fold")
+        for column in ("cycles", "operations", "ops/byte", "bound", "distance"):
+            table.add_column(column, justify="right", no_wrap=True)
+        table.add_column("bound by")
+        return self._filled(table, _roofline_cells)
+
+    def _filled(self, table: Table, cells: Callable[[Row], list[str]]) -> Table:
         for row in self.layers:
-            table.add_row(*_cells(row, self.total))
+            table.add_row(*cells(row))
         table.add_section()
-        table.add_row(*_cells(self.total, self.total), style="bold")
+        table.add_row(*cells(self.total), style="bold")
         return table
 
 
@@ -146,12 +159,15 @@ def _memories(row: Row) -> list[str]:
 
 def _cells(row: Row, total: Row) -> list[str]:
     cells = [row.name, f"{row.cycles:,}", f"{row.macs:,}", f"{row.utilisation:.1%}"]
-    bound = f"{row.distance:.2f} x {row.bound.by}" if row.bound.cycles else ""
-    cells += [f"{row.operations_per_byte:.1f}", bound]
     for memory in total.bytes:
         count = row.bytes.get(memory, {"read": 0, "written": 0})
         cells.append(f"{count['read']:,} / {count['written']:,}")
     return [*cells, f"{row.reconfigurations} ({row.reconfiguration_cycles:,})"]
+
+
+def _roofline_cells(row: Row) -> list[str]:
+    numbers = [f"{row.cycles:,}", f"{2 * row.macs:,}", f"{row.operations_per_byte:.1f}"]
+    return [row.name, *numbers, f"{row.bound.cycles:,}", f"{row.distance:.2f}", row.bound.by]
 
 
 def build_report(

@@ -53,6 +53,9 @@ def run(
     shortcut: Annotated[
         bool, typer.Option(help="follow settled loops no further than needed: the cycles are equal")
     ] = True,
+    roofline: Annotated[
+        bool, typer.Option("--roofline", help="also print lower bounds, and what sets them")
+    ] = False,
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="also time it on variations of the machine")
     ] = False,
@@ -86,6 +89,8 @@ def run(
         typer.echo(record)
     else:
         console().print(result.report.table())
+        if roofline:
+            console().print(result.report.roofline())
         if result.report.sensitivity is not None:
             console().print(sensitivity_table(result.report.sensitivity))
 

@@ -42,6 +42,16 @@ def test_json_without_inputs(program: Path, capsys: pytest.CaptureFixture[str]) 
     assert json.loads(capsys.readouterr().out)["total"]["macs"] > 0
 
 
+def test_roofline(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(program, "--json") == 0
+    total = json.loads(capsys.readouterr().out)["total"]
+    assert run(program, "--roofline") == 0
+    printed = capsys.readouterr().out
+    assert f"{total['bound']['cycles']:,}" in printed
+    assert f"{total['distance']:.2f}" in printed
+    assert f"{total['operations_per_byte']:.1f}" in printed
+
+
 def test_sensitivity(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(program, "--sensitivity", "--json") == 0
     rows = json.loads(capsys.readouterr().out)["sensitivity"]
