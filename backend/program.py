@@ -5,14 +5,15 @@
 | `manifest.json` | format and ISA version, digests of all entries and of the machine, memory map |
 | `machine.mlir` | the machine, as text |
 | `code.bin` | the instructions (`encoding.py`) |
-| `weights.safetensors` | the bytes of every segment, by name |
+| `weights.safetensors` | the bytes of every segment, by name; none if weights are left out |
 | `provenance.json` | the layer that each instruction came from |
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from math import isfinite, prod
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -31,7 +32,7 @@ from .code import Code
 from .encoding import decode, encode
 
 FORMAT: Final = "tilefold program"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 _ADDRESSES: Final = 1 << 32
 _LIMITS: Final = {
     "machine.mlir": 16 << 20,
@@ -113,7 +114,8 @@ class Program:
     """A compiled network.
 
     `layers` are the names of the network's nodes; `layer_of` gives, for every instruction, an index
-    into them, or -1.
+    into them, or -1. Without `weights` the segments' data are placeholders: the program can be
+    timed and checked, but has no values.
     """
 
     code: Code
@@ -123,6 +125,17 @@ class Program:
     outputs: tuple[Port, ...]
     layers: tuple[str, ...]
     layer_of: tuple[int, ...]
+    weights: bool = True
+
+    def without_weights(self) -> "Program":
+        """This program with its weights left out."""
+        segments = (_placeholder(s.name, s.address, s.data.size) for s in self.segments)
+        return replace(self, segments=tuple(segments), weights=False)
+
+    @cached_property
+    def code_bytes(self) -> int:
+        """The bytes of the instructions, which a machine fetches before it starts."""
+        return len(encode(self.code))
 
     @property
     def network(self) -> str:
@@ -154,13 +167,16 @@ class Program:
     def save(self, path: str | Path) -> None:
         """Write the program file at `path`, whole or not at all; raises `TilefoldError`."""
         self.check()
-        weights = {segment.name: segment.data for segment in self.segments}
+        weights = {s.name: s.data for s in self.segments} if self.weights else {}
         manifest = {
             "format": FORMAT,
             "version": FORMAT_VERSION,
             "isa": ISA_VERSION,
             "machine": self.code.header.digest,
-            "segments": [{"name": s.name, "address": s.address} for s in self.segments],
+            "weights": self.weights,
+            "segments": [
+                {"name": s.name, "address": s.address, "bytes": s.data.size} for s in self.segments
+            ],
             "inputs": [_port_record(port) for port in self.inputs],
             "outputs": [_port_record(port) for port in self.outputs],
         }
@@ -191,7 +207,7 @@ def machine_digest(text: str) -> str:
 
 
 def _check_place(what: str, address: int, size: int) -> None:
-    if not 0 <= address <= _ADDRESSES - size:
+    if size < 0 or not 0 <= address <= _ADDRESSES - size:
         raise TilefoldError(f"{what}: {size} bytes at {address:#x} do not fit into 4 GiB")
 
 
@@ -209,18 +225,26 @@ def _from_parts(manifest: dict[str, Any], entries: dict[str, bytes]) -> Program:
         machine_text = entries["machine.mlir"].decode()
     except UnicodeDecodeError:
         raise TilefoldError("the machine is not text") from None
+    present = _get(manifest, "weights", bool)
+    records = _records(manifest, "segments")
     return Program(
         code,
         machine_text,
-        _segments(_records(manifest, "segments"), entries["weights.safetensors"]),
+        _segments(records, entries["weights.safetensors"], present),
         tuple(map(_port, _records(manifest, "inputs"))),
         tuple(map(_port, _records(manifest, "outputs"))),
         _tuple(provenance, "layers", str),
         _tuple(provenance, "layer_of", int),
+        present,
     )
 
 
-def _segments(records: Iterable[_Record], data: bytes) -> tuple[Segment, ...]:
+def _placeholder(name: str, address: int, size: int) -> Segment:
+    """A segment whose bytes are not known; takes no memory."""
+    return Segment(name, address, np.broadcast_to(np.uint8(0), size))
+
+
+def _segments(records: Iterable[_Record], data: bytes, present: bool) -> tuple[Segment, ...]:
     try:
         tensors = load_tensors(data)
     except SafetensorError as error:
@@ -228,10 +252,17 @@ def _segments(records: Iterable[_Record], data: bytes) -> tuple[Segment, ...]:
     segments: list[Segment] = []
     for record in records:
         name = _get(record, "name", str)
+        address, size = _get(record, "address", int), _get(record, "bytes", int)
+        _check_place(f"segment '{name}'", address, size)
+        if not present:
+            segments.append(_placeholder(name, address, size))
+            continue
         tensor = tensors.pop(name, None)
         if tensor is None or tensor.dtype != np.uint8 or tensor.ndim != 1:
             raise TilefoldError(f"weights: segment '{name}' is missing or not bytes")
-        segments.append(Segment(name, _get(record, "address", int), tensor))
+        if tensor.size != size:
+            raise TilefoldError(f"weights: segment '{name}' has {tensor.size} bytes, not {size}")
+        segments.append(Segment(name, address, tensor))
     if tensors:
         raise TilefoldError(f"weights: segment '{min(tensors)}' is not in the manifest")
     return tuple(segments)

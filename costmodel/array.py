@@ -12,11 +12,12 @@ the results; with one plane it takes T + D. Sums that stay for a later instructi
 false) and fit the accumulators cost nothing; else they are spilled and fetched back through the
 same lanes.
 
-Assumed: operands arrive at the rate of the array (no bank conflicts), and an instruction's first
-fill does not overlap the instruction before it.
+Assumed: operands arrive at the rate of the array, but for conflicts in the memory of inputs where a
+machine declares them (`costmodel.banks`), and an instruction's first fill does not overlap the
+instruction before it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,6 +78,7 @@ def conv_cost(
     wgt_bits: int = 8,
     hop_cycles: int = 0,
     drain_lanes: int = 0,
+    step_cycles: Ints = 1,
     starts: Ints | bool = True,
     finishes: Ints | bool = True,
 ) -> ConvCost:
@@ -86,9 +88,10 @@ def conv_cost(
     channels, c = 1, k = multiplier), `kh` and `kw` the window. Loops that the mode does not unroll
     run in time, so a mode without G takes groups one after the other. `hop_cycles` is the delay
     from unit to unit of a chain, `drain_lanes` the elements a cycle that the vector units take from
-    the accumulators (0: draining is not charged). `starts` and `finishes` say whether the sums
-    begin at zero and whether they are complete at the end. All shape arguments and these two may be
-    arrays that broadcast; a shape with a size of 0 costs nothing.
+    the accumulators (0: draining is not charged), `step_cycles` how long one step of a pass takes
+    because inputs conflict in their memory (`costmodel.banks`). `starts` and `finishes` say whether
+    the sums begin at zero and whether they are complete at the end. All shape arguments and these
+    three may be arrays that broadcast; a shape with a size of 0 costs nothing.
 
     Raises TilefoldError for a precision that the array lacks.
     """
@@ -100,6 +103,7 @@ def conv_cost(
     outputs = sizes["G"] * sizes["K"] * pixels * (macs > 0)
     flow = find_mode(array, mode)
     passes = walk(array, flow, fold, sizes, array.products(act_bits, wgt_bits))
+    passes = replace(passes, stream=passes.stream * as_array(step_cycles))
 
     room = array.accumulator.lines * array.accumulator.planes
     spilled = outputs * (passes.sums > room) * ((1 - begin) + (1 - end))

@@ -48,6 +48,7 @@ class MemoryOp(FieldOp):
         Field("line", integer(1, 1 << 12), "SRAM: width of a bank", "bytes", 0),
         Field("banks", integer(1, 1 << 10), "SRAM: banks; a bank is line mod banks", "", 1),
         Field("ports", integer(1, 16), "SRAM: accesses a bank takes in a cycle", "", 1),
+        Field("conflicts", boolean(), "SRAM: accesses beyond a bank's ports wait", default=False),
         Field("holds", _OPERAND_LIST, "SRAM: the operands kept here", default=()),
         Field("standard", text(), "DRAM: its kind in the technology, such as lpddr4", default=""),
         SRC,
@@ -60,11 +61,8 @@ class MemoryOp(FieldOp):
         for name in ("bytes_per_cycle",) if dram else ("line", "holds"):
             if name not in self.attributes:
                 yield Fault(self, "", f"{self._kind()} needs the field `{name}`")
-        foreign = (
-            ("line", "banks", "ports", "holds")
-            if dram
-            else ("bytes_per_cycle", "burst", "standard")
-        )
+        banked = ("line", "banks", "ports", "conflicts", "holds")
+        foreign = banked if dram else ("bytes_per_cycle", "burst", "standard")
         for name in foreign:
             if name in self.attributes:
                 yield Fault(self, name, f"{self._kind()} has no field `{name}`")

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from ..costmodel.energy import Action, Actions
 from ..machines.model import Array, Machine
-from .costs import ArrayCost
 from .footprint import Footprint
 from .tree import Step
 
@@ -14,6 +13,17 @@ _SUM_BITS: Final = 32
 
 _ONCE: Final[Mapping[str, int]] = MappingProxyType({})
 """No operand is read more than once."""
+
+
+class Accesses(NamedTuple):
+    """What a convolution does in the array, as `costmodel.array.ConvCost` counts it."""
+
+    macs: int
+    spilled: int
+    input_reads: int
+    weight_loads: int
+    sums: int
+
 
 _LANES: Final[Mapping[str, Literal["requantise", "add", "table"]]] = {
     "vquant": "requantise",
@@ -23,17 +33,16 @@ _LANES: Final[Mapping[str, Literal["requantise", "add", "table"]]] = {
 
 
 def count_accesses(
-    actions: Actions,
-    step: Step,
     footprint: Footprint,
     entered: Mapping[str, int] = _ONCE,
     moved: tuple[str, int] = ("", 0),
-) -> None:
+) -> Actions:
     """Count the bytes that an instruction reads and writes.
 
     `entered` gives the elements of operands that are read more than once; `moved` a memory's own
     count of bytes. An instruction that is not `last` does not write its results.
     """
+    actions = Actions()
     memory, size = moved
     for name, box in footprint.boxes.items():
         written = name == "dst"
@@ -43,10 +52,12 @@ def count_accesses(
         if name in entered:
             count = -(-entered[name] * box.bits // 8)
         actions[Action("write" if written else "read", box.memory)] += count
+    return actions
 
 
-def count_vector(actions: Actions, step: Step, footprint: Footprint) -> None:
+def count_vector(step: Step, footprint: Footprint) -> Actions:
     """Count a vector instruction: its lanes' work and its bytes; a pool reads every window."""
+    actions = Actions()
     elements = footprint.boxes["dst"].elements
     entered: dict[str, int] = {}
     if step.mnemonic == "vpool":
@@ -55,24 +66,24 @@ def count_vector(actions: Actions, step: Step, footprint: Footprint) -> None:
         actions[Action("pool", step.unit)] += entered["src"]
     else:
         actions[Action(_LANES[step.mnemonic], step.unit)] += elements
-    count_accesses(actions, step, footprint, entered)
+    actions.update(count_accesses(footprint, entered))
+    return actions
 
 
 def count_convolution(
-    actions: Actions,
     machine: Machine,
     array: Array,
-    step: Step,
     footprint: Footprint,
     configuration: Step,
-    cost: ArrayCost,
-) -> None:
+    cost: Accesses,
+) -> Actions:
     """Count a convolution: products, registers, sums, links, drain, spilled sums and bytes.
 
     Sums pass every link of a chain on their way to the accumulators. An array of several units is
     behind an interconnect that operands and drained sums cross once. A spilled sum leaves the
     accumulators or comes back to them, at the cost of one that drains.
     """
+    actions = Actions()
     get = configuration.instruction.integer
     act_bits, wgt_bits = get("act_bits"), get("wgt_bits")
     inputs, weights = cost.input_reads * act_bits, cost.weight_loads * wgt_bits
@@ -96,4 +107,5 @@ def count_convolution(
         actions[Action("read", memory)] += each * read
         actions[Action("write", memory)] += each * written
     entered = {"src": cost.input_reads, "wgt": cost.weight_loads}
-    count_accesses(actions, step, footprint, entered)
+    actions.update(count_accesses(footprint, entered))
+    return actions

@@ -1,71 +1,141 @@
 """What each dynamic instruction costs on a machine: footprints put to the cost model.
 
-Costs depend on clipped extents alone, so they are kept by instruction and extents.
+Costs depend on clipped shapes alone, so an instruction has a table with a charge for each of its
+classes (see `classes`), worked out at once when the instruction is first met.
 """
 
-from typing import NamedTuple, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
-from ..costmodel.array import ConvCost, conv_cost
-from ..costmodel.dma import TransferCost, transfer_cost
-from ..costmodel.integers import ceil_div
+import numpy as np
+
+from ..costmodel.array import ConvCost, conv_cost, find_mode
+from ..costmodel.banks import input_cycles
+from ..costmodel.dma import transfer_cost
+from ..costmodel.energy import Actions
+from ..costmodel.integers import IntArray, Ints, as_array, ceil_div
 from ..costmodel.reconfigure import ReconfigureCost, reconfigure_cost
 from ..costmodel.vector import elementwise_cycles, pool_cycles
-from ..machines.model import Array, Dma, Fold, Machine, Vector
-from .footprint import Footprint
-from .tree import Step
+from ..machines.model import Array, Dma, Fold, Machine, Mode, Vector
+from .actions import Accesses, count_accesses, count_convolution, count_vector
+from .classes import Classes
+from .footprint import Footprint, Plan
+from .memory import Box
+from .roles import ByteCounts, Roles, byte_counts, spill_counts
+from .tree import Counters, Step
 
 
-class ArrayCost(NamedTuple):
-    """A convolution: see `costmodel.array.ConvCost`; `spilled` and `sums` count 32-bit sums."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Charge:
+    """What one dynamic instruction of a class costs.
 
-    occupancy: int
-    latency: int
-    drain: int
-    macs: int
-    spilled: int
-    input_reads: int
-    weight_loads: int
-    sums: int
+    In cycles: `busy` at its unit, `dram` at the DRAM and `drain` at the vector lanes that it also
+    takes, `latency` from then until it is complete. `bytes` are those it moves by layer, operand,
+    memory and direction, `macs` its products, `actions` what costs energy.
+    """
+
+    step: Step
+    busy: int
+    dram: int = 0
+    drain: int = 0
+    latency: int = 0
+    dram_bytes: int = 0
+    macs: int = 0
+    peak: int = 0
+    bytes: ByteCounts = ()
+    actions: Actions = field(default_factory=Actions)
 
 
-class Transfer(NamedTuple):
-    """A transfer: cycles of its port and of DRAM, and the bytes that DRAM moves."""
-
-    port_cycles: int
-    dram_cycles: int
-    dram_bytes: int
+Table = Sequence[Charge | None]
+"""Charges by class; None for a class that clipping leaves nothing to do."""
 
 
 class Costs:
-    """The costs of instructions on `machine`, remembered."""
+    """The costs of a program's instructions on `machine`, remembered."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, plan: Plan, machine: Machine) -> None:
+        self.plan = plan
         self.machine = machine
-        self._arrays: dict[tuple[object, ...], ArrayCost] = {}
-        self._transfers: dict[tuple[object, ...], Transfer] = {}
-        self._vectors: dict[tuple[object, ...], int] = {}
+        self._roles = Roles(plan)
+        self._tables: dict[tuple[int, int], tuple[Classes, Table]] = {}
 
-    def fetch(self, size: int) -> int:
-        """DRAM cycles to fetch `size` bytes in one run."""
+    def charge(
+        self, step: Step, counters: Counters, configuration: Step | None = None
+    ) -> Charge | None:
+        """The charge for `step` at the loop `counters`; None if there is nothing to do.
+
+        A `conv` or `dwconv` needs the `configuration` of its group.
+        """
+        key = step.index, configuration.index if configuration else -1
+        entry = self._tables.get(key)
+        if entry is None:
+            classes = self.plan.classes(step)
+            entry = self._tables[key] = classes, self._table(step, classes, configuration)
+        classes, table = entry
+        return table[classes.at(counters)]
+
+    def _table(self, step: Step, classes: Classes, configuration: Step | None) -> Table:
+        every = [self.plan.footprint(step, counters) for counters in classes.examples]
+        some = [footprint for footprint in every if not footprint.empty]
+        if not some:
+            return [None] * len(every)
+        match step.mnemonic:
+            case "load" | "store":
+                charges = self._transfers(step, some)
+            case "conv" | "dwconv":
+                assert configuration is not None
+                charges = self._convolutions(step, some, configuration)
+            case _:
+                charges = self._vectors(step, some)
+        left = iter(charges)
+        return [None if footprint.empty else next(left) for footprint in every]
+
+    def fetch(self, size: int) -> tuple[int, int]:
+        """DRAM cycles to fetch `size` bytes in one run, and the bytes of all its bursts."""
         dram = self.machine.dram
-        return int(ceil_div(ceil_div(size, dram.burst) * dram.burst, dram.bytes_per_cycle))
+        moved = int(ceil_div(size, dram.burst)) * dram.burst
+        return int(ceil_div(moved, dram.bytes_per_cycle)), moved
 
-    def transfer(self, step: Step, footprint: Footprint) -> Transfer:
-        """The cost of a load or store: what its side in DRAM needs."""
-        side = footprint.boxes["src" if step.mnemonic == "load" else "dst"]
-        key = (step.unit, *(runs := side.runs))
-        cost = self._transfers.get(key)
-        if cost is None:
-            dma = cast(Dma, self.machine.unit(step.unit))
-            rows, row_bytes = runs
-            model: TransferCost = transfer_cost(
-                dma, self.machine.dram, rows=rows, row_bytes=row_bytes
+    def _transfers(self, step: Step, footprints: Sequence[Footprint]) -> list[Charge]:
+        """Loads or stores: what their side in DRAM needs."""
+        dram = self.machine.dram
+        side = "src" if step.mnemonic == "load" else "dst"
+        runs = np.array([footprint.boxes[side].runs for footprint in footprints])
+        model = transfer_cost(
+            cast(Dma, self.machine.unit(step.unit)), dram, rows=runs[:, 0], row_bytes=runs[:, 1]
+        )
+        columns = (model.port_cycles, model.dram_cycles, model.dram_bytes)
+        return [
+            Charge(
+                step,
+                busy=port,
+                dram=cycles,
+                latency=dram.latency_cycles if cycles else 0,
+                dram_bytes=moved,
+                bytes=byte_counts(self._roles, step, footprint, {dram.name: moved}),
+                actions=count_accesses(footprint, moved=(dram.name, moved)),
             )
-            cost = Transfer(
-                *(cast(int, n) for n in (model.port_cycles, model.dram_cycles, model.dram_bytes))
+            for footprint, port, cycles, moved in zip(footprints, *map(_ints, columns), strict=True)
+        ]
+
+    def _vectors(self, step: Step, footprints: Sequence[Footprint]) -> list[Charge]:
+        vector = cast(Vector, self.machine.unit(step.unit))
+        outputs = np.array([footprint.boxes["dst"].elements for footprint in footprints])
+        if step.mnemonic == "vpool":
+            get = step.instruction.integer
+            model = pool_cycles(vector, outputs, get("kernel_y") * get("kernel_x"))
+        else:
+            model = elementwise_cycles(vector, step.mnemonic, outputs)
+        return [
+            Charge(
+                step,
+                busy=cycles,
+                bytes=byte_counts(self._roles, step, footprint),
+                actions=count_vector(step, footprint),
             )
-            self._transfers[key] = cost
-        return cost
+            for footprint, cycles in zip(footprints, _ints(model), strict=True)
+        ]
 
     def array_of(self, step: Step) -> Array:
         """The array class of the unit that `step` belongs to."""
@@ -75,43 +145,59 @@ class Costs:
         """The vector class that drains the array of `step`."""
         return self.machine.drain_for(self.array_of(step))
 
-    def peak(self, configuration: Step) -> int:
+    def _peak(self, configuration: Step) -> int:
         """Products a cycle of all units of the configured array, at the configured precision."""
         array = self.array_of(configuration)
         bits = (configuration.instruction.integer(name) for name in ("act_bits", "wgt_bits"))
         return array.count * array.multipliers * array.products(*bits)
 
-    def convolve(self, step: Step, footprint: Footprint, configuration: Step) -> ArrayCost:
-        """The cost of a conv or dwconv on a configured group."""
-        source, weights, target = (footprint.boxes[name] for name in ("src", "wgt", "dst"))
-        extents = (*target.counts, source.counts[2], *weights.counts[1:3])
-        key = (step.index, configuration.index, extents, footprint.first, footprint.last)
-        cost = self._arrays.get(key)
-        if cost is None:
-            model = self._conv_model(step, extents, footprint, configuration)
-            rows, columns, outputs, channels, kernel_rows, kernel_columns = extents
-            macs = rows * columns * outputs * kernel_rows * kernel_columns
-            if step.mnemonic == "conv":
-                macs *= channels
-            times = (model.occupancy, model.latency, model.drain, macs, model.spilled)
-            accesses = (model.input_reads, model.weight_loads, model.accumulator_writes)
-            cost = ArrayCost(*map(int, cast(tuple[int, ...], (*times, *accesses))))
-            self._arrays[key] = cost
-        return cost
+    def _convolutions(
+        self, step: Step, footprints: Sequence[Footprint], configuration: Step
+    ) -> list[Charge]:
+        """Convolutions on a configured group."""
+        memory = self.machine.memory_for("O").name
+        model = self._conv_model(step, footprints, configuration)
+        times = (model.occupancy, model.drain, model.latency)
+        counts = (model.macs, model.spilled, model.input_reads, model.weight_loads)
+        accesses = map(Accesses, *map(_ints, (*counts, model.accumulator_writes)))
+        array, peak = self.array_of(step), self._peak(configuration)
+        return [
+            Charge(
+                step,
+                busy=busy,
+                drain=drain,
+                latency=latency,
+                macs=access.macs,
+                peak=peak,
+                bytes=byte_counts(self._roles, step, footprint)
+                + spill_counts(step, footprint, memory, access.spilled),
+                actions=count_convolution(self.machine, array, footprint, configuration, access),
+            )
+            for footprint, access, busy, drain, latency in zip(
+                footprints, accesses, *map(_ints, times), strict=True
+            )
+        ]
 
     def _conv_model(
-        self, step: Step, extents: tuple[int, ...], footprint: Footprint, configuration: Step
+        self, step: Step, footprints: Sequence[Footprint], configuration: Step
     ) -> ConvCost:
-        rows, columns, outputs, channels, kernel_rows, kernel_columns = extents
-        shape = {"k": outputs, "c": channels, "groups": 1}
+        boxes = [footprint.boxes for footprint in footprints]
+        rows, columns, outputs = _columns([box["dst"].counts for box in boxes])
+        kernel_rows, kernel_columns = _columns([box["wgt"].counts[1:3] for box in boxes])
+        (channels,) = _columns([box["src"].counts[2:] for box in boxes])
+        shape: Mapping[str, Ints] = {"k": outputs, "c": channels, "groups": 1}
         if step.mnemonic == "dwconv":
             shape = {"k": step.instruction.integer("mult"), "c": 1, "groups": channels}
         array = self.array_of(step)
         get = configuration.instruction.integer
+        fold = Fold(get("chain"), get("cols"), get("pixels"), get("groups"))
+        mode = find_mode(array, get("mode"))
+        conflicts = [self._input_cycles(step, box, array, mode, fold) for box in boxes]
         return conv_cost(
             array,
-            get("mode"),
-            Fold(get("chain"), get("cols"), get("pixels"), get("groups")),
+            mode,
+            fold,
+            step_cycles=np.array(conflicts, np.int64),
             rows=rows,
             cols=columns,
             kh=kernel_rows,
@@ -121,24 +207,33 @@ class Costs:
             wgt_bits=get("wgt_bits"),
             hop_cycles=self.machine.folds_for(array.name).hop_cycles,
             drain_lanes=self.drain_of(step).elements_per_cycle,
-            starts=footprint.first,
-            finishes=footprint.last,
+            starts=np.array([footprint.first for footprint in footprints], np.int64),
+            finishes=np.array([footprint.last for footprint in footprints], np.int64),
         )
 
-    def vector(self, step: Step, footprint: Footprint) -> int:
-        """Cycles of a vector instruction."""
-        outputs = footprint.boxes["dst"].elements
-        key = (step.index, outputs)
-        cycles = self._vectors.get(key)
-        if cycles is None:
-            vector = cast(Vector, self.machine.unit(step.unit))
-            if step.mnemonic == "vpool":
-                get = step.instruction.integer
-                model = pool_cycles(vector, outputs, get("kernel_y") * get("kernel_x"))
-            else:
-                model = elementwise_cycles(vector, step.mnemonic, outputs)
-            cycles = self._vectors[key] = cast(int, model)
-        return cycles
+    def _input_cycles(
+        self, step: Step, boxes: Mapping[str, Box], array: Array, mode: Mode, fold: Fold
+    ) -> int:
+        """Cycles of one step of a pass, in which the group's units read their inputs."""
+        source, target = boxes["src"], boxes["dst"]
+        strides = [step.instruction.integer(f"stride_{axis}") for axis in "yx"]
+        row, pixel = (
+            stride * source.strides[dim] * source.bits // 8 for dim, stride in enumerate(strides)
+        )
+        rows, cols, _ = target.counts
+        return input_cycles(
+            self.machine.memory(source.memory),
+            array,
+            mode,
+            fold,
+            rows=rows,
+            cols=cols,
+            channels=source.counts[2],
+            depthwise=step.mnemonic == "dwconv",
+            row_bytes=row,
+            pixel_bytes=pixel,
+            bits=source.bits,
+        )
 
     def configure(self, step: Step) -> ReconfigureCost:
         """The cost of a configure or prefetch."""
@@ -148,3 +243,12 @@ class Costs:
     def has_shadow(self, step: Step) -> bool:
         """Whether a prefetch of `step` goes on beside its unit."""
         return self.machine.folds_for(self.array_of(step).name).shadow
+
+
+def _ints(values: Ints) -> list[int]:
+    """A column of a cost as plain integers."""
+    return cast(list[int], as_array(values).tolist())
+
+
+def _columns(rows: Sequence[Sequence[int]]) -> list[IntArray]:
+    return list(np.array(rows, np.int64).T)

@@ -10,6 +10,7 @@ from typing import Final
 
 from ..backend.code import Code
 from ..errors import TilefoldError
+from .classes import Classes
 from .memory import Box, Range, StepError, ViewPlan
 from .tree import Counters, Step, build
 
@@ -48,6 +49,7 @@ class Plan:
         self.layers = tuple(layers)
         self.tree = build(code, layer_of)
         self._views: dict[int, dict[str, ViewPlan]] = {}
+        self._classes: dict[int, Classes] = {}
         self._cache: dict[tuple[int, Counters], Footprint] = {}
 
     def views(self, step: Step) -> dict[str, ViewPlan]:
@@ -60,6 +62,13 @@ class Plan:
             }
             self._views[step.index] = views
         return views
+
+    def classes(self, step: Step) -> Classes:
+        """The classes of iterations of `step` that clipping leaves alike."""
+        classes = self._classes.get(step.index)
+        if classes is None:
+            classes = self._classes[step.index] = Classes(step, list(self.views(step).values()))
+        return classes
 
     def footprint(self, step: Step, counters: Counters) -> Footprint:
         """The footprint of `step` at the loop `counters`."""

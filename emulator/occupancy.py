@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .accesses import byte_region
 from .memory import Box, check_bounds
-from .races import byte_region
 
 Ints = npt.NDArray[np.int64]
 

@@ -8,16 +8,18 @@ unit leads must be preceded by a configure of that leader (which releases them).
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from ..errors import TilefoldError
 from .footprint import Plan
-from .tree import Counters, Step, project, walk
+from .streams import COMPUTE, CONFIGURE, DONE, SIGNAL, WAIT, Lap, Stream, group_units
+from .tree import Counters, Step
 
 Token = TypeVar("Token")
-Event = tuple[Step, Counters]
+PULSE: Final = 1 << 13
+"""Events between two reports of progress."""
 
 
 class Clock(Protocol[Token]):
@@ -35,6 +37,10 @@ class Clock(Protocol[Token]):
         """`step.unit` signals once all its earlier instructions are complete."""
         ...
 
+    def arrive(self, step: Step) -> None:
+        """`step.unit` has come to a wait; the token may be there already or not."""
+        ...
+
     def wait(self, step: Step, token: Token) -> None:
         """`step.unit` receives `token`."""
         ...
@@ -48,29 +54,37 @@ class Clock(Protocol[Token]):
         ...
 
     def execute(self, step: Step, counters: Counters) -> None:
-        """Any other instruction."""
+        """Any other instruction, at the loop `counters`."""
+        ...
+
+    def finish(self, unit: str) -> None:
+        """`unit` has come to the end of its instructions."""
         ...
 
 
-def group_units(step: Step) -> tuple[str, ...]:
-    """The array units that a configure or prefetch names."""
-    array, _, first = step.unit.rpartition(".")
-    units = step.instruction.integer("units")
-    return tuple(f"{array}.{int(first) + number}" for number in range(units))
-
-
 class Queues(Generic[Token]):
-    """Runs the projections of `plan` on `clock`."""
+    """Runs the projections of `plan` on `clock`.
 
-    def __init__(self, plan: Plan, clock: Clock[Token]) -> None:
+    `watch`, if given, is called whenever a stream that is the first in its loop begins an
+    iteration, and may move everything ahead. `pulse` is called now and then with the events served.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        clock: Clock[Token],
+        watch: Callable[[Lap], None] | None = None,
+        pulse: Callable[[int], None] | None = None,
+    ) -> None:
         self.plan = plan
         self.clock = clock
-        self.kinds = plan.code.header.kinds
-        self._order = {unit: number for number, unit in enumerate(self.kinds)}
-        self._streams = {unit: self._stream(unit) for unit in self.kinds}
-        self._heads: dict[str, Event] = {}
-        self._heap: list[tuple[int, int, str]] = []
-        self._tokens = {
+        self.watch = watch
+        self.pulse = pulse
+        units = plan.code.header.kinds
+        self.order = {unit: number for number, unit in enumerate(units)}
+        self.streams = Stream.of_all(plan.tree, tuple(units))
+        self.heap: list[tuple[int, int, str]] = []
+        self.tokens = {
             semaphore: deque(clock.credit() for _ in range(credits))
             for semaphore, credits in plan.tree.credits.items()
         }
@@ -78,14 +92,7 @@ class Queues(Generic[Token]):
         self._gathered: dict[str, None] = {}
         self._forming: set[str] = set()
         self._leaders: dict[str, str] = {}
-
-    def _stream(self, unit: str) -> Iterator[Event]:
-        def belongs(step: Step) -> bool:
-            if step.mnemonic == "configure":
-                return unit in group_units(step)
-            return step.unit == unit
-
-        return walk(project(self.plan.tree.body, belongs))
+        self._lap: Lap | None = None
 
     def run(self) -> None:
         """Run all queues to their ends.
@@ -94,14 +101,25 @@ class Queues(Generic[Token]):
         a unit computes that leads no group, and when signals beyond the initial credits are never
         awaited.
         """
-        for unit in self._streams:
+        for unit in self.streams:
             self._next(unit)
-        while self._heap:
-            _, _, unit = heappop(self._heap)
+        served = 0
+        while self.heap:
+            _, _, unit = heappop(self.heap)
             self._serve(unit)
-        if self._heads:
-            raise TilefoldError("deadlock: " + "; ".join(map(self._blocked, self._heads)))
-        for semaphore, tokens in self._tokens.items():
+            if self._lap and self.watch:
+                lap, self._lap = self._lap, None
+                self.watch(lap)
+            served += 1
+            if self.pulse and not served % PULSE:
+                self.pulse(served)
+        self._check_end()
+
+    def _check_end(self) -> None:
+        blocked = [unit for unit, stream in self.streams.items() if stream.kind != DONE]
+        if blocked:
+            raise TilefoldError("deadlock: " + "; ".join(map(self._blocked, blocked)))
+        for semaphore, tokens in self.tokens.items():
             if len(tokens) > (credits := self.plan.tree.credits[semaphore]):
                 raise TilefoldError(
                     f"semaphore {semaphore}: {len(tokens) - credits} signals are never awaited"
@@ -109,58 +127,77 @@ class Queues(Generic[Token]):
 
     def _next(self, unit: str) -> None:
         """Move `unit` to its next instruction."""
-        event = next(self._streams[unit], None)
-        if event is None:
-            self._heads.pop(unit, None)
-            return
-        self._heads[unit] = event
-        heappush(self._heap, (self.clock.ready(unit), self._order[unit], unit))
+        if lap := self.streams[unit].advance():
+            self._lap = lap
+        heappush(self.heap, (self.clock.ready(unit), self.order[unit], unit))
 
     def _serve(self, unit: str) -> None:
-        step, counters = self._heads[unit]
-        match step.mnemonic:
-            case "wait":
-                semaphore = step.instruction.integer("sem")
-                tokens = self._tokens[semaphore]
-                if not tokens:
-                    self._waiting[semaphore] = unit
-                    return
-                self.clock.wait(step, tokens.popleft())
-                self._next(unit)
-            case "signal":
-                semaphore = step.instruction.integer("sem")
-                self._tokens[semaphore].append(self.clock.signal(step))
-                self._next(unit)
-                if (waiter := self._waiting.pop(semaphore, None)) is not None:
-                    self._serve(waiter)
-            case "configure" if unit in self._forming:
-                self._form(step)
-                self._gather()
-            case "configure":
-                self._gathered[unit] = None
-                self._gather()
-            case "conv" | "dwconv" if self._leaders.get(unit) != unit:
-                raise self.plan.error(
-                    step, counters, ValueError(f"{unit} leads no group here; configure it first")
-                )
-            case _:
-                self.clock.execute(step, counters)
-                self._next(unit)
+        stream = self.streams[unit]
+        kind = stream.kind
+        if kind == DONE:
+            self.clock.finish(unit)
+            return
+        step = stream.step
+        if kind == WAIT:
+            self.clock.arrive(step)
+            tokens = self.tokens[stream.semaphore]
+            if not tokens:
+                self._waiting[stream.semaphore] = unit
+                return
+            self.clock.wait(step, tokens.popleft())
+        elif kind == SIGNAL:
+            semaphore = stream.semaphore
+            token = self.clock.signal(step)
+            self._next(unit)
+            if (waiter := self._waiting.pop(semaphore, None)) is None:
+                self.tokens[semaphore].append(token)
+                return
+            self.clock.wait(self.streams[waiter].step, token)
+            unit = waiter
+        elif kind == CONFIGURE:
+            self._configure(unit, step)
+            return
+        elif kind == COMPUTE and self._leaders.get(unit) != unit:
+            error = ValueError(f"{unit} leads no group here; configure it first")
+            raise self.plan.error(step, tuple(stream.counters), error)
+        else:
+            self.clock.execute(step, tuple(stream.counters))
+        self._next(unit)
+
+    def groups(self) -> tuple[object, ...]:
+        """Everything about groups that decides what happens next."""
+        return tuple(self._leaders.items()), tuple(self._gathered), frozenset(self._forming)
+
+    def _configure(self, unit: str, step: Step) -> None:
+        if unit in self._forming:
+            self._form(step)
+        else:
+            self._gathered[unit] = None
+        self._gather()
 
     def _gather(self) -> None:
         """Schedule every configure whose units have all arrived and are led by none but them."""
         for unit in self._gathered:
-            event = self._heads[unit]
-            units = group_units(event[0])
+            step = self.streams[unit].step
+            units = group_units(step)
             if (
-                unit == event[0].unit
+                unit == step.unit
                 and unit not in self._forming
-                and all(other in self._gathered and self._heads[other] == event for other in units)
+                and all(self._meets(other, unit) for other in units)
                 and all(self._leaders.get(other, unit) in units for other in units)
             ):
-                self.clock.gather(event[0], (*units, *self._released(units)))
+                self.clock.gather(step, (*units, *self._released(units)))
                 self._forming.add(unit)
-                heappush(self._heap, (self.clock.ready(unit), self._order[unit], unit))
+                heappush(self.heap, (self.clock.ready(unit), self.order[unit], unit))
+
+    def _meets(self, other: str, unit: str) -> bool:
+        """Whether `other` has arrived at the configure that `unit` is at."""
+        mine, theirs = self.streams[unit], self.streams[other]
+        return (
+            other in self._gathered
+            and mine.step is theirs.step
+            and mine.counters == theirs.counters
+        )
 
     def _released(self, units: Sequence[str]) -> list[str]:
         """Members, not in `units`, of the groups that `units` are in."""
@@ -185,14 +222,11 @@ class Queues(Generic[Token]):
             self._next(unit)
 
     def _blocked(self, unit: str) -> str:
-        step, counters = self._heads[unit]
-        text = f"{unit} at {self.plan.describe(step, counters)} waits for "
-        if step.mnemonic == "wait":
-            return text + f"semaphore {step.instruction.integer('sem')}"
-        absent = [
-            other
-            for other in group_units(step)
-            if self._heads.get(other) != (step, counters) or other not in self._gathered
-        ]
+        stream = self.streams[unit]
+        step = stream.step
+        text = f"{unit} at {self.plan.describe(step, tuple(stream.counters))} waits for "
+        if stream.kind == WAIT:
+            return text + f"semaphore {stream.semaphore}"
+        absent = [other for other in group_units(step) if not self._meets(other, unit)]
         held = {self._leaders[other] for other in group_units(step) if other in self._leaders}
         return text + ", ".join(absent or sorted(held - set(group_units(step))))

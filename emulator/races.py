@@ -12,22 +12,20 @@ accesses matter: while no race was found, earlier ones are ordered before them o
 that is.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from math import gcd
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import TilefoldError
+from .accesses import Accesses, Region, Touch
 from .footprint import Plan
-from .memory import Box, StepError, check_bounds
-from .queues import Event, Queues
+from .queues import PULSE, Queues
 from .tree import Counters, Step, walk
 
-Item = TypeVar("Item", bound=np.generic)
 Known = tuple[int, ...]
+Event = tuple[Step, Counters]
 Extent = tuple[str, int, int]
 """Memory, first byte, bytes."""
 
@@ -58,6 +56,12 @@ class VectorClocks:
         now = self._now[step.unit]
         return (*now[:number], len(self.known[step.unit]), *now[number + 1 :])
 
+    def arrive(self, step: Step) -> None:
+        """Nothing is known before the token is there."""
+
+    def finish(self, unit: str) -> None:
+        """Nothing more to know."""
+
     def wait(self, step: Step, token: Known) -> None:
         """Learn what the signalling queue knew."""
         self._now[step.unit] = tuple(map(max, self._now[step.unit], token))
@@ -80,69 +84,6 @@ class VectorClocks:
         self.known[step.unit].append(self._now[step.unit])
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
-    """The granules of a box: a strided block of the shadow memory, or explicit indices.
-
-    The last dimension of a block is dense.
-    """
-
-    first: int
-    counts: tuple[int, ...]
-    strides: tuple[int, ...]
-    indices: npt.NDArray[np.int64] | None = None
-
-    def of(self, shadow: npt.NDArray[Item]) -> npt.NDArray[Item]:
-        """The region of a shadow array: writing to it needs `set`."""
-        if self.indices is not None:
-            return shadow[self.indices]
-        size = shadow.itemsize
-        strides = tuple(stride * size for stride in self.strides)
-        return np.ndarray(self.counts, shadow.dtype, shadow, self.first * size, strides)
-
-    def set(self, shadow: npt.NDArray[np.generic], value: int) -> None:
-        """Set the region of a shadow array."""
-        if self.indices is not None:
-            shadow[self.indices] = value
-        else:
-            self.of(shadow)[...] = value
-
-    def granule(self, position: int) -> int:
-        """The granule at a flat position in the region."""
-        if self.indices is not None:
-            return int(self.indices[position])
-        place = np.unravel_index(position, self.counts)
-        return self.first + sum(
-            int(p) * stride for p, stride in zip(place, self.strides, strict=True)
-        )
-
-
-def byte_region(box: Box) -> Region:
-    """The bytes of a box that is not empty."""
-    bits = box.type.bits
-    packed = box.packed_dim
-    counts, strides = list(box.counts), [stride * bits for stride in box.strides]
-    uneven = any(
-        stride % 8
-        for dim, stride in enumerate(strides)
-        if counts[dim] > 1 and (dim != packed or box.strides[dim] != 1)
-    )
-    if uneven:
-        address = np.full((1,) * len(counts), box.start)
-        for mesh in np.ix_(
-            *(np.arange(n) * stride for n, stride in zip(counts, strides, strict=True))
-        ):
-            address = address + mesh
-        return Region(0, (), (), np.unique(address >> 3))
-    if box.strides[packed] != 1 and counts[packed] > 1:
-        packed = len(counts)
-        counts.append(1)
-        strides.append(bits)
-    row_bytes = -(-(box.start % 8 + counts.pop(packed) * bits) // 8)
-    strides.pop(packed)
-    return Region(box.start // 8, (*counts, row_bytes), (*(stride // 8 for stride in strides), 1))
-
-
 class Shadow:
     """Last accesses to the granules of one memory, by queue."""
 
@@ -152,16 +93,6 @@ class Shadow:
         self.written = np.zeros(self.granules, np.bool_)
         self.writes: dict[str, npt.NDArray[np.int32]] = {}
         self.reads: dict[str, npt.NDArray[np.int32]] = {}
-
-    def region(self, box: Box) -> Region:
-        """The granules of a box whose addresses are multiples of the granule."""
-        region = byte_region(box)
-        if self.granule == 1:
-            return region
-        *outer, row = region.counts
-        strides = [stride // self.granule for stride in region.strides[:-1]]
-        first = region.first // self.granule
-        return Region(first, (*outer, row // self.granule), (*strides, 1))
 
     def note(self, region: Region, unit: str, epoch: int, write: bool) -> None:
         """Record an access by the `epoch`-th instruction of `unit`."""
@@ -174,41 +105,37 @@ class Shadow:
 
 
 def _granules(
-    plan: Plan, initial: Sequence[Extent], sizes: Mapping[str, int]
+    accesses: Mapping[Step, Accesses], initial: Sequence[Extent], sizes: Mapping[str, int]
 ) -> dict[str, tuple[int, int]]:
     """Granule of every memory that the program touches, and the bytes up to the last touched."""
     granules: dict[str, tuple[int, int]] = {}
 
-    def add(memory: str, end: int, *numbers: int) -> None:
-        granule, size = granules.get(memory, (0, 0))
-        granules[memory] = gcd(granule, *numbers), max(size, end)
+    def add(memory: str, granule: int, end: int) -> None:
+        before, size = granules.get(memory, (0, 0))
+        granules[memory] = gcd(before, granule), max(size, end)
 
     for memory, first, size in initial:
-        add(memory, first + size, first, size)
-    for step, counters in walk(plan.tree.body):
-        footprint = plan.footprint(step, counters)
-        for box in (*footprint.reads, *footprint.writes):
-            region = byte_region(box)
-            _, end = box.span
-            try:
-                check_bounds(box, sizes[box.memory])
-            except StepError as error:
-                raise plan.error(step, counters, error) from None
-            if region.indices is not None:
-                add(box.memory, end, 1)
-                continue
-            *outer, row = region.counts
-            strides = [s for s, n in zip(region.strides, outer, strict=False) if n > 1]
-            add(box.memory, end, region.first, row, *strides)
+        add(memory, gcd(first, size), first + size)
+    for some in accesses.values():
+        for memory, granule, end in some.extents(sizes):
+            add(memory, granule, end)
     return granules
 
 
 class Checker:
     """Walks a program in program order; `check` does all."""
 
-    def __init__(self, plan: Plan, initial: Sequence[Extent], sizes: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        initial: Sequence[Extent],
+        sizes: Mapping[str, int],
+        pulse: Callable[[int], None] | None = None,
+    ) -> None:
         self.plan = plan
-        granules = _granules(plan, initial, sizes)
+        self.pulse = pulse
+        self.accesses = {step: Accesses(plan, step) for step in plan.tree.steps if plan.views(step)}
+        granules = _granules(self.accesses, initial, sizes)
         clocks = VectorClocks(plan.code.header.units)
         Queues(plan, clocks).run()
         self.known = clocks.known
@@ -225,57 +152,59 @@ class Checker:
 
     def check(self) -> None:
         """Raise TilefoldError describing the first fault, if there is one."""
-        for step, counters in walk(self.plan.tree.body):
+        for number, (step, counters) in enumerate(walk(self.plan.tree.body)):
+            if self.pulse and not number % PULSE:
+                self.pulse(number)
             if step.mnemonic in ("wait", "signal", "configure"):
                 continue
             self.done[step.unit].append((step, counters))
-            footprint = self.plan.footprint(step, counters)
-            for write, boxes in ((False, footprint.reads), (True, footprint.writes)):
-                for box in boxes:
-                    self._access((step, counters), box, write)
+            if step in self.accesses:
+                for touch, shift in self.accesses[step].at(counters):
+                    self._access((step, counters), touch, shift)
         if self.errors:
             more = f" ({self.errors - 1} more faults)" if self.errors > 1 else ""
             raise TilefoldError(self.first_error + more)
 
-    def _access(self, event: Event, box: Box, write: bool) -> None:
-        unit = event[0].unit
-        shadow = self.shadows[box.memory]
-        region = shadow.region(box)
+    def _access(self, event: Event, touch: Touch, shift: int) -> None:
+        unit, memory, write = event[0].unit, touch.box.memory, touch.write
+        shadow = self.shadows[memory]
+        region = touch.region(shift, shadow.granule)
         epoch = len(self.done[unit])
         known = self.known[unit][epoch - 1]
         if not write and not (present := region.of(shadow.written)).all():
             address = region.granule(int(present.argmin())) * shadow.granule
             self._fault(
-                f"{self.plan.describe(*event)} reads {box.memory}[{address:#x}], which nothing "
+                f"{self.plan.describe(*event)} reads {memory}[{address:#x}], which nothing "
                 "has written"
             )
-        self._compare(event, box, region, known, shadow.writes, "writes", write)
+        self._compare(event, touch, region, known, shadow.writes, "writes")
         if write:
-            self._compare(event, box, region, known, shadow.reads, "reads", write)
+            self._compare(event, touch, region, known, shadow.reads, "reads")
         shadow.note(region, unit, epoch, write)
 
     def _compare(
         self,
         event: Event,
-        box: Box,
+        touch: Touch,
         region: Region,
         known: Known,
         accesses: dict[str, npt.NDArray[np.int32]],
         verb: str,
-        write: bool,
     ) -> None:
         """Fault if an earlier access by another queue is not known to be complete."""
+        memory = touch.box.memory
         for other, last in accesses.items():
             if other == event[0].unit:
                 continue
             epochs = region.of(last)
             if int(epochs.max()) > known[self.numbers[other]]:
                 position = int((epochs > known[self.numbers[other]]).argmax())
-                address = region.granule(position) * self.shadows[box.memory].granule
+                address = region.granule(position) * self.shadows[memory].granule
+                what = "writes" if touch.write else "reads"
                 earlier = self.done[other][int(epochs.reshape(-1)[position]) - 1]
                 self._fault(
-                    f"data race on {box.memory}[{address:#x}]: {self.plan.describe(*earlier)} "
-                    f"{verb} it, {self.plan.describe(*event)} {'writes' if write else 'reads'} it, "
+                    f"data race on {memory}[{address:#x}]: {self.plan.describe(*earlier)} "
+                    f"{verb} it, {self.plan.describe(*event)} {what} it, "
                     "and no token orders them"
                 )
 
@@ -284,10 +213,17 @@ class Checker:
         self.first_error = self.first_error or message
 
 
-def check(plan: Plan, initial: Sequence[Extent], sizes: Mapping[str, int]) -> None:
+def check(
+    plan: Plan,
+    initial: Sequence[Extent],
+    sizes: Mapping[str, int],
+    pulse: Callable[[int], None] | None = None,
+) -> None:
     """Check a program; `initial` are the bytes that the host wrote, `sizes` those of the memories.
+
+    `pulse` is called now and then with the dynamic instructions checked so far.
 
     Raises TilefoldError naming both instructions of the first race, or the instruction that reads
     bytes never written or leaves its memory; also on a deadlock.
     """
-    Checker(plan, initial, sizes).check()
+    Checker(plan, initial, sizes, pulse).check()

@@ -1,8 +1,9 @@
 """What a run reports, by layer and in total: as a dictionary for JSON, or as a table."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from rich.table import Table
@@ -11,7 +12,10 @@ from ..costmodel.area import area
 from ..costmodel.energy import Actions, Prices
 from ..costmodel.technology import Technology
 from ..machines.model import Machine
-from .counters import BUSY, ByteKey, Counters, LayerTime
+from .bounds import Bound
+from .counters import BUSY, Counters, LayerTime
+from .roles import ByteKey
+from .sensitivity import Variation
 
 
 @dataclass
@@ -35,7 +39,9 @@ class Row:
     total; `units` are the cycles that units spent on its instructions, whenever that was.
     `utilisation` is products over cycles times the peak of all arrays at the layer's precision.
     Bytes are by memory, direction and operand. `energy` is in pJ by component (`costmodel.energy`),
-    None without a technology or without timing.
+    None without a technology or without timing. `bound` says how few cycles would do (see
+    `bounds`), and `distance` how many times as many it took: less than 1 for a layer whose work
+    was partly done while those before it were not complete.
     """
 
     name: str
@@ -50,11 +56,24 @@ class Row:
     reconfiguration_cycles: int = 0
     units: dict[str, UnitTime] = field(default_factory=dict[str, UnitTime])
     energy: dict[str, float] | None = None
+    dram: str = ""
+    bound: Bound = field(default_factory=Bound)
 
     @property
     def picojoules(self) -> float | None:
         """Energy of all components, None where it is not known."""
         return None if self.energy is None else sum(self.energy.values())
+
+    @property
+    def operations_per_byte(self) -> float:
+        """Additions and multiplications for each byte that DRAM moves; 0 if it moves none."""
+        moved = sum(self.bytes.get(self.dram, {}).values())
+        return 2 * self.macs / moved if moved else 0.0
+
+    @property
+    def distance(self) -> float:
+        """Cycles over the fewest possible; 0 if there was nothing to do."""
+        return self.cycles / self.bound.cycles if self.bound.cycles else 0.0
 
     @property
     def utilisation(self) -> float:
@@ -68,6 +87,16 @@ class Row:
             "cycles": self.cycles,
             "macs": self.macs,
             "utilisation": round(self.utilisation, 6),
+            "operations": 2 * self.macs,
+            "operations_per_byte": round(self.operations_per_byte, 6),
+            "bound": {
+                "cycles": self.bound.cycles,
+                "by": self.bound.by,
+                "resources": {
+                    name: ceil(cycles) for name, cycles in sorted(self.bound.resources.items())
+                },
+            },
+            "distance": round(self.distance, 6),
             "bytes": self.bytes,
             "operands": self.operands,
             "reconfigurations": self.reconfigurations,
@@ -83,7 +112,8 @@ class Report:
 
     `host` counts the bytes that the host quantised, dequantised or laid out anew for one image;
     its time is not part of the cycles. Without timing, cycles and counters are 0. `area` is in mm2
-    by component, None without a `technology`.
+    by component, None without a `technology`; `sensitivity` has the cycles on variations of the
+    machine, if asked for.
     """
 
     machine: str
@@ -94,10 +124,11 @@ class Report:
     host: dict[str, int]
     technology: str | None = None
     area: dict[str, float] | None = None
+    sensitivity: list[Variation] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionaries, lists, strings and numbers."""
-        return {
+        record: dict[str, Any] = {
             "machine": self.machine,
             "network": self.network,
             "hz": self.hz,
@@ -107,19 +138,35 @@ class Report:
             "layers": [row.to_json() for row in self.layers],
             "host": self.host,
         }
+        if self.sensitivity is not None:
+            record["sensitivity"] = [variation.to_json() for variation in self.sensitivity]
+        return record
 
     def table(self) -> Table:
         """A table with a row for each layer, and the total."""
         table = Table(title=f"{self.network} on {self.machine}")
         table.add_column("layer", overflow="fold")
+        for column in ("cycles", "MACs", "utilisation"):
+            table.add_column(column, justify="right", no_wrap=True)
         energy = ["energy nJ"] if self.total.energy is not None else []
-        columns = ("cycles", "MACs", "utilisation", *_memories(self.total), "reconfigured", *energy)
-        for column in columns:
-            table.add_column(column, justify="right")
+        for column in (*_memories(self.total), "reconfigured", *energy):
+            table.add_column(column, justify="right", overflow="fold")
+        return self._filled(table, lambda row: _cells(row, self.total))
+
+    def roofline(self) -> Table:
+        """A table of operations for each byte of DRAM, lower bounds, and distances from them."""
+        table = Table(title=f"bounds of {self.network} on {self.machine}")
+        table.add_column("layer", overflow="fold")
+        for column in ("cycles", "operations", "ops/byte", "bound", "distance"):
+            table.add_column(column, justify="right", no_wrap=True)
+        table.add_column("bound by")
+        return self._filled(table, _roofline_cells)
+
+    def _filled(self, table: Table, cells: Callable[[Row], list[str]]) -> Table:
         for row in self.layers:
-            table.add_row(*_cells(row, self.total))
+            table.add_row(*cells(row))
         table.add_section()
-        table.add_row(*_cells(self.total, self.total), style="bold")
+        table.add_row(*cells(self.total), style="bold")
         return table
 
     def energy_table(self) -> Table | str:
@@ -167,16 +214,21 @@ def _rounded(values: Mapping[str, float] | None) -> dict[str, float] | None:
 
 
 def _memories(row: Row) -> list[str]:
-    return [f"{memory} read/written" for memory in row.bytes]
+    return [f"{memory}\nread / written" for memory in row.bytes]
 
 
 def _cells(row: Row, total: Row) -> list[str]:
     cells = [row.name, f"{row.cycles:,}", f"{row.macs:,}", f"{row.utilisation:.1%}"]
     for memory in total.bytes:
         count = row.bytes.get(memory, {"read": 0, "written": 0})
-        cells.append(f"{count['read']:,}/{count['written']:,}")
+        cells.append(f"{count['read']:,} / {count['written']:,}")
     cells.append(f"{row.reconfigurations} ({row.reconfiguration_cycles:,})")
     return cells if row.picojoules is None else [*cells, _nanojoules(row.picojoules)]
+
+
+def _roofline_cells(row: Row) -> list[str]:
+    numbers = [f"{row.cycles:,}", f"{2 * row.macs:,}", f"{row.operations_per_byte:.1f}"]
+    return [row.name, *numbers, f"{row.bound.cycles:,}", f"{row.distance:.2f}", row.bound.by]
 
 
 def build_report(
@@ -185,17 +237,18 @@ def build_report(
     layers: Sequence[str],
     units: Sequence[str],
     counters: Counters | None,
+    lower: Mapping[int, Bound],
     host: Mapping[str, int],
     technology: Technology | None = None,
 ) -> Report:
     """The report of a run; `counters` is None if time was not asked for.
 
-    Instructions of no layer, and fetching the code, are the last row, named `(program)`, if they
-    took any time or energy. Raises TilefoldError if `technology` lacks something of the machine.
+    `lower` has the bounds of layers. Fetching the code and instructions of no layer are the last
+    row, named `(program)`. Raises TilefoldError if `technology` lacks something of the machine.
     """
     timed, counters = counters is not None, counters or Counters()
     cycles = counters.layer_cycles()
-    times = counters.unit_times()
+    times = counters.times
     rows = {
         number: Row(name, cycles.get(number, 0), counters.macs.get(number, 0))
         for number, name in [*enumerate(layers), (-1, "(program)")]
@@ -206,7 +259,11 @@ def build_report(
     )
     total_peak = max(counters.peak.values(), default=max(array_peaks, default=0))
     total = Row("total", counters.cycles, sum(counters.macs.values()), total_peak)
+    total.dram = machine.dram.name
     for number, row in rows.items():
+        row.dram = machine.dram.name
+        row.bound.add(lower.get(number, Bound()))
+        total.bound.add(row.bound)
         row.peak = counters.peak.get(number, 0)
         row.reconfigurations = counters.reconfigurations.get(number, 0)
         row.reconfiguration_cycles = counters.reconfiguration_cycles.get(number, 0)
@@ -218,9 +275,7 @@ def build_report(
     _add_times(rows, total, units, times)
     if technology and timed:
         _add_energy(rows, total, Prices(machine, technology), counters.actions)
-    listed = [
-        row for number, row in rows.items() if number >= 0 or row.cycles or row.bytes or row.energy
-    ]
+    listed = [row for number, row in rows.items() if number >= 0 or row.units]
     report = Report(machine.name, network, machine.hz, total, listed, dict(host))
     if technology:
         report.technology, report.area = technology.name, area(machine, technology)

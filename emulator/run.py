@@ -2,26 +2,30 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ..backend.encoding import encode
 from ..backend.program import Program
 from ..costmodel.technology import Technology, load_technology
 from ..errors import TilefoldError
 from ..machines.model import Machine
+from .bounds import bounds
 from .host import check_inputs
 from .races import check as check_races
 from .recorder import Recorder, Recording
 from .report import Report, build_report
+from .sensitivity import sensitivity as vary
 from .session import session_of
 from .timing import time_program
 
 Array = npt.NDArray[np.generic]
 Progress = Callable[[int, int], None]
 """Called with the inputs done so far and all of them."""
+Pulse = Callable[[str, int], None]
+"""Called now and then with what goes on, "checking" or "timing", and the events so far."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,12 @@ def emulate(
     time: bool = True,
     check: bool = True,
     fuse: bool = True,
+    shortcut: bool = True,
     record: bool = False,
+    sensitivity: bool = False,
     technology: Technology | str | Path | None = None,
     progress: Progress | None = None,
+    pulse: Pulse | None = None,
 ) -> Result:
     """Run `program` on `inputs` by name.
 
@@ -56,7 +63,9 @@ def emulate(
     once: the report is of one input. Without `values`, inputs are not needed and there are no
     outputs; without `time`, cycles are 0; without `check`, races go unnoticed; without `fuse`,
     loops run tile by tile even where they could run as whole operations, with the same values. With
-    `record`, which needs `time`, the result tells what every unit did when.
+    `record`, which needs `time`, the result tells what every unit did when, and with
+    `sensitivity`, which does, too, the report the cycles on variations of the machine. Without
+    `shortcut`, time follows settled loops to their ends, to the same counters.
     Energy and area are those of `technology` (a name, a file or a table), or of the one that the
     machine names; without either there are counts only.
 
@@ -68,6 +77,13 @@ def emulate(
     """
     if record and not time:
         raise TilefoldError("without time there is nothing to record; leave time on")
+    if sensitivity and not time:
+        raise TilefoldError("without time there is no sensitivity to tell; leave time on")
+    if values and not program.weights:
+        raise TilefoldError(
+            "the program's weights were left out: it can be timed and checked, not run; "
+            "give no inputs (values=False)"
+        )
     session = session_of(program)
     plan, machine = session.plan, session.machine
     prices = technology or machine.technology or None
@@ -75,10 +91,15 @@ def emulate(
         prices = load_technology(prices)
     batches, size = check_inputs(program.inputs, inputs) if values else ({}, 0)
     if check:
-        check_races(plan, _initial_bytes(program, machine), session.sizes)
+        told = partial(pulse, "checking") if pulse else None
+        check_races(plan, _initial_bytes(program, machine), session.sizes, told)
     recorder = Recorder(plan, machine) if record else None
-    code_bytes = len(encode(program.code))
-    counters = time_program(plan, machine, code_bytes, recorder) if time else None
+    counters = None
+    if time:
+        told = partial(pulse, "timing") if pulse else None
+        counters = time_program(
+            plan, machine, program.code_bytes, recorder, shortcut=shortcut, pulse=told
+        )
     recording = recorder.recording(counters.cycles) if recorder and counters else None
     outputs: dict[str, list[Array]] = {port.name: [] for port in program.outputs}
     for number in range(size):
@@ -92,7 +113,12 @@ def emulate(
         "output_bytes": sum(port.bytes for port in program.outputs),
     }
     units = program.code.header.units
-    report = build_report(machine, program.network, program.layers, units, counters, host, prices)
+    lower = bounds(plan, machine, counters) if counters else {}
+    report = build_report(
+        machine, program.network, program.layers, units, counters, lower, host, prices
+    )
+    if counters and sensitivity:
+        report.sensitivity = vary(plan, machine, program.code_bytes, counters.cycles)
     joined = {name: np.concatenate(parts) for name, parts in outputs.items() if parts}
     return Result(joined, report, recording)
 

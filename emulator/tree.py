@@ -5,7 +5,7 @@
 outermost first.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..backend.code import Code, Instruction
@@ -104,15 +104,3 @@ def walk(body: Sequence[Node], counters: Counters = ()) -> Iterator[tuple[Step, 
         else:
             for iteration in range(node.count):
                 yield from walk(node.body, (*counters, iteration))
-
-
-def project(body: Sequence[Node], keep: Callable[[Step], bool]) -> tuple[Node, ...]:
-    """`body` with only the steps to `keep`; loops left empty disappear."""
-    kept: list[Node] = []
-    for node in body:
-        if isinstance(node, Step):
-            if keep(node):
-                kept.append(node)
-        elif inner := project(node.body, keep):
-            kept.append(Loop(node.count, inner))
-    return tuple(kept)

@@ -42,6 +42,7 @@ class Memory:
     line: int
     banks: int
     ports: int
+    conflicts: bool
     holds: tuple[str, ...]
     standard: str
     src: str

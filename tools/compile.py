@@ -55,6 +55,9 @@ def compile_model(
     schedule: Annotated[
         Schedule, typer.Option(help="whether a layer's loads, work and stores overlap")
     ] = Schedule.OVERLAPPED,
+    weights: Annotated[
+        bool, typer.Option(help="put the weights into the program; without, it can only be timed")
+    ] = True,
 ) -> None:
     """Compile a model for a machine."""
     if output is None and emit is None:
@@ -65,7 +68,7 @@ def compile_model(
     if emit is None:
         assert output is not None
         program = compilation.program
-        program.save(output)
+        (program if weights else program.without_weights()).save(output)
         typer.echo(f"{output}: {summary(compilation)}")
         return
     text = level_text(compilation, emit)

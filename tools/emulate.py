@@ -12,6 +12,7 @@ import typer
 
 from ..backend.program import Program
 from ..emulator import Report, Result, emulate
+from ..emulator.sensitivity import table as sensitivity_table
 from ..emulator.trace import chrome_trace
 from ..errors import TilefoldError
 from .command import (
@@ -63,6 +64,16 @@ def run(
     time: Annotated[bool, typer.Option(help="count cycles and bytes")] = True,
     check: Annotated[bool, typer.Option(help="check for data races")] = True,
     technology: TechnologyOption = None,
+    values: Annotated[bool, typer.Option(help="compute the outputs of the inputs")] = True,
+    shortcut: Annotated[
+        bool, typer.Option(help="follow settled loops no further than needed: the cycles are equal")
+    ] = True,
+    roofline: Annotated[
+        bool, typer.Option("--roofline", help="also print lower bounds, and what sets them")
+    ] = False,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="also time it on variations of the machine")
+    ] = False,
 ) -> None:
     """Run a program: outputs from inputs, cycles, bytes, energy, and a check of its tokens.
 
@@ -76,12 +87,15 @@ def run(
         result = emulate(
             loaded,
             arrays,
-            values=bool(arrays),
+            values=values and bool(arrays),
             time=time,
             check=check,
             technology=technology,
             record=trace is not None or html is not None,
+            shortcut=shortcut,
+            sensitivity=sensitivity,
             progress=lambda done, total: update("emulating", done, total),
+            pulse=lambda what, events: update(f"{what}: {events:,} instructions", events, None),
         )
     record = json.dumps(result.report.to_json(), indent=1)
     files = _pictures(loaded, result, trace, html)
@@ -94,6 +108,10 @@ def run(
         typer.echo(record)
     else:
         show_report(result.report)
+        if roofline:
+            console().print(result.report.roofline())
+        if result.report.sensitivity is not None:
+            console().print(sensitivity_table(result.report.sensitivity))
 
 
 def show_report(report: Report) -> None:

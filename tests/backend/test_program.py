@@ -96,6 +96,23 @@ def test_round_trip_is_exact_and_deterministic(saved: Path, tmp_path: Path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again.tfp", "toy.tfp"]
 
 
+def test_weights_can_be_left_out(saved: Path, tmp_path: Path):
+    bare = tmp_path / "bare.tfp"
+    toy().without_weights().save(bare)
+    loaded = Program.load(bare)
+    assert bare.stat().st_size < saved.stat().st_size - 300
+    assert not loaded.weights
+    assert loaded == toy().without_weights() != toy()
+    assert [s.data.size for s in loaded.segments] == [s.data.size for s in toy().segments]
+    rewrite(bare, {archive.MANIFEST: edited(bare, weights=1)})
+    refused(bare, "'weights' is missing or has the wrong type")
+    segments = [{"name": "conv1.weight", "address": 0, "bytes": 1 << 32 | 1}]
+    rewrite(bare, {archive.MANIFEST: edited(bare, weights=False, segments=segments)})
+    refused(bare, "4294967297 bytes at 0x0 do not fit")
+    rewrite(saved, {archive.MANIFEST: edited(saved, segments=segments)})
+    refused(saved, "4294967297 bytes at 0x0 do not fit")
+
+
 def test_byte_flips_are_refused_or_harmless(saved: Path):
     rng = random.Random(1)
     whole = saved.read_bytes()

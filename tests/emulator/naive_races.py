@@ -7,7 +7,7 @@ from itertools import product
 
 from tilefold.backend.code import Instruction
 from tilefold.emulator.footprint import Plan
-from tilefold.emulator.queues import group_units
+from tilefold.emulator.streams import group_units
 from tilefold.emulator.tree import Counters, Step, walk
 from tilefold.tests.emulator.naive import Elements, Index
 

@@ -43,6 +43,67 @@ def test_json_without_inputs(program: Path, capsys: pytest.CaptureFixture[str]) 
     assert json.loads(capsys.readouterr().out)["total"]["macs"] > 0
 
 
+def test_roofline(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(program, "--json") == 0
+    total = json.loads(capsys.readouterr().out)["total"]
+    assert run(program, "--roofline") == 0
+    printed = capsys.readouterr().out
+    assert f"{total['bound']['cycles']:,}" in printed
+    assert f"{total['distance']:.2f}" in printed
+    assert f"{total['operations_per_byte']:.1f}" in printed
+
+
+def test_sensitivity(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(program, "--sensitivity", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)["sensitivity"]
+    assert rows[0] == {"parameter": "weight rows a cycle", "value": "1"} | {
+        "cycles": rows[0]["cycles"],
+        "ratio": 1.0,
+    }
+    assert run(program, "--sensitivity", "--no-check") == 0
+    printed = capsys.readouterr().out
+    assert all(f"{row['cycles']:,}" in printed for row in rows)
+
+
+@pytest.mark.parametrize("check", ["--check", "--no-check"])
+@pytest.mark.parametrize(("values", "time"), [(True, True), (True, False), (False, True)])
+def test_modes(
+    program: Path,
+    tmp_path: Path,
+    check: str,
+    values: bool,
+    time: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    np.save(tmp_path / "x.npy", images())
+    options = [f"--input=x={tmp_path / 'x.npy'}", "--values" if values else "--no-values"]
+    options += ["--time" if time else "--no-time", check, f"--output-dir={tmp_path / 'out'}"]
+    assert run(program, "--json", *options) == 0
+    assert (json.loads(capsys.readouterr().out)["total"]["cycles"] > 0) == time
+    assert (tmp_path / "out" / "y.npy").is_file() == values
+
+
+def test_a_program_without_weights_is_timed_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bare.tfp"
+    pointwise().without_weights().save(path)
+    assert run(path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["total"]["cycles"] > 0
+    np.save(tmp_path / "x.npy", images())
+    assert run(path, f"--input=x={tmp_path / 'x.npy'}") == 1
+    assert "weights were left out" in capsys.readouterr().err
+    assert run(path, f"--input=x={tmp_path / 'x.npy'}", "--no-values") == 0
+
+
+def test_the_shortcut_can_be_left_out(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    records: list[str] = []
+    for option in ("--shortcut", "--no-shortcut"):
+        assert run(program, "--json", option) == 0
+        records.append(capsys.readouterr().out)
+    assert records[0] == records[1]
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

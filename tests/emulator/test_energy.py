@@ -104,8 +104,12 @@ def test_layers_and_components_add_up() -> None:
     for component, energy in total.energy.items():
         layers = [(row.energy or {}).get(component, 0) for row in counted.layers]
         assert energy == pytest.approx(sum(layers))
-    assert counted.layers[-1].name == "(program)"
-    assert counted.layers[-1].energy == {"dram read": pytest.approx(_code_bytes() * 8 * 15)}
+    program = counted.layers[-1]
+    assert program.name == "(program)"
+    assert program.energy == {
+        "dram read": pytest.approx(_code_bytes() * 8 * 15),
+        "leakage": pytest.approx(total.energy["leakage"] * program.cycles / total.cycles),
+    }
     assert counted.area is not None
     record = counted.to_json()
     assert record["technology"] == "28nm"

@@ -70,7 +70,7 @@ def resized(target: View, source: View) -> View:
     )  # fmt: skip
 
 
-def random_program(rng: Random) -> Builder:
+def random_program(rng: Random, longest: int = 3) -> Builder:
     """Random accesses, tokens, loops and configurations; often racy, sometimes stuck."""
     builder = Builder()
     pairs = [(number, *rng.sample(QUEUES, 2)) for number in range(rng.randint(0, 5))]
@@ -81,7 +81,7 @@ def random_program(rng: Random) -> Builder:
         for _ in range(rng.randint(2, 6)):
             choice = rng.random()
             if choice < 0.12 and depth < 2:
-                with builder.loop(rng.randint(1, 3)):
+                with builder.loop(rng.randint(1, longest)):
                     body(depth + 1)
             elif choice < 0.2:
                 unit, units = rng.choice((("conv.0", 1), ("conv.1", 1), ("conv.0", 2)))

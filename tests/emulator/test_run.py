@@ -7,9 +7,11 @@ from weakref import ref
 
 import numpy as np
 import pytest
+from tilefold.backend.encoding import encode
 from tilefold.backend.program import Program, Segment
 from tilefold.dialects.isa_operands import Affine, Ring
 from tilefold.emulator import emulate, kernels
+from tilefold.emulator.queues import PULSE
 from tilefold.emulator.session import session_of
 from tilefold.emulator.state import loops
 from tilefold.errors import TilefoldError
@@ -91,10 +93,11 @@ def test_report() -> None:
     assert total["macs"] == size * OUTPUTS
     assert total["bytes"]["data"] == {"read": 2 * size, "written": 2 * size}
     assert total["bytes"]["weights"] == {"read": TILES * (16 + 48), "written": 16 + 48}
-    assert total["bytes"]["dram"] == {"read": size + 16 + 48 + 16, "written": size}
+    code = -(-len(encode(pointwise().code)) // 8) * 8
+    assert total["bytes"]["dram"] == {"read": size + 16 + 48 + 16 + code, "written": size}
     assert total["operands"]["W"]["dram"] == {"read": 16 + 48, "written": 0}
     assert total["reconfigurations"] == 1
-    assert [row["name"] for row in report["layers"]] == ["conv1"]
+    assert [row["name"] for row in report["layers"]] == ["conv1", "(program)"]
     assert sum(row["cycles"] for row in report["layers"]) == total["cycles"] > 0
     assert total["utilisation"] == round(total["macs"] / (total["cycles"] * 32), 6)
     for time in total["units"].values():
@@ -112,9 +115,34 @@ def test_values_and_time_alone() -> None:
     assert time.report.total.cycles == emulate(program, {"x": x}).report.total.cycles
 
 
+def test_time_and_check_without_weights() -> None:
+    bare = pointwise().without_weights()
+    for check in (True, False):
+        report = emulate(bare, {}, values=False, check=check).report
+        assert report.to_json() == emulate(pointwise(), {}, values=False).report.to_json()
+    with pytest.raises(TilefoldError, match="weights were left out"):
+        emulate(bare, {"x": images()})
+
+
+def test_pulse() -> None:
+    seen: list[tuple[str, int]] = []
+    builder = Builder()
+    with builder.loop(PULSE):
+        builder.load("load", view("dram", 0, (8,)), view("data", 0, (8,)))
+        builder.load("load", view("dram", 0, (8,)), view("data", 0, (8,)))
+    builder.inputs.append(port("x", (1, 8, 1, 1), 0))
+    emulate(
+        builder.program(), {}, values=False, shortcut=False, pulse=lambda *now: seen.append(now)
+    )
+    for what in ("checking", "timing"):
+        events = [number for name, number in seen if name == what]
+        assert events == sorted(set(events))
+        assert PULSE in events
+
+
 def test_table() -> None:
     table = emulate(pointwise(), {}, values=False).report.table()
-    assert table.row_count == 2
+    assert table.row_count == 3
 
 
 def test_float_interface() -> None:

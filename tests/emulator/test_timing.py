@@ -10,11 +10,13 @@ from random import Random
 
 import pytest
 from tilefold.dialects.isa_operands import Ring
-from tilefold.emulator.counters import Counters
-from tilefold.emulator.footprint import Plan
+from tilefold.emulator.counters import Counters, LayerTime
+from tilefold.emulator.footprint import Footprint, Plan
 from tilefold.emulator.timing import time_program
+from tilefold.emulator.tree import Step
 from tilefold.errors import TilefoldError
 from tilefold.machines import load_machine
+from tilefold.machines.model import parse_machine
 from tilefold.tests.costmodel.scalesim import COUNTS, Count
 from tilefold.tests.emulator.harness import plan_of
 from tilefold.tests.emulator.test_races import random_program
@@ -28,13 +30,34 @@ def timed(builder: Builder) -> Counters:
     return time_program(plan_of(builder.code()), builder.machine, 0)
 
 
-def spent(counters: Counters, unit: str) -> list[tuple[int, int, str]]:
-    """A unit's slices, from the start of its queue on."""
-    return [
-        (piece.start - LATENCY, piece.end - LATENCY, piece.what)
-        for piece in counters.slices[unit]
-        if piece.what != "code"
-    ]
+class Slices:
+    """Listens to a run: what each unit did when."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, list[tuple[int, int, str]]] = {}
+
+    def spent(self, unit: str, start: int, end: int, what: str, step: Step | None) -> None:
+        if what != "code":
+            self.of.setdefault(unit, []).append((start - LATENCY, end - LATENCY, what))
+
+    def signalled(self, step: Step, issued: int, fired: int) -> None:
+        assert issued <= fired
+
+    def waited(self, step: Step, received: int) -> None: ...
+
+    def moved(self, start: int, end: int, size: int) -> None: ...
+
+    def begins(self, step: Step, counters: tuple[int, ...]) -> None: ...
+
+    def executed(self, footprint: Footprint, start: int, end: int) -> None:
+        assert start <= end
+
+
+def spent(builder: Builder, unit: str) -> list[tuple[int, int, str]]:
+    """What a unit did, from the start of its queue on."""
+    slices = Slices()
+    time_program(plan_of(builder.code()), builder.machine, 0, slices)
+    return slices.of.get(unit, [])
 
 
 def load(builder: Builder, size: int, unit: str = "load", at: int = 0, to: int = 0) -> None:
@@ -46,7 +69,7 @@ def test_a_load_takes_its_port_and_completes_a_latency_later() -> None:
     builder = Builder()
     load(builder, 64)
     counters = timed(builder)
-    assert spent(counters, "load") == [(0, 16, "busy")]
+    assert spent(builder, "load") == [(0, 16, "busy")]
     assert counters.cycles == LATENCY + 16 + LATENCY
 
 
@@ -63,7 +86,7 @@ def test_rows_pay_for_whole_bursts_and_beats() -> None:
     source = view("dram", 0, (4, 5), extents=(4, 16))
     builder.load("load", source, view("data", 0, (4, 5)))
     counters = timed(builder)
-    assert spent(counters, "load") == [(0, 8, "busy")]
+    assert spent(builder, "load") == [(0, 8, "busy")]
     assert sum(counters.bytes.values()) == 32 + 20
 
 
@@ -72,7 +95,7 @@ def test_clipped_elements_are_not_charged() -> None:
     source = view("dram", 0, (64,), origins=(-40,), extents=(64,))
     builder.load("load", source, view("data", 0, (64,)))
     counters = timed(builder)
-    assert spent(counters, "load") == [(0, 6, "busy")]
+    assert spent(builder, "load") == [(0, 6, "busy")]
     assert {key.memory: size for key, size in counters.bytes.items()} == {"dram": 24, "data": 64}
 
 
@@ -83,9 +106,9 @@ def test_three_ports_share_the_dram() -> None:
     load(builder, 64, "wload")
     builder.store("store", view("data", 128, (64,)), view("dram", 512, (64,)))
     counters = timed(builder)
-    assert spent(counters, "load") == [(0, 16, "busy")]
-    assert spent(counters, "wload") == [(0, 16, "busy")]
-    assert spent(counters, "store") == [(0, 16, "busy"), (16, 24, "dram")]
+    assert spent(builder, "load") == [(0, 16, "busy")]
+    assert spent(builder, "wload") == [(0, 16, "busy")]
+    assert spent(builder, "store") == [(0, 16, "busy"), (16, 24, "port")]
     assert counters.cycles == LATENCY + 24 + LATENCY
 
 
@@ -102,8 +125,8 @@ def test_a_token_overlaps_two_queues() -> None:
         source, target = view("data", 0, (64,), ring=ring), view("data", 256, (64,))
         builder.add("vlut", unit="act", src=source, table=table, dst=target)
     counters = timed(builder)
-    assert spent(counters, "load") == [(0, 16, "busy"), (16, 32, "busy")]
-    assert spent(counters, "act") == [(0, 20, "data"), (20, 36, "busy"), (36, 52, "busy")]
+    assert spent(builder, "load") == [(0, 16, "busy"), (16, 32, "busy")]
+    assert spent(builder, "act") == [(0, 20, "data"), (20, 36, "busy"), (36, 52, "busy")]
     assert counters.cycles == LATENCY + 52
 
 
@@ -129,7 +152,7 @@ def test_double_buffering(depth: int, cycles: int) -> None:
     counters = timed(builder)
     assert counters.cycles == LATENCY + cycles
     if depth == 1:
-        assert spent(counters, "load")[1] == (16, 36, "space")
+        assert spent(builder, "load")[1] == (16, 36, "space")
 
 
 def convolution(builder: Builder, unit: str, rows: int = 2) -> None:
@@ -145,11 +168,11 @@ def test_a_convolution_fills_streams_and_drains() -> None:
     builder.group("configure", "conv.0")
     convolution(builder, "conv.0")
     counters = timed(builder)
-    assert spent(counters, "conv.0") == [(0, 8, "reconfiguration"), (8, 28, "busy")]
-    assert spent(counters, "act") == [(8, 24, "busy")]
+    assert spent(builder, "conv.0") == [(0, 8, "reconfiguration"), (8, 28, "busy")]
+    assert spent(builder, "act") == [(8, 24, "busy")]
     assert counters.cycles == LATENCY + 8 + 4 + 16 + 6 + 16
     assert counters.macs == {-1: 16 * 4 * 4}
-    assert spent(counters, "conv.1") == []
+    assert spent(builder, "conv.1") == []
 
 
 def fits_on_chip(count: Count) -> bool:
@@ -171,17 +194,27 @@ def test_an_array_is_taken_as_long_as_scalesim_says(count: Count) -> None:
     par = view("weights", -(-count.n * count.k // 4) * 4, (count.n, 3), "i32")
     builder.group("configure", "conv.0")
     builder.conv("conv.0", source, weights, par, target)
-    slices = timed(builder).slices["conv.0"]
-    assert sum(s.end - s.start for s in slices if s.what == "busy") == count.cycles + 1
+    busy = sum(end - start for start, end, what in spent(builder, "conv.0") if what == "busy")
+    assert busy == count.cycles + 1
 
 
 def test_a_group_spends_its_leaders_time() -> None:
     builder = Builder()
     builder.group("configure", "conv.0", 2)
     convolution(builder, "conv.0")
-    counters = timed(builder)
-    assert spent(counters, "conv.0") == spent(counters, "conv.1")
-    assert spent(counters, "conv.0")[1] == (10, 10 + 4 + 8, "busy")
+    assert spent(builder, "conv.0") == spent(builder, "conv.1")
+    assert spent(builder, "conv.0")[1] == (10, 10 + 4 + 8, "busy")
+
+
+def test_banks_hold_a_group_up() -> None:
+    """Two units read the same bank: 8 pixels each take 16 cycles, after 4 to fill."""
+    machine = parse_machine(
+        load_machine("tiny").text.replace('holds = ["I"', 'conflicts = true, holds = ["I"'), "tiny"
+    )
+    builder = Builder(machine)
+    builder.group("configure", "conv.0", 2)
+    convolution(builder, "conv.0")
+    assert spent(builder, "conv.0")[1] == (10, 10 + 4 + 16, "busy")
 
 
 def test_two_arrays_share_the_lanes() -> None:
@@ -192,8 +225,8 @@ def test_two_arrays_share_the_lanes() -> None:
     for unit in ("conv.0", "conv.1"):
         convolution(builder, unit)
     counters = timed(builder)
-    assert spent(counters, "conv.1")[0] == (0, 10, "reconfiguration")
-    assert spent(counters, "act") == [(8, 24, "busy"), (24, 40, "busy")]
+    assert spent(builder, "conv.1")[0] == (0, 10, "reconfiguration")
+    assert spent(builder, "act") == [(8, 24, "busy"), (24, 40, "busy")]
     assert counters.cycles == LATENCY + 10 + 4 + 16 + 6 + 16
 
 
@@ -207,11 +240,10 @@ def test_a_vector_instruction_waits_for_the_lanes() -> None:
         source, target = view("data", 0, (32,)), view("data", 2048, (32,))
         builder.add("vlut", unit="act", src=source, table=table, dst=target)
     counters = timed(builder)
-    busy = [piece for piece in spent(counters, "act") if piece[2] == "busy"]
+    busy = [piece for piece in spent(builder, "act") if piece[2] == "busy"]
     assert busy == [(0, 8, "busy"), (8, 24, "busy"), (24, 32, "busy")]
-    times = counters.unit_times()
-    assert times["act", -1, "busy"] == 32
-    assert ("act", -1, "vector") not in times  # it was busy draining while its queue waited
+    assert counters.times[LayerTime("act", -1, "busy")] == 32
+    assert {key.what for key in counters.times if key.unit == "act"} == {"code", "busy"}
 
 
 def test_prefetch_leaves_the_switch_alone() -> None:
@@ -237,7 +269,7 @@ def test_configure_waits_for_the_whole_group() -> None:
     builder.group("configure", "conv.0", 2)
     counters = timed(builder)
     done = 10 + 4 + 16 + 6 + 16
-    assert spent(counters, "conv.0")[1:] == [
+    assert spent(builder, "conv.0")[1:] == [
         (8, done, "configuration"),
         (done, done + 4 + 4 + 2, "reconfiguration"),
     ]
@@ -319,17 +351,25 @@ def test_every_cycle_of_every_unit_is_accounted_for() -> None:
     checked = 0
     for seed in range(200):
         builder = random_program(Random(seed))
+        slices = Slices()
         try:
-            counters = timed(builder)
+            counters = time_program(plan_of(builder.code()), builder.machine, 0, slices)
         except TilefoldError:
             continue
         checked += 1
-        for unit, slices in counters.slices.items():
-            if unit != "act":
-                ordered = sorted(slices)
-                assert all(a.end <= b.start for a, b in pairwise(ordered)), (seed, unit)
-            times = [c for key, c in counters.unit_times().items() if key.unit == unit]
-            assert 0 < sum(times) <= counters.cycles
-        assert sum(counters.layer_cycles().values()) in (0, counters.cycles)
+        for unit, pieces in slices.of.items():
+            busy = [piece for piece in sorted(pieces) if piece[2] == "busy"]
+            ordered = busy if unit == "act" else sorted(pieces)
+            assert all(a[1] <= b[0] for a, b in pairwise(ordered)), (seed, unit)
+            times = {key.what: c for key, c in counters.times.items() if key.unit == unit}
+            assert 0 < sum(times.values()) <= counters.cycles
+            assert times.get("busy", 0) == sum(end - start for start, end, _ in busy)
+            assert sum(times.values()) - LATENCY == covered(pieces)
+        assert sum(counters.layer_cycles().values()) == counters.cycles
         assert timed(builder) == counters
     assert checked > 100
+
+
+def covered(pieces: list[tuple[int, int, str]]) -> int:
+    """Cycles that at least one of the pieces covers."""
+    return len({cycle for start, end, _ in pieces for cycle in range(start, end)})

@@ -170,7 +170,7 @@ def broken(tmp_path: Path, old: str, new: str) -> str:
             "banks = 4",
             "zzz = 4",
             "4:48: fabric.memory has no field `zzz`; it has kind, bytes, bytes_per_cycle, burst, "
-            "latency_cycles, line, banks, ports, holds, standard, src",
+            "latency_cycles, line, banks, ports, conflicts, holds, standard, src",
         ),
         ("banks = 4", 'standard = "x"', "4:48: fabric.memory @data: SRAM has no field `standard`"),
         (

@@ -52,7 +52,8 @@ def _memories(rng: Random, data: str, weights: str) -> list[str]:
         line, banks = rng.choice((1, 4, 8)), rng.choice((1, 2, 4))
         lines.append(
             f"fabric.memory @{name} {{bytes = {1 << rng.randint(10, 16)}, line = {line}, "
-            f'banks = {banks}, holds = [{operands}], src = "assumed"}}'
+            f"banks = {banks}, conflicts = {'true' if banks == 4 else 'false'}, "
+            f'holds = [{operands}], src = "assumed"}}'
         )
     return lines
 

@@ -1,0 +1,119 @@
+"""Lower bounds of cycles: the roofline of a layer, and of a whole program.
+
+No run can be faster than its products at the arrays' peak, than the bytes that must move at the
+bandwidth of the DMA class that must move them, or than all those bytes at the DRAM's: the roofline
+model (Williams, Waterman and Patterson, CACM 52(4), 2009) with a roof for every port. What must
+move are code, configurations and the bytes in DRAM that a layer's loads and stores touch, each
+counted once: what a schedule loads again, padding to bursts and the time to fill and drain are
+distance from the bound.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+
+from ..machines.model import Dma, Machine
+from .counters import Counters
+from .footprint import Plan
+from .memory import ViewPlan
+
+COMPUTE = "compute"
+
+
+@dataclass
+class Bound:
+    """Cycles that each resource needs at least: `compute`, the DMA classes, the DRAM."""
+
+    resources: defaultdict[str, Fraction] = field(
+        default_factory=lambda: defaultdict[str, Fraction](Fraction)
+    )
+
+    @property
+    def cycles(self) -> int:
+        """No run takes fewer cycles."""
+        return ceil(max(self.resources.values(), default=Fraction()))
+
+    @property
+    def by(self) -> str:
+        """The resource that needs most, "" if there is nothing to do."""
+        if not self.cycles:
+            return ""
+        return max(self.resources, key=lambda name: self.resources[name])
+
+    def add(self, other: "Bound") -> None:
+        """What `other` needs is needed, too."""
+        for name, cycles in other.resources.items():
+            self.resources[name] += cycles
+
+
+def bounds(plan: Plan, machine: Machine, counters: Counters) -> dict[int, Bound]:
+    """The bound of every layer that did something; -1 is of no layer."""
+    result: defaultdict[int, Bound] = defaultdict(Bound)
+    dram = machine.dram
+    for layer, macs in counters.macs.items():
+        result[layer].resources[COMPUTE] += Fraction(macs, counters.peak[layer])
+    distinct = _distinct_bytes(plan, dram.name)
+    for (layer, unit), moved in counters.transferred.items():
+        # Never more than moved: tensors that overlap may be counted twice.
+        size = min(distinct.get((layer, unit), 0), moved)
+        port = machine.unit(unit)
+        assert isinstance(port, Dma)
+        result[layer].resources[unit] += Fraction(size, port.bytes_per_cycle * port.count)
+        result[layer].resources[dram.name] += Fraction(size, dram.bytes_per_cycle)
+    for key, size in counters.bytes.items():
+        if key.memory == dram.name and key.operand == "other":
+            result[key.layer].resources[dram.name] += Fraction(size, dram.bytes_per_cycle)
+    return dict(result)
+
+
+def _distinct_bytes(plan: Plan, dram: str) -> dict[tuple[int, str], int]:
+    """Bytes of `dram` that the transfers of each layer and DMA class touch, each counted once."""
+    touched: defaultdict[tuple[int, str], list[tuple[int, int, int]]] = defaultdict(list)
+    for step in plan.tree.steps:
+        if step.mnemonic in ("load", "store"):
+            view = plan.views(step)["src" if step.mnemonic == "load" else "dst"]
+            if view.view.memory == dram and (size := _distinct(view)):
+                touched[step.layer, step.unit].append((view.view.base, view.reach(), size))
+    return {key: _sum_apart(places) for key, places in touched.items()}
+
+
+def _distinct(view: ViewPlan) -> int:
+    """Bytes that a view touches over all its iterations, at least.
+
+    Dimensions that move with different loops touch the product of what each does; where several
+    move with one loop, a single iteration is taken to bound the whole.
+    """
+    dims = [dim for dim in view.view.dims if dim.stride]
+    levels = [level for dim in dims for level, _ in dim.origin.terms]
+    independent = len(set(levels)) == len(levels)
+    elements = 1
+    for dim in dims:
+        origins = np.array([dim.origin.const])
+        for level, coefficient in dim.origin.terms:
+            steps = coefficient * np.arange(view.counts[level])
+            origins = np.unique(origins[:, None] + steps)
+        first = np.clip(origins, 0, dim.extent)
+        end = np.clip(origins + dim.size, 0, dim.extent)
+        if independent:
+            # Origins ascend, so an interval adds what lies beyond the end of the one before.
+            first[1:] = np.maximum(first[1:], end[:-1])
+            elements *= int(np.maximum(end - first, 0).sum())
+        else:
+            elements *= int((end - first).min())
+    return elements * view.view.bits // 8
+
+
+def _sum_apart(places: Sequence[tuple[int, int, int]]) -> int:
+    """The sizes of places (first, end, size), of places that overlap only the largest."""
+    total = largest = 0
+    ordered = sorted(places)
+    reached = -1
+    for first, end, size in ordered:
+        if first >= reached:
+            total, largest = total + largest, 0
+        largest, reached = max(largest, size), max(reached, end)
+    return total + largest

@@ -1,0 +1,164 @@
+"""The shortcut through settled loops changes nothing but the time that it takes to count."""
+
+from functools import cache
+from random import Random
+
+import pytest
+from tilefold.backend.program import Program
+from tilefold.compiler import compile_levels
+from tilefold.dialects.isa_operands import Affine, Ring
+from tilefold.dialects.store import Store
+from tilefold.emulator.counters import Counters
+from tilefold.emulator.footprint import Plan
+from tilefold.emulator.queues import PULSE
+from tilefold.emulator.timing import time_program
+from tilefold.errors import TilefoldError
+from tilefold.examples import fashion
+from tilefold.frontend import import_model
+from tilefold.machines import load_machine, names
+from tilefold.machines.model import Machine, parse_machine
+from tilefold.tests.emulator.test_races import random_program
+from tilefold.tests.support.programs import Builder, view
+from tilefold.tests.support.random_machines import random_machine
+from tilefold.tests.support.random_networks import random_network
+
+CHUNK = 50
+CASES = 300
+
+
+def counted(program: Program, machine: Machine, shortcut: bool) -> tuple[Counters, int]:
+    """The counters of a program, and how many times it took `PULSE` events."""
+    plan = Plan(program.code, program.layers, program.layer_of)
+    pulses: list[int] = []
+    counters = time_program(plan, machine, 1000, shortcut=shortcut, pulse=pulses.append)
+    return counters, len(pulses)
+
+
+def check_same(program: Program) -> tuple[int, int]:
+    """Both ways give the same counters; returns how long they took, in units of `PULSE` events."""
+    machine = parse_machine(program.machine_text, "machine")
+    (plain, slow), (short, fast) = (counted(program, machine, way) for way in (False, True))
+    assert short == plain
+    assert short.cycles > short.start > 0
+    return slow, fast
+
+
+def sweep(iterations: int, depth: int, edge: int = 0, inner: int = 1) -> Program:
+    """Loads, look-ups and stores of 16-byte tiles through rings; the last `edge` rows are short."""
+    builder = Builder()
+    builder.layer("sweep")
+    for number, credits in enumerate((0, depth, 0, depth)):
+        builder.sem(number, credits)
+    rows = iterations * inner
+    table = view("weights", 0, (256,))
+    origin = Affine.of(0, {0: 2 * inner, 1: 2})
+    extents = (2 * rows - edge, 8)
+    ring = Ring(depth, 16, 2)
+    source = view("dram", 0, (2, 8), origins=(origin, 0), extents=extents)
+    tile, result = view("data", 0, (2, 8), ring=ring), view("data", 1024, (2, 8), ring=ring)
+    target = view("dram", 1 << 20, (2, 8), origins=(origin, 0), extents=extents)
+    with builder.loop(iterations), builder.loop(inner):
+        builder.wait("load", 1)
+        builder.load("load", source, tile)
+        builder.signal("load", 0)
+        builder.wait("act", 0)
+        builder.wait("act", 3)
+        builder.add("vlut", unit="act", src=tile, table=table, dst=result)
+        builder.signal("act", 1)
+        builder.signal("act", 2)
+        builder.wait("store", 2)
+        builder.store("store", result, target)
+        builder.signal("store", 3)
+    return builder.program()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("edge", [0, 1, 5])
+@pytest.mark.parametrize("inner", [1, 7])
+def test_a_settled_loop_is_not_followed_to_its_end(depth: int, edge: int, inner: int) -> None:
+    slow, fast = check_same(sweep(6000 // inner, depth, edge, inner))
+    assert slow >= 6000 // inner * inner * 11 // PULSE > 7
+    assert fast == 0
+
+
+def test_alternating_costs_settle_too() -> None:
+    """Every third tile of a ring of three is short: the period is three iterations."""
+    builder = Builder()
+    builder.sem(0)
+    builder.sem(1, 2)
+    with builder.loop(1000), builder.loop(3):
+        tile = view("dram", 0, (8, 8), origins=(Affine.of(0, {1: 3}), 0), extents=(9, 8))
+        builder.wait("load", 1)
+        builder.load("load", tile, view("data", 0, (8, 8), ring=Ring(2, 64, 2)))
+        builder.signal("load", 0)
+        builder.wait("store", 0)
+        source = view("data", 0, (8, 8), ring=Ring(2, 64, 2))
+        builder.store("store", source, view("dram", 1 << 16, (8, 8)))
+        builder.signal("store", 1)
+    slow, fast = check_same(builder.program())
+    assert (slow, fast) == (18000 // PULSE, 0)
+
+
+def test_configurations_within_a_loop_settle() -> None:
+    """Two modes take turns, the second one fetched ahead."""
+    builder = Builder()
+    source, target = view("data", 0, (2, 8, 4)), view("data", 1024, (2, 8, 4))
+    weights, par = view("weights", 0, (4, 1, 1, 4), "i8"), view("weights", 64, (4, 3), "i32")
+    with builder.loop(3000):
+        builder.group("configure", "conv.0", 2)
+        builder.group("prefetch", "conv.0", 2, mode=1)
+        builder.conv("conv.0", source, weights, par, target)
+        builder.group("configure", "conv.0", 2, mode=1)
+        builder.conv("conv.0", source, weights, par, target)
+    slow, fast = check_same(builder.program())
+    assert slow >= 2
+    assert fast == 0
+
+
+@cache
+def shipped() -> tuple[object, Store]:
+    store = Store()
+    return import_model(fashion.int8_model(), store), store
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_shipped_network(name: str) -> None:
+    module, store = shipped()
+    check_same(compile_levels(module, load_machine(name), store=store).program)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("start", range(0, CASES + CHUNK, CHUNK))
+def test_random_networks_on_random_machines(start: int) -> None:
+    """Half of them on a machine whose memories are so small that loops are long."""
+    compiled = 0
+    for seed in range(start, start + CHUNK):
+        rng = Random(seed)
+        module, store, _ = random_network(rng)
+        machine = random_machine(rng) if seed % 2 else load_machine("tiny")
+        try:
+            program = compile_levels(module, machine, store=store).program
+        except TilefoldError:
+            continue
+        compiled += 1
+        try:
+            check_same(program)
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+    assert compiled > 0.8 * CHUNK
+
+
+def test_random_tokens_and_configurations() -> None:
+    """Many of them are stuck: they say so in the same words either way."""
+    seen = {"runs": 0, "stops": 0}
+    for seed in range(500):
+        builder = random_program(Random(seed), longest=40)
+        program = builder.program()
+        results: list[object] = []
+        for shortcut in (False, True):
+            try:
+                results.append(counted(program, builder.machine, shortcut)[0])
+            except TilefoldError as error:
+                results.append(str(error))
+        assert results[0] == results[1], seed
+        seen["stops" if isinstance(results[0], str) else "runs"] += 1
+    assert min(seen.values()) > 50, seen
