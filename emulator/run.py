@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..backend.encoding import encode
 from ..backend.program import Program
 from ..machines.model import Machine
 from .host import check_inputs
@@ -58,7 +57,7 @@ def emulate(
     batches, size = check_inputs(program.inputs, inputs) if values else ({}, 0)
     if check:
         check_races(plan, _initial_bytes(program, machine), session.sizes)
-    counters = time_program(plan, machine, len(encode(program.code))) if time else None
+    counters = time_program(plan, machine, session.code_bytes) if time else None
     outputs: dict[str, list[Array]] = {port.name: [] for port in program.outputs}
     for number in range(size):
         one = {name: batch[number] for name, batch in batches.items()}

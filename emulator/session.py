@@ -9,6 +9,7 @@ from weakref import ref
 import numpy as np
 import numpy.typing as npt
 
+from ..backend.encoding import encode
 from ..backend.program import Program, Segment
 from ..errors import TilefoldError
 from ..machines.model import Machine, parse_machine
@@ -37,7 +38,7 @@ class Session:
         program.check()
         for segment in program.segments:
             segment.data.flags.writeable = False
-        self._segments, self._inputs = program.segments, program.inputs
+        self._code, self._segments, self._inputs = program.code, program.segments, program.inputs
         self._outputs = program.outputs
         self.machine: Machine = parse_machine(
             program.machine_text, f"machine of '{program.network}'"
@@ -47,6 +48,11 @@ class Session:
         self.sizes[self.machine.dram.name] = self._dram_bytes()
         self._scratch: dict[str, npt.NDArray[np.float32]] = {}
         self._lock = Lock()
+
+    @cached_property
+    def code_bytes(self) -> int:
+        """The size of the binary code."""
+        return len(encode(self._code))
 
     def _dram_bytes(self) -> int:
         """The bytes of DRAM that the program can touch."""
