@@ -37,8 +37,8 @@ class Session:
         program.check()
         for segment in program.segments:
             segment.data.flags.writeable = False
-        self._segments, self._inputs = program.segments, program.inputs
-        self._outputs = program.outputs
+        self._segments = program.segments
+        self._inputs, self._outputs = program.inputs, program.outputs
         self.machine: Machine = parse_machine(
             program.machine_text, f"machine of '{program.network}'"
         )

@@ -332,3 +332,47 @@ def test_compiled_networks(start: int) -> None:
         whole += session_of(program).fusion.wholes
         parts += len(session_of(program).fusion.parts)
     assert whole > 0.8 * parts > 0
+
+
+def test_an_access_outside_a_memory_is_named_with_its_iteration() -> None:
+    builder = Builder()
+    with builder.loop(3):
+        source = view("dram", 1024, (2, 8), origins=ROWS, extents=(6, 8))
+        buffer = view("data", 2048 - 40, (2, 8), ring=Ring(3, 16, 1))
+        builder.load("load", source, buffer)
+        target = view("dram", 2048, (2, 8), origins=ROWS, extents=(6, 8))
+        builder.store("store", buffer, target)
+    check(builder)
+    _, error = fused(builder.code(), random_bytes(0, **SIZES))
+    assert isinstance(error, str)
+    assert "instruction 1 (load on load, loops 2): data[0x7f8..0x807] is outside" in error
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_overflow_is_an_error_in_whole_operations_too(over: int) -> None:
+    """Sums of 4 x 100 x 100 and a bias that just fits, or does not."""
+    builder = Builder()
+    builder.layer("c1")
+    builder.group("configure", "conv.0")
+    par, wgt = view("weights", 64, (1, 3), "i32"), view("weights", 0, (1, 1, 1, 4), "i8")
+    builder.load("wload", view("dram", 0, (1, 1, 1, 4), "i8"), wgt)
+    builder.load("wload", view("dram", 128, (1, 3), "i32"), par)
+    origins = [Affine(0, ((0, 1),)), 0, 0]
+    buffer, out = view("data", 0, (1, 1, 4)), view("data", 64, (1, 1, 1))
+    with builder.loop(3):
+        source = view("dram", 1024, (1, 1, 4), origins=origins, extents=(3, 1, 4))
+        builder.load("load", source, buffer)
+        builder.conv("conv.0", buffer, wgt, par, out)
+        target = view("dram", 2048, (1, 1, 1), origins=origins, extents=(3, 1, 1))
+        builder.store("store", out, target)
+    memories = random_bytes(0, **SIZES)
+    memories["dram"][:4] = bytes([100] * 4)
+    memories["dram"][1024:1036] = bytes([100] * 12)
+    memories["dram"][128:140] = parameters([2**31 - 40001 + over], [1.0], [0]).tobytes()
+    fusion, result = fused(builder.code(), memories)
+    assert fusion.wholes == len(fusion.parts) == 1
+    if over:
+        assert isinstance(result, str)
+        assert "(conv on conv.0): sums from 2147483648" in result
+    else:
+        assert result == tiled(builder.code(), memories)
