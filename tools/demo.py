@@ -4,7 +4,7 @@ import io
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -24,7 +24,7 @@ from ..passes.pipelines import nn_passes, schedule_passes
 from .command import Array, TechnologyOption, console, progress_of, write_files
 from .compile import MachineOption, compile_with_progress, dram_bytes
 from .emulate import show_report
-from .pictures.page import energies_of, html_report
+from .pictures.page import html_report
 
 INPUT, OUTPUT = "image", "logits"
 SAMPLE = 10
@@ -74,7 +74,7 @@ def demo(
         "program.s": text.encode(),
         "int8.onnx": fashion.int8_model().read_bytes(),
         "images.npz": _npz(pixels[:SAMPLE]),
-        **_pictures(program, result, record),
+        **_pictures(program, result),
     }
     write_files({output_dir / name: data for name, data in files.items()})
     written = ", ".join(("program.tfp", *files))
@@ -141,13 +141,13 @@ def _print_tables(accuracies: dict[str, float], result: Result, count: int) -> N
     show_report(result.report)
 
 
-def _pictures(program: Program, result: Result, record: dict[str, Any]) -> dict[str, bytes]:
+def _pictures(program: Program, result: Result) -> dict[str, bytes]:
     """The trace of the run, and the HTML report where plotly is there to make it."""
     assert result.recording is not None
     run = program, result.report, result.recording
     files = {"trace.json": chrome_trace(*run).encode()}
     try:
-        files["report.html"] = html_report(*run, energies_of(record)).encode()
+        files["report.html"] = html_report(*run).encode()
     except TilefoldError as error:
         _say("note", str(error))
     return files

@@ -26,7 +26,7 @@ from .command import (
     run_app,
     write_files,
 )
-from .pictures.page import energies_of, html_report, load_plotly
+from .pictures.page import html_report, load_plotly
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -135,7 +135,7 @@ def _pictures(
         if trace is not None:
             files[trace] = chrome_trace(*run).encode()
         if html is not None:
-            files[html] = html_report(*run, energies_of(result.report.to_json())).encode()
+            files[html] = html_report(*run).encode()
     return files
 
 

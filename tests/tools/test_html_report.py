@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from tilefold.tests.emulator.test_recorder import MACHINES, fashion_program, fas
 from tilefold.tests.support import browser
 from tilefold.tools.emulate import main
 from tilefold.tools.pictures import timeline as timeline_module
-from tilefold.tools.pictures.layers import Energies, energy, layers
+from tilefold.tools.pictures.layers import energy, layers
 from tilefold.tools.pictures.memory import memory
-from tilefold.tools.pictures.page import energies_of, html_report, sections
+from tilefold.tools.pictures.page import html_report, sections
 from tilefold.tools.pictures.roofline import roofline
 from tilefold.tools.pictures.style import STALLS, WORK, Time, kind_of, shortened
 from tilefold.tools.pictures.timeline import THICK, timeline
@@ -32,8 +33,17 @@ def run_on(name: str) -> tuple[Report, Recording, Machine]:
     return report, recording, load_machine(name)
 
 
-def energies(report: Report) -> Energies:
-    return {row.name: {"array": 2.0 * row.macs, "dram": 1e4} for row in report.layers}
+def priced(report: Report) -> Report:
+    """The report with 2 pJ for each product, and 10 nJ for each layer's DRAM."""
+    layers = [replace(row, energy={"array": 2.0 * row.macs, "dram": 1e4}) for row in report.layers]
+    energy = {"array": 2.0 * report.total.macs, "dram": 1e4 * len(layers)}
+    return replace(report, layers=layers, total=replace(report.total, energy=energy))
+
+
+def unpriced(report: Report) -> Report:
+    """The report as without a technology."""
+    layers = [replace(row, energy=None) for row in report.layers]
+    return replace(report, layers=layers, total=replace(report.total, energy=None))
 
 
 def named(figure: Figure, name: str) -> Figure:
@@ -45,7 +55,7 @@ def named(figure: Figure, name: str) -> Figure:
 def test_plotly_knows_every_property(name: str) -> None:
     graph_objects = pytest.importorskip("plotly.graph_objects")
     program, report, recording = fashion_run(name)
-    every = sections(program, report, recording, load_machine(name), energies(report))
+    every = sections(program, priced(report), recording, load_machine(name))
     assert [section.name for section in every] == FIGURES
     for section in every:
         figure = graph_objects.Figure(section.figure)
@@ -167,20 +177,16 @@ def test_the_memories(name: str) -> None:
 
 def test_the_energies() -> None:
     report, _, _ = run_on("tiny")
-    figure = energy(report, energies(report))
+    figure = energy(priced(report))
     assert sum(named(figure, "array")["x"]) == pytest.approx(2 * report.total.macs / 1e3)
     assert named(figure, "dram")["x"] == [10.0] * len(report.layers)
 
 
-def test_energies_come_from_the_reports_json() -> None:
-    report, _, _ = run_on("tiny")
-    record = report.to_json()
-    for row in record["layers"]:
-        row["energy_pj"] = None
-    assert energies_of(record) is None
-    for row in record["layers"]:
-        row["energy_pj"] = {"dram": 3.0}
-    assert energies_of(record) == {row.name: {"dram": 3.0} for row in report.layers}
+def test_the_page_tells_the_energy_of_the_report() -> None:
+    program, report, recording = fashion_run("tiny")
+    text = Outline(html_report(program, priced(report), recording)).text
+    microjoules = (2 * report.total.macs + 1e4 * len(report.layers)) / 1e6
+    assert f"{microjoules:,.4g} µJ" in text
 
 
 @pytest.mark.parametrize(
@@ -230,7 +236,7 @@ class Outline(HTMLParser):
 def page(name: str, with_energy: bool = False) -> str:
     pytest.importorskip("plotly")
     program, report, recording = fashion_run(name)
-    return html_report(program, report, recording, energies(report) if with_energy else None)
+    return html_report(program, (priced if with_energy else unpriced)(report), recording)
 
 
 @pytest.mark.parametrize("with_energy", [False, True])
@@ -248,8 +254,6 @@ def test_the_page_stands_alone(with_energy: bool) -> None:
 
 def strange() -> str:
     """A page about a network whose layers have names that are not innocent."""
-    from dataclasses import replace
-
     program, report, recording = fashion_run("dna_a600")
     names = [
         '</script><script>console.error("broken out")</script>',
@@ -312,7 +316,7 @@ def test_a_browser_draws_strange_names(tmp_path: Path) -> None:
         fashion_run.cache_clear()
     shown = browser.opened(tmp_path / "report.html", tmp_path / "profile")
     assert shown.console == ()
-    assert list(drawn(shown)) == FIGURES[:-1]
+    assert list(drawn(shown)) == FIGURES
 
 
 @in_browser
@@ -358,6 +362,6 @@ def test_without_plotly_the_error_names_the_extra(
 
 def test_figures_are_json() -> None:
     program, report, recording = fashion_run("tiny")
-    every = sections(program, report, recording, load_machine("tiny"), energies(report))
+    every = sections(program, priced(report), recording, load_machine("tiny"))
     for section in every:
         json.dumps(section.figure, allow_nan=False)

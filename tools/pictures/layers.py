@@ -1,6 +1,5 @@
 """Every layer's cycles, utilisation and traffic; and its energy."""
 
-from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -11,7 +10,6 @@ from ...machines.model import Machine
 from .split import split
 from .style import INK, SERIES, STALLS, WORK, Figure, axis, kind_of, layout, shortened
 
-Energies = Mapping[str, Mapping[str, float]]
 """By layer: pJ by component."""
 
 
@@ -55,22 +53,22 @@ def layers(report: Report, machine: Machine) -> Figure:
     }
 
 
-def energy(report: Report, energies: Energies) -> Figure:
-    """Bars for each layer, stacked by component, in nJ."""
-    rows = [row for row in report.layers if row.name in energies]
-    components = sorted({name for row in rows for name in energies[row.name]})
+def energy(report: Report) -> Figure:
+    """Bars for each layer, stacked by component, in nJ; the report must have energies."""
+    rows = [(row, row.energy) for row in report.layers if row.energy is not None]
+    components = sorted({name for _, spent in rows for name in spent})
     traces = [
         {
             "type": "bar",
             "orientation": "h",
             "name": escape(component),
             "y": list(range(len(rows))),
-            "x": [energies[row.name].get(component, 0.0) / 1e3 for row in rows],
+            "x": [spent.get(component, 0.0) / 1e3 for _, spent in rows],
             "marker": {"color": SERIES[number % len(SERIES)]},
             "hovertext": [
                 f"<b>{escape(row.name)}</b><br>{escape(component)}: "
-                f"{energies[row.name].get(component, 0.0) / 1e3:,.3f} nJ"
-                for row in rows
+                f"{spent.get(component, 0.0) / 1e3:,.3f} nJ"
+                for row, spent in rows
             ],
             "hoverinfo": "text",
         }
@@ -83,7 +81,7 @@ def energy(report: Report, energies: Energies) -> Figure:
             barmode="stack",
             bargap=0.22,
             margin={"l": 64, "r": 24, "t": 40, "b": 48},
-            yaxis=_names(rows),
+            yaxis=_names([row for row, _ in rows]),
             xaxis=axis("energy, nJ"),
         ),
     }

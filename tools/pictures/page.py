@@ -1,18 +1,18 @@
 """The report of a run as a page: one HTML file that needs nothing else, not even a network."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from importlib import import_module
 from string import Template
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ...backend.program import Program
 from ...emulator import Recording, Report
 from ...errors import TilefoldError
 from ...machines.model import Machine, parse_machine
-from .layers import Energies, energy, layers
+from .layers import energy, layers
 from .memory import memory
 from .roofline import roofline
 from .style import GRID, INK, PALE_INK, Figure, Time
@@ -91,22 +91,10 @@ def load_plotly() -> ModuleType:
         ) from None
 
 
-def energies_of(record: Mapping[str, Any]) -> Energies | None:
-    """The energies that a report's JSON holds; None where no technology was given."""
-    rows = [row for row in record["layers"] if row.get("energy_pj") is not None]
-    return {row["name"]: row["energy_pj"] for row in rows} or None
-
-
-def html_report(
-    program: Program, report: Report, recording: Recording, energies: Energies | None = None
-) -> str:
-    """The page for a recorded run.
-
-    `energies` are pJ by component for each layer, None where no technology was given. Raises
-    TilefoldError without plotly.
-    """
+def html_report(program: Program, report: Report, recording: Recording) -> str:
+    """The page for a recorded run; raises TilefoldError without plotly."""
     machine = parse_machine(program.machine_text, f"machine of '{program.network}'")
-    every = sections(program, report, recording, machine, energies)
+    every = sections(program, report, recording, machine)
     figures = {section.name: section.figure for section in every if section.figure}
     # "<" could end the script.
     data = json.dumps(figures, separators=(",", ":")).replace("<", "\\u003c")
@@ -121,7 +109,7 @@ def html_report(
         pale=PALE_INK,
         grid=GRID,
         plotly=load_plotly().get_plotlyjs(),
-        facts=_facts(report, machine, energies),
+        facts=_facts(report, machine),
         sections="\n".join(map(_section, every)),
         table=_table(report, machine),
         figures=data,
@@ -129,11 +117,7 @@ def html_report(
 
 
 def sections(
-    program: Program,
-    report: Report,
-    recording: Recording,
-    machine: Machine,
-    energies: Energies | None,
+    program: Program, report: Report, recording: Recording, machine: Machine
 ) -> list[Section]:
     """The sections of the page in order."""
     return [
@@ -175,9 +159,9 @@ def sections(
             "energy",
             "Energy",
             "Energy of each layer by component."
-            if energies
+            if report.total.energy is not None
             else "No technology given: energy is not known.",
-            energy(report, energies) if energies else None,
+            energy(report) if report.total.energy is not None else None,
         ),
     ]
 
@@ -187,7 +171,7 @@ def _section(section: Section) -> str:
     return f"<h2>{section.title}</h2>\n<p>{escape(section.text)}</p>\n{figure}"
 
 
-def _facts(report: Report, machine: Machine, energies: Energies | None) -> str:
+def _facts(report: Report, machine: Machine) -> str:
     total = report.total
     time = Time.of(total.cycles, report.hz)
     traffic = sum(total.bytes.get(machine.dram.name, {}).values())
@@ -203,9 +187,8 @@ def _facts(report: Report, machine: Machine, energies: Energies | None) -> str:
         ("DRAM bandwidth", f"{traffic / seconds / 1e9 if seconds else 0:,.4g}", "GB/s, mean"),
         ("reconfigurations", f"{total.reconfigurations}", f"{changing:.1%} of cycles"),
     ]
-    if energies:
-        joules = sum(pj for row in energies.values() for pj in row.values()) * 1e-12
-        facts.append(("energy", f"{joules * 1e6:,.4g}", "µJ"))
+    if total.picojoules is not None:
+        facts.append(("energy", f"{total.picojoules / 1e6:,.4g}", "µJ"))
     return "".join(
         f"<div><dt>{name}</dt><dd>{value} <small>{unit}</small></dd></div>"
         for name, value, unit in facts

@@ -51,6 +51,10 @@ SERIES: Final = (
     "#8c6d55",
     "#e08fb0",
     "#7f878f",
+    "#1f3f66",
+    "#a5d18f",
+    "#7a1f3d",
+    "#f2c879",
 )
 """Colours of what has none of its own."""
 
