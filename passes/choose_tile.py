@@ -73,9 +73,10 @@ class ChooseTilePass(ModulePass):
                 if not isinstance(fold, FoldAttr):
                     raise TilefoldError(f"{name_of(layer)}: has no fold; run choose-fold first")
                 shape = conv_shape(layer, store)
-                best = best_tiling(machine, shape, fold, epilogue_types(layer), self.overlap)
+                best = best_tiling(machine, shape, fold, epilogue_types(layer, shape), self.overlap)
                 if best is None and (epilogue := epilogue_of(layer)):
                     del epilogue.attributes[EPILOGUE]
+                    shape = conv_shape(layer, store)
                     best = best_tiling(machine, shape, fold, overlap=self.overlap)
                 if best is None:
                     raise TilefoldError(
@@ -97,15 +98,15 @@ class Extras:
     table: int = 0
 
 
-def epilogue_types(layer: Convolution) -> Extras:
-    """The buffers that the epilogue of a layer takes: its result, and what it adds."""
+def epilogue_types(layer: Convolution, shape: ConvShape) -> Extras:
+    """The buffers that the epilogue of a layer of `shape` takes: its result, and what it adds."""
     epilogue = epilogue_of(layer)
     if epilogue is None:
         return Extras()
-    result = container_of(epilogue.result)
+    result: tuple[Operand, ElementType] = ("O", shape.stored_type)
     if isinstance(epilogue, nn.LutOp):
-        return Extras([("O", result)], TABLE_BYTES)
-    return Extras([("O", result), ("I", container_of(other_operand(epilogue, layer)))])
+        return Extras([result], TABLE_BYTES)
+    return Extras([result, ("I", container_of(other_operand(epilogue, layer)))])
 
 
 def best_tiling(

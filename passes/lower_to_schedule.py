@@ -12,7 +12,8 @@ func.func @main(%image: tensor<...xf32>) ...       schedule.program {
 
 Convolutions and matrix products must have been given a fold and a tiling (`choose-fold`,
 `choose-tile`). Quantising inputs and dequantising outputs is the host's work: such values become
-ports that users see in float32. The program is sequentially correct and has no tokens yet.
+ports that users see in float32. A sub-byte result whose rows do not lie at whole bytes is stored in
+bytes first, and then packed by a table. The program is sequentially correct and has no tokens yet.
 """
 
 from collections.abc import Callable, Mapping

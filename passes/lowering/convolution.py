@@ -17,11 +17,12 @@ from ...dialects.nn_types import element_of, shape_of
 from ...dialects.store import Store
 from ...errors import TilefoldError
 from ..fuse_epilogue import Epilogue, epilogue_of, other_operand
-from .elementwise import check_written, logical_strides
+from .elementwise import logical_strides, storable
 from .nest import HERE, Access, Nest, Place, Position, ints
 from .shapes import ConvShape, Tile
 from .state import Lowering, constant_of, container_of, int64, numbers
-from .vector import add_step, look_up_step, table_buffer
+from .tables import look_up_step, stored, table_buffer
+from .vector import add_step
 from .weights import IntArray, pack_blocks, parameters
 
 Convolution = nn.ConvOp | nn.MatmulOp
@@ -48,10 +49,15 @@ def layer_of(op: Convolution, store: Store) -> Layer:
     return Layer(shape, weights, words)
 
 
-def _stored(op: Convolution) -> SSAValue:
-    """What the layer stores: its own result, or that of its epilogue."""
-    epilogue = epilogue_of(op)
-    return op.result if epilogue is None else epilogue.result
+def _made_type(op: Convolution) -> ElementType:
+    """The elements that the array makes."""
+    return _stored_type(op) if epilogue_of(op) is None else container_of(op.result)
+
+
+def _stored_type(op: Convolution) -> ElementType:
+    """The elements that the layer stores: its own or those of its epilogue, wider where needed."""
+    element = container_of((epilogue_of(op) or op).result)
+    return storable(element, _strides(op, shape_of(op.result), element))
 
 
 def conv_shape(op: Convolution, store: Store) -> ConvShape:
@@ -88,8 +94,8 @@ def _conv(op: nn.ConvOp, store: Store) -> tuple[ConvShape, IntArray]:
         multiplier=k // channels if depthwise else 0,
         input_type=container_of(op.input),
         weight_type=container_of(op.weight),
-        output_type=container_of(op.result),
-        stored_type=container_of(_stored(op)),
+        output_type=_made_type(op),
+        stored_type=_stored_type(op),
     )
     return shape, packed
 
@@ -115,8 +121,8 @@ def _matmul(op: nn.MatmulOp, store: Store) -> tuple[ConvShape, IntArray]:
         multiplier=0,
         input_type=container_of(op.input),
         weight_type=container_of(op.weight),
-        output_type=container_of(op.result),
-        stored_type=container_of(_stored(op)),
+        output_type=_made_type(op),
+        stored_type=_stored_type(op),
     )
     return shape, weights.T.reshape(1, k, 1, 1, c)
 
@@ -206,23 +212,23 @@ class _ConvolutionNest:
         )
         nest.result("gkyxc", lambda at: self._compute(at, outputs, inputs, block))
         self._finish(nest, outputs)
-        nest.emit()
 
     def _finish(self, nest: Nest, outputs: SSAValue) -> None:
-        """Store the tiles, or what the epilogue makes of them."""
-        state, value, epilogue = self.state, self.op.result, epilogue_of(self.op)
+        """Store the tiles, or what the epilogue makes of them, and build the nest."""
+        state, epilogue, element = self.state, epilogue_of(self.op), self.shape.stored_type
         if epilogue is not None:
-            value, outputs = epilogue.result, self._run(nest, epilogue, outputs)
-        target = state.result(value)
-        access = self._output(container_of(value))
-        check_written(name_of(epilogue or self.op), container_of(value), access.strides)
-        nest.result("gkyx", lambda at: state.store_tile(at, outputs, target, access))
+            outputs = self._run(nest, epilogue, outputs)
+        access = self._output(element)
+        assert storable(element, access.strides) == element, name_of(self.op)
+        with stored(state, epilogue or self.op, element) as target:
+            nest.result("gkyx", lambda at: state.store_tile(at, outputs, target, access))
+            nest.emit()
 
     def _run(self, nest: Nest, epilogue: Epilogue, made: SSAValue) -> SSAValue:
         """Put the epilogue into the nest; returns the buffer of its results."""
         state, sizes = self.state, self.shape.output_sizes(self.tile)
-        result = state.buffer("O", sizes, container_of(epilogue.result))
-        access = self._output(container_of(epilogue.result))
+        result = state.buffer("O", sizes, self.shape.stored_type)
+        access = self._output(self.shape.stored_type)
         if isinstance(epilogue, nn.LutOp):
             table = table_buffer(state, epilogue, epilogue.entries)
             nest.result("gkyx", lambda at: look_up_step(state, at, result, made, table, access))

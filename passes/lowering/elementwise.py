@@ -113,7 +113,7 @@ def map_nest(
     ends = [start + size for start, size in zip(target.starts, box, strict=True)]
     target = replace(target, extents=ends)
     sides = [*sources, target]
-    check_written(name, target.element, target.strides, target.starts[-1])
+    assert storable(target.element, target.strides, target.starts[-1:]) == target.element, name
     step = max(max(1, 8 // side.element.bits) for side in sides)
 
     def needs(tile: Sequence[int]) -> Needs:
@@ -146,18 +146,24 @@ def map_nest(
     nest.emit()
 
 
-def check_written(name: str, element: ElementType, strides: Sequence[int], start: int = 0) -> None:
-    """Refuse to store sub-byte elements but in dense rows that start at whole bytes.
+def byte_wide(element: ElementType) -> ElementType:
+    """The elements of at least a byte that hold the same integers as `element`."""
+    return ElementType.of(max(8, element.bits), element.signed)
 
-    `start` is where rows start, in elements. Raises TilefoldError naming the layer.
+
+def storable(
+    element: ElementType, strides: Sequence[int], starts: Sequence[int] = (0,)
+) -> ElementType:
+    """The elements in which rows at these distances can be stored: `element`, or byte-wide ones.
+
+    Stores write whole bytes, so rows of sub-byte elements must be dense and lie at whole bytes.
+    `strides` of the dimensions and `starts` of the rows count elements of type `element`.
     """
-    per_byte = max(1, 8 // element.bits)
+    per_byte = 8 // element.bits
     *outer, inner = strides
-    if per_byte > 1 and (inner != 1 or any(place % per_byte for place in (start, *outer))):
-        raise TilefoldError(
-            f"{name}: rows of its {element.bits}-bit result do not lie at whole bytes; "
-            "quantise it to 8 bits"
-        )
+    if per_byte > 1 and (inner != 1 or any(place % per_byte for place in (*outer, *starts))):
+        return byte_wide(element)
+    return element
 
 
 def _tile_bytes(tile: Sequence[int], element: ElementType) -> int:

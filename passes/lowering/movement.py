@@ -2,17 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
 
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn, schedule
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...interpreters import kernels
-from .elementwise import Side, axes_side, flat_side, logical_strides, map_nest, memory_axes
+from .elementwise import (
+    Side,
+    axes_side,
+    byte_wide,
+    flat_side,
+    logical_strides,
+    map_nest,
+    memory_axes,
+    storable,
+)
 from .state import Lowering, container_of, numbers
-from .vector import looked_up
+from .tables import looked_up, moved, stored
 
 
 @dataclass
@@ -66,40 +76,50 @@ def _merged(runs: Sequence[_Run]) -> list[_Run]:
             merged[-1] = _Run(last.size * run.size, run.source, run.target)
         else:
             merged.append(run)
-    return merged or [_Run(1, 1, 1)]
+    if not merged or merged[-1].target > 1:
+        # Rows of one element, which padding may have parted.
+        merged.append(_Run(1, 1, 1))
+    return merged
 
 
 def lower_reorder(state: Lowering, op: nn.ReshapeOp | nn.TransposeOp) -> None:
     """A reshape or transpose: nothing where memory stays the same, else a strided copy."""
-    name, bits = name_of(op), container_of(op.input).bits
+    element = container_of(op.input)
     shape, result = shape_of(op.input), shape_of(op.result)
-    source = list(zip(shape, logical_strides(shape, bits), strict=True))
-    target = list(zip(result, logical_strides(result, bits), strict=True))
+    source = list(zip(shape, logical_strides(shape, element.bits), strict=True))
+    target = list(zip(result, logical_strides(result, element.bits), strict=True))
     if isinstance(op, nn.TransposeOp):
         source = [source[axis] for axis in numbers(op.perm)]
     runs = _common_refinement(source, target)
-    if runs is None:
-        # Row-major order has runs in common with any other.
+    if runs is None or storable(element, [run.target for run in _merged(runs)]) != element:
+        # Row-major order in whole bytes can be stored, and has runs in common with any other.
         linear = [(prod(shape), 1)]
-        between = state.temporary(schedule.TensorType((prod(shape),), container_of(op.input)))
-        _copy(state, name, _common_refinement(source, linear), state.tensor(op.input), between)
-        _copy(state, name, _common_refinement(linear, target), between, state.result(op.result))
+        between = state.temporary(schedule.TensorType((prod(shape),), byte_wide(element)))
+        _copy(state, op, _common_refinement(source, linear), state.tensor(op.input), between)
+        _copy(state, op, _common_refinement(linear, target), between, state.result(op.result))
     elif all(run.source == run.target for run in runs) and op.result not in state.tensors:
         state.tensors[op.result] = state.tensor(op.input)
     else:
-        _copy(state, name, runs, state.tensor(op.input), state.result(op.result))
+        _copy(state, op, runs, state.tensor(op.input), state.result(op.result))
 
 
 def _copy(
-    state: Lowering, name: str, unordered: Sequence[_Run] | None, source: SSAValue, target: SSAValue
+    state: Lowering,
+    op: Operation,
+    unordered: Sequence[_Run] | None,
+    source: SSAValue,
+    target: SSAValue,
 ) -> None:
     """Copy all runs."""
     assert unordered is not None, "a reshape's runs"
-    runs, element = _merged(unordered), schedule.box_of(target).element_type
+    runs = _merged(unordered)
     sizes, starts = [run.size for run in runs], [0] * len(runs)
-    source_side = Side(source, element, starts, sizes, [run.source for run in runs])
-    target_side = Side(target, element, starts, sizes, [run.target for run in runs])
-    map_nest(state, name, sizes, [source_side], target_side)
+
+    def side(tensor: SSAValue, strides: Sequence[int]) -> Side:
+        return Side(tensor, schedule.box_of(tensor).element_type, starts, sizes, strides)
+
+    source_side = side(source, [run.source for run in runs])
+    moved(state, op, sizes, source_side, side(target, [run.target for run in runs]))
 
 
 def copy_whole(state: Lowering, name: str, source: SSAValue, target: SSAValue) -> None:
@@ -127,18 +147,20 @@ def lower_concat(state: Lowering, op: nn.ConcatOp) -> None:
     """Concatenation: each input copied to its place, through a table where scales differ."""
     axis, result = op.axis.value.data, shape_of(op.result)
     axes = memory_axes(len(result))
+    ends = list(accumulate(shape_of(value)[axis] for value in op.inputs))
+    starts = [0, *ends[:-1]]
     element = container_of(op.result)
-    target = state.result(op.result)
-    start = 0
-    for value in op.inputs:
-        shape = shape_of(value)
-        box = [shape[axis] for axis in axes]
-        starts = [start if dim == axis else 0 for dim in range(len(shape))]
-        source = axes_side(state.tensor(value), container_of(value), shape, axes)
-        side = axes_side(target, element, result, axes, starts)
-        if element_of(value) == element_of(op.result):
-            map_nest(state, name_of(op), box, [source], side)
-        else:
-            table = kernels.rescale_table(element_of(value), element_of(op.result))
-            looked_up(state, op, box, source, side, table)
-        start += shape[axis]
+    if axis == axes[-1]:
+        element = storable(element, (1,), starts)
+    with stored(state, op, element) as target:
+        for value, start in zip(op.inputs, starts, strict=True):
+            shape = shape_of(value)
+            box = [shape[axis] for axis in axes]
+            place = [start if dim == axis else 0 for dim in range(len(shape))]
+            source = axes_side(state.tensor(value), container_of(value), shape, axes)
+            side = axes_side(target, element, result, axes, place)
+            if element_of(value) == element_of(op.result):
+                moved(state, op, box, source, side)
+            else:
+                table = kernels.rescale_table(element_of(value), element_of(op.result))
+                looked_up(state, op, box, source, side, table)

@@ -17,7 +17,8 @@ class ConvShape:
 
     `k` and `c` are output and input channels of one group; a depthwise convolution counts as one
     group with `multiplier` output channels an input channel (0 marks a dense convolution).
-    `output_type` is what the array makes, `stored_type` what an epilogue makes of it.
+    `output_type` is what the array makes, `stored_type` what goes to DRAM: the same, or what an
+    epilogue makes of it.
     """
 
     rows_in: int

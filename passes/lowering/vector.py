@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from xdsl.dialects.builtin import StringAttr
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import SSAValue
 
 from ...dialects import nn, schedule
-from ...dialects.isa_operands import ElementType
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...interpreters import kernels
@@ -17,61 +15,15 @@ from .elementwise import (
     axes_side,
     broadcast_side,
     flat_side,
+    logical_strides,
     map_nest,
     memory_axes,
+    storable,
 )
-from .nest import HERE, Access, Place, ints
-from .shapes import TABLE_BYTES
+from .nest import Access, Place, ints
 from .state import Lowering, container_of, int64, real
+from .tables import looked_up, stored
 from .weights import parameters
-
-
-def table_buffer(state: Lowering, op: Operation, table: npt.NDArray[np.uint8]) -> SSAValue:
-    """Load a table [256] once; its buffer.
-
-    The index is an element's container as an unsigned number. Tables of `nn` repeat after the
-    patterns of their elements' bits, so how wide the container is and how it was extended is all
-    one.
-    """
-    tensor = state.constant(f"{name_of(op)}.table", table)
-    buffer = state.buffer("W", (TABLE_BYTES,), ElementType.U8)
-    whole = Access([HERE], (TABLE_BYTES,), (1,))
-    state.load(Place(state.builder, {}), "W", tensor, buffer, whole)
-    return buffer
-
-
-def look_up_step(
-    state: Lowering, at: Place, out: SSAValue, source: SSAValue, table: SSAValue, access: Access
-) -> None:
-    """Build the step that looks a tile up in a table."""
-    origin, indices = at.origin(access.positions)
-    at.builder.insert(
-        schedule.LutOp(
-            operands=[out, source, table, indices],
-            properties={
-                "unit": StringAttr(state.vector_unit),
-                "origin": origin,
-                "extents": ints(access.extents),
-            },
-        )
-    )
-
-
-def looked_up(
-    state: Lowering,
-    op: Operation,
-    box: Sequence[int],
-    source: Side,
-    target: Side,
-    table: npt.NDArray[np.uint8],
-) -> None:
-    """Build a look-up of `source` in a table [256] over `box`."""
-    buffer = table_buffer(state, op, table)
-
-    def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
-        look_up_step(state, at, out, ins[0], buffer, access)
-
-    map_nest(state, name_of(op), box, [source], target, compute, held=TABLE_BYTES)
 
 
 def lower_lut(state: Lowering, op: nn.LutOp) -> None:
@@ -177,5 +129,9 @@ def lower_requantize(state: Lowering, op: nn.RequantizeOp) -> None:
         )
 
     side = axes_side(state.tensor(op.input), container_of(op.input), shape, axes)
-    result = axes_side(state.result(op.result), container_of(op.result), shape, axes)
-    map_nest(state, name_of(op), result.extents, [side], result, compute, words)
+    element = container_of(op.result)
+    strides = logical_strides(shape, element.bits)
+    element = storable(element, [strides[axis] for axis in axes])
+    with stored(state, op, element) as tensor:
+        result = axes_side(tensor, element, shape, axes)
+        map_nest(state, name_of(op), result.extents, [side], result, compute, words)
