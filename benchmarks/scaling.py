@@ -41,6 +41,7 @@ class Series:
     """Processor seconds by what is emulated, at every amount of work `x` in `unit`."""
 
     title: str
+    axis: str
     unit: str
     names: Sequence[str]
     x: Sequence[float]
@@ -73,7 +74,9 @@ def over_sizes(machine: str, rounds: int) -> Series:
         }
         macs.append(emulate(program, {}, values=False, check=False).report.total.macs / 1e6)
     names = [f"{size} x {size}, {work:.0f} MMAC" for size, work in zip(SIZES, macs, strict=True)]
-    return Series("size of the image", "MMAC", names, macs, _measured(works, rounds))
+    return Series(
+        "image", "products of one image, MMAC", "MMAC", names, macs, _measured(works, rounds)
+    )
 
 
 def over_batches(machine: str, rounds: int) -> Series:
@@ -87,8 +90,9 @@ def over_batches(machine: str, rounds: int) -> Series:
             (BOTH, place): lambda i=given: emulate(program, i, check=False),
             (VALUES, place): lambda i=given: emulate(program, i, time=False, check=False),
         }
-    title = f"images of {BATCH_SIZE} x {BATCH_SIZE}"
-    return Series(title, "image", [*map(str, BATCHES)], BATCHES, _measured(works, rounds))
+    title = f"batch of images {BATCH_SIZE} x {BATCH_SIZE}"
+    names = [*map(str, BATCHES)]
+    return Series(title, title, "image", names, BATCHES, _measured(works, rounds))
 
 
 def _measured(works: Works, rounds: int) -> dict[str, list[float]]:
@@ -147,25 +151,28 @@ def figure(every: Sequence[Series]) -> bytes:
     """The series side by side as SVG: seconds over work, with a line of slope 1 each."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
-    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     # A fixed salt and no date: the same numbers make the same file.
-    with mpl.rc_context({"svg.hashsalt": "scaling", "svg.fonttype": "none", "font.size": 11}):
-        drawing = Figure(figsize=(10, 4.2), layout="constrained")
-        for axes, series in zip(drawing.subplots(1, len(every)), every, strict=True):
+    with mpl.rc_context({"svg.hashsalt": "scaling", "svg.fonttype": "none", "font.size": 10}):
+        drawing = Figure(figsize=(10, 4.6), layout="constrained")
+        panels = drawing.subplots(1, len(every), sharey=True)
+        for axes, series in zip(panels, every, strict=True):
             x = np.array(series.x)
             for marker, (what, times) in zip("os^", series.seconds.items(), strict=False):
                 slope = series.exponents[what]
                 axes.loglog(x, times, marker=marker, label=f"{what}: exponent {slope:.2f}")
             line = series.seconds[BOTH][-1] * x / x[-1]
             axes.loglog(x, line, "k--", linewidth=1, label="exponent 1")
-            axes.set_xlabel(f"{series.title}, {series.unit}")
-            axes.set_ylabel("processor time, s")
-            axes.set_xticks(x, [f"{value:.0f}" for value in x])
-            axes.xaxis.set_minor_formatter(NullFormatter())
-            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-            axes.grid(True, which="both", alpha=0.3)
-            axes.legend()
+            axes.set_xlabel(series.axis)
+            axes.set_xticks(x, [f"{value:.0f}" for value in x], fontsize=9)
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.grid(True, alpha=0.4)
+            axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=9)
+        panels[0].set_ylabel("processor time, s")
+        panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panels[0].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        panels[0].yaxis.set_minor_locator(NullLocator())
         file = io.BytesIO()
         drawing.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue()
