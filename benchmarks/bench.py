@@ -6,7 +6,6 @@ One image, one thread on both sides, processor time. docs/benchmarks.md tells ho
 
 import argparse
 import json
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +13,8 @@ from statistics import median
 from typing import Any
 
 # Before anything that imports numpy: it sets the number of threads.
-from subjects import Subject, available, interleaved, onnxruntime_run, subject  # isort: skip
+from subjects import Subject, available, environment, interleaved, onnxruntime_run, subject  # isort: skip
 
-import numpy as np
-import onnxruntime
 from rich.table import Table
 from tilefold.backend.program import Program
 from tilefold.compiler import compile
@@ -90,28 +87,6 @@ def ratios(samples: Mapping[str, Sequence[float]]) -> dict[str, float]:
         )
         for upper, lower in pairs
     }
-
-
-def environment(machine: str, rounds: int) -> dict[str, Any]:
-    """What the figures depend on."""
-    runtime: Any = onnxruntime
-    return {
-        "machine": machine,
-        "rounds": rounds,
-        "threads": 1,
-        "processor": _processor(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "onnxruntime": runtime.__version__,
-    }
-
-
-def _processor() -> str:
-    """The processor's name as Linux tells it, else as Python does."""
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def table_of(results: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> Table:

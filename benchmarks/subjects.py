@@ -9,11 +9,12 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
 
+import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ SAMPLE_SECONDS = 0.1
 """The least time that a sample takes."""
 
 Array = npt.NDArray[np.float32]
+Key = TypeVar("Key")
 _runtime: Any = onnxruntime  # without type stubs
 
 
@@ -89,10 +91,31 @@ def cpu_seconds(work: Callable[[], object]) -> float:
             return elapsed / runs
 
 
-def interleaved(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def interleaved(works: Mapping[Key, Callable[[], object]], rounds: int) -> dict[Key, list[float]]:
     """Processor seconds of each of `works`, in rounds of all: A B A B ..."""
-    samples: dict[str, list[float]] = {name: [] for name in works}
+    samples: dict[Key, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
             samples[name].append(cpu_seconds(work))
     return samples
+
+
+def environment(machine: str, rounds: int) -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "machine": machine,
+        "rounds": rounds,
+        "threads": 1,
+        "processor": _processor(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "onnxruntime": _runtime.__version__,
+    }
+
+
+def _processor() -> str:
+    """The processor's name as Linux tells it, else as Python does."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

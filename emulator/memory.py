@@ -86,7 +86,10 @@ class Box:
 
     @cached_property
     def runs(self) -> tuple[int, int]:
-        """Runs of contiguous bytes, and the bytes of each: rows that touch are one run."""
+        """Runs of contiguous bytes, and the bytes of each: rows that touch are one run.
+
+        What a stride of 0 repeats is as many runs more.
+        """
         packed = self.packed_dim
         run, runs = self.row_bytes, 1
         others = [
@@ -96,7 +99,7 @@ class Box:
         ]
         if self.strides[packed] != 1:
             run, runs = -(-self.bits // 8), max(1, self.counts[packed])
-        for stride, count in sorted(others):
+        for stride, count in sorted(others, key=lambda other: (other[0] == 0, other[0])):
             if runs == 1 and stride == run * 8:
                 run *= count
             else:

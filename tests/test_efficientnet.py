@@ -13,13 +13,18 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tilefold.compiler import compile_levels
+from tilefold.compiler import Compilation, compile_levels
 from tilefold.dialects.store import Store
 from tilefold.emulator import emulate
 from tilefold.emulator.trace import chrome_trace
 from tilefold.frontend import import_model
 from tilefold.frontend.judge import Judge
 from tilefold.interpreters.nn import run
+from tilefold.tests.support.report_checks import (
+    check_bytes,
+    check_cycles_of_units,
+    check_sums_of_layers,
+)
 from tilefold.tests.support.trace_format import Trace
 from tilefold.tools.pictures.page import html_report
 
@@ -95,11 +100,29 @@ def check_images(machines: list[str], count: int) -> None:
         assert np.array_equal(actual, expected), machine
 
 
+@cache
+def on_dna_a600() -> Compilation:
+    store = Store()
+    return compile_levels(import_model(quantised(), store), "dna_a600", store=store)
+
+
+def test_its_report_is_complete() -> None:
+    """A row for each layer; all adds up, and bytes are those that the schedule moves."""
+    levels = on_dna_a600()
+    program = levels.program
+    report = emulate(program, {}, values=False, check=False).report
+    assert [row.name for row in report.layers] == [*program.layers, "(program)"]
+    assert all(row.units and row.bound.cycles for row in report.layers)
+    assert set(report.total.bytes) == {memory.name for memory in levels.machine.memories}
+    check_cycles_of_units(report, levels.machine)
+    check_sums_of_layers(report)
+    check_bytes(report, levels)
+
+
 def test_its_run_can_be_seen() -> None:
     """Its trace is sound and whole, its report is made, both of bounded size."""
     pytest.importorskip("plotly")
-    store = Store()
-    program = compile_levels(import_model(quantised(), store), "dna_a600", store=store).program
+    program = on_dna_a600().program
     result = emulate(program, {}, values=False, check=False, record=True)
     assert result.recording
     text = chrome_trace(program, result.report, result.recording)

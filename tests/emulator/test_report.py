@@ -24,12 +24,8 @@ from tilefold.tests.emulator.naive import Elements
 from tilefold.tests.emulator.naive_races import touched
 from tilefold.tests.support.programs import Builder, view
 from tilefold.tests.support.random_networks import random_network
+from tilefold.tests.support.report_checks import check_cycles_of_units, check_sums_of_layers
 from xdsl.dialects.builtin import ModuleOp
-
-CAUSES = {
-    "code", "data", "weights", "space", "token", "configuration", "reconfiguration", "port",
-    "vector",
-}  # fmt: skip
 
 
 @cache
@@ -47,31 +43,12 @@ def report_on(name: str) -> Report:
 
 @pytest.mark.parametrize("name", names())
 def test_every_unit_spends_every_cycle(name: str) -> None:
-    total = report_on(name).total
-    assert set(total.units) == set(load_machine(name).units)
-    for unit, time in total.units.items():
-        assert time.busy + sum(time.stalls.values()) + time.idle == total.cycles, unit
-        assert min(time.busy, time.idle, *time.stalls.values()) >= 0
-        assert time.stalls.keys() <= CAUSES
+    check_cycles_of_units(report_on(name), load_machine(name))
 
 
 @pytest.mark.parametrize("name", names())
 def test_layers_add_up_to_the_total(name: str) -> None:
-    report = report_on(name)
-    for what in ("cycles", "macs", "reconfigurations", "reconfiguration_cycles"):
-        assert sum(getattr(row, what) for row in report.layers) == getattr(report.total, what)
-    for unit, time in report.total.units.items():
-        rows = [row.units[unit] for row in report.layers if unit in row.units]
-        assert sum(row.busy for row in rows) == time.busy
-        stalls = sum((Counter(row.stalls) for row in rows), Counter[str]())
-        assert stalls == Counter(time.stalls)
-    for memory, moved in report.total.bytes.items():
-        for direction, size in moved.items():
-            rows = [row.bytes.get(memory, {}).get(direction, 0) for row in report.layers]
-            roles = [
-                kind.get(memory, {}).get(direction, 0) for kind in report.total.operands.values()
-            ]
-            assert sum(rows) == sum(roles) == size
+    check_sums_of_layers(report_on(name))
 
 
 @pytest.mark.parametrize("name", names())
