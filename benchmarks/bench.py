@@ -10,10 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 # Before anything that imports numpy: it sets the number of threads.
-from subjects import Subject, available, environment, interleaved, onnxruntime_run, subject  # isort: skip
+from subjects import (  # isort: skip
+    EFFICIENTNET,
+    EFFICIENTNET_LITE0,
+    Subject,
+    available,
+    environment,
+    interleaved,
+    onnxruntime_run,
+    subject,
+)
 
 from rich.table import Table
 from tilefold.backend.program import Program
@@ -21,7 +30,7 @@ from tilefold.compiler import compile
 from tilefold.emulator import emulate
 from tilefold.emulator.session import session_of
 from tilefold.errors import TilefoldError
-from tilefold.tools.command import console
+from tilefold.tools.command import console, write_files
 
 ROUNDS, QUICK_ROUNDS = 7, 2
 COMPILATIONS = 3
@@ -31,6 +40,22 @@ BOTH, CHECKED, VALUES, TIME = "emulate", "emulate checked", "values only", "time
 TILES = "values tile by tile"
 COMPILE, PREPARE = "compile", "prepare"
 
+
+class Target(NamedTuple):
+    """A ratio of `ratios` of a network that is to be at most `limit`."""
+
+    network: str
+    ratio: str
+    limit: float
+
+
+LARGE = ("resnet50", EFFICIENTNET_LITE0)
+TARGETS = (
+    Target("resnet50", f"{BOTH} / {FLOAT}", 2.5),
+    Target(EFFICIENTNET_LITE0, f"{BOTH} / {FLOAT}", 4),
+    *(Target(network, f"{CHECKED} / {BOTH}", 3) for network in LARGE),
+    *(Target(network, f"{TIME} / {BOTH}", 1 / 5) for network in LARGE),
+)
 PUBLISHED = (
     ("Gemmini, functional simulator", "89 MMAC/s, 44 k instructions/s", "run on a 2-core machine"),
     ("VTA, functional simulator", "ResNet-18 in 1.0 s", "its authors' report"),
@@ -113,11 +138,38 @@ def table_of(results: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> 
     return table
 
 
-def published() -> Table:
-    """Figures of others, not measured here."""
+def published(results: Sequence[Mapping[str, Any]]) -> Table:
+    """Figures of others, not measured here, and beside them what was."""
     table = Table("others, not measured in this run", "speed", "source")
     for row in PUBLISHED:
         table.add_row(*row)
+    table.add_section()
+    for result in results:
+        name, seconds = result["network"], result["seconds"][BOTH]
+        speed = f"{result['macs_per_second'][BOTH] / 1e6:,.0f} MMAC/s, {name} in {seconds:.3f} s"
+        table.add_row("Tilefold, values + time", speed, "this run")
+    return table
+
+
+def judged(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The targets of the networks measured, what was measured, and whether it met them."""
+    measured = {result["network"]: result["ratios"] for result in results}
+    return [
+        target._asdict() | {"measured": value, "met": value <= target.limit}
+        for target in TARGETS
+        if target.network in measured
+        for value in [measured[target.network][target.ratio]]
+    ]
+
+
+def targets(verdicts: Sequence[Mapping[str, Any]]) -> Table:
+    """The targets, and whether they are met."""
+    table = Table("target", "network")
+    for column in ("measured", "at most", ""):
+        table.add_column(column, justify="right")
+    for each in verdicts:
+        values = (f"{each['measured']:.2f}", f"{each['limit']:.2f}")
+        table.add_row(each["ratio"], each["network"], *values, "met" if each["met"] else "missed")
     return table
 
 
@@ -141,10 +193,16 @@ def main() -> None:
             except TilefoldError as error:
                 parser.exit(1, f"error: {name}: {error}\n")
     about = environment(options.machine, rounds)
-    screen.print(table_of(results, about), published())
+    verdicts = judged(results)
+    screen.print(table_of(results, about), published(results))
+    if verdicts:
+        screen.print(targets(verdicts))
+    if not EFFICIENTNET.exists():
+        screen.print(f"{EFFICIENTNET_LITE0} was skipped: there is no {EFFICIENTNET}")
     if options.json:
-        record = {"environment": about, "networks": results, "published": PUBLISHED}
-        options.json.write_text(json.dumps(record, indent=1) + "\n")
+        record: dict[str, Any] = {"environment": about, "networks": results}
+        record |= {"targets": verdicts, "published": PUBLISHED}
+        write_files({options.json: (json.dumps(record, indent=1) + "\n").encode()})
 
 
 if __name__ == "__main__":

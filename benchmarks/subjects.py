@@ -9,6 +9,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
 
+import gc
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from tilefold.examples.networks import build, quantised, quantised_file, random_
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".cache" / "networks"
+EFFICIENTNET_LITE0 = "efficientnet_lite0"
 EFFICIENTNET = ROOT.parent / "shared" / "models" / "efficientnet_lite0.onnx"
 """Not part of the repository; measured where it is there."""
 SAMPLE_SECONDS = 0.1
@@ -52,7 +54,7 @@ def subject(name: str) -> Subject:
         model = onnx.load(fashion.float_model())
         return Subject(name, model, fashion.int8_model(), {"image": image})
     image = random_images(1, seed=1)
-    if name == "efficientnet_lite0":
+    if name == EFFICIENTNET_LITE0:
         model = onnx.load(EFFICIENTNET)
         return Subject(name, model, quantised_file(model, name, CACHE), {"input": image})
     return Subject(name, build(name), quantised(name, CACHE), {"image": image})
@@ -60,7 +62,7 @@ def subject(name: str) -> Subject:
 
 def available() -> tuple[str, ...]:
     """The names of the networks, large ones first."""
-    efficientnet = ("efficientnet_lite0",) if EFFICIENTNET.exists() else ()
+    efficientnet = (EFFICIENTNET_LITE0,) if EFFICIENTNET.exists() else ()
     return ("resnet50", "resnet18", *efficientnet, "mobilenetv2", "fashion")
 
 
@@ -92,11 +94,18 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 
 
 def interleaved(works: Mapping[Key, Callable[[], object]], rounds: int) -> dict[Key, list[float]]:
-    """Processor seconds of each of `works`, in rounds of all: A B A B ..."""
+    """Processor seconds of each of `works`, in rounds of all: A B A B ...
+
+    What the process holds already is kept from Python's garbage collector meanwhile: whichever work
+    happens to set off a full collection would pay for going through all of it.
+    """
     samples: dict[Key, list[float]] = {name: [] for name in works}
+    gc.collect()
+    gc.freeze()
     for _ in range(rounds):
         for name, work in works.items():
             samples[name].append(cpu_seconds(work))
+    gc.unfreeze()
     return samples
 
 
