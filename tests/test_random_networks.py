@@ -17,6 +17,7 @@ from tilefold.emulator import emulate
 from tilefold.errors import TilefoldError
 from tilefold.interpreters.nn import run
 from tilefold.machines import load_machine
+from tilefold.passes.pipelines import Schedule
 from tilefold.tests.support.random_machines import random_machine
 from tilefold.tests.support.random_networks import random_network
 from xdsl.dialects.builtin import ModuleOp
@@ -39,7 +40,7 @@ def is_narrow(module: ModuleOp) -> bool:
     return any(isinstance(kind, UniformType) and kind.container_bits < 8 for kind in kinds)
 
 
-def run_case(seed: int) -> str:
+def run_case(seed: int, schedule: Schedule = Schedule.OVERLAPPED) -> str:
     """Check one case: "equal", or why it cannot be compiled: "sub-byte" or "too small".
 
     AssertionError where outputs differ; any other refusal of the compiler or the emulator (races,
@@ -50,7 +51,7 @@ def run_case(seed: int) -> str:
     machine = random_machine(rng) if seed % 8 else load_machine("tiny")
     expected = run(module, inputs, store)
     try:
-        program = compile_levels(module, machine, store=store).program
+        program = compile_levels(module, machine, schedule=schedule, store=store).program
     except TilefoldError as error:
         if SUB_BYTE in str(error) and is_narrow(module):
             return "sub-byte"
