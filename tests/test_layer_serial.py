@@ -149,9 +149,9 @@ def overlaps(program: Program) -> Iterator[str]:
     kinds, layer = kind_of_slices(program, recording), recording.slices.layer
     assert {"load", "compute", "store"} <= set(kinds)
     for one, other in combinations(("load", "added", "compute", "store"), 2):
-        if {one, other} != {"added", "compute"}:
-            if count := common(recording, kinds == one, kinds == other):
-                yield f"{one} and {other}: {count} cycles"
+        count = common(recording, kinds == one, kinds == other)
+        if count and {one, other} != {"added", "compute"}:
+            yield f"{one} and {other}: {count} cycles"
     for which in np.unique(layer[kinds == "added"]):
         added = (kinds == "added") & (layer == which)
         if count := common(recording, added, (kinds == "compute") & (layer != which)):
