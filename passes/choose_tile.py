@@ -155,6 +155,19 @@ def _packed_bytes(elements: IntArray, bits: int) -> IntArray:
     return ceil_div(elements * bits, 8)
 
 
+def _runs_of(
+    rows: IntArray,
+    columns: IntArray,
+    channels: IntArray,
+    whole_pixels: npt.NDArray[np.bool_],
+    whole_rows: npt.NDArray[np.bool_],
+) -> tuple[IntArray, IntArray]:
+    """Contiguous runs of tiles in a tensor (H, W, C), and their bytes; `channels` is in bytes."""
+    pieces = np.where(whole_pixels, rows, rows * columns)
+    runs = np.where(whole_pixels & whole_rows, 1, pieces)
+    return runs, rows * columns * channels // runs
+
+
 @dataclass
 class _Transfer:
     """A transfer that each candidate makes `count` times; cycles of its port and of the DRAM."""
@@ -284,9 +297,15 @@ class _Candidates:
         rows, columns = np.minimum(rows, shape.rows_in), np.minimum(columns, shape.columns_in)
         channels = _packed_bytes(self._input_channels(), shape.input_type.bits)
         whole_pixels = (self._input_channels() == shape.c) & (shape.groups == 1)
-        whole_rows = whole_pixels & (columns == shape.columns_in)
-        runs = np.where(whole_rows, 1, np.where(whole_pixels, rows, rows * columns))
-        return runs, rows * columns * channels // runs
+        return _runs_of(rows, columns, channels, whole_pixels, columns == shape.columns_in)
+
+    def _result_runs(self, element: ElementType) -> tuple[IntArray, IntArray]:
+        """Contiguous runs of a tile like the layer's results in DRAM, and their bytes."""
+        shape = self.shape
+        whole_pixels = (self.k == shape.k) & (shape.groups == 1)
+        channels = _packed_bytes(self.k, element.bits)
+        whole_rows = self.columns == shape.columns
+        return _runs_of(self.rows, self.columns, channels, whole_pixels, whole_rows)
 
     def _transfers(self) -> list[_Transfer]:
         """All transfers of the layer."""
@@ -295,15 +314,13 @@ class _Candidates:
         runs, run_bytes = self._runs()
         results = [element for operand, element in self.extras.tiles if operand == "O"]
         added = [element for operand, element in self.extras.tiles if operand == "I"]
-        result = self._output_bytes(results[0] if results else self.shape.output_type)
+        result = self._result_runs(results[0] if results else self.shape.output_type)
         given: list[tuple[Operand, Direction, IntArray, IntArray, IntArray]] = [
             ("I", "load", inputs, runs, run_bytes),
             ("W", "load", weights, as_array(1), self._weight_bytes()),
-            ("O", "store", outputs, self.rows, result // self.rows),
+            ("O", "store", outputs, *result),
         ]
-        for element in added:
-            row_bytes = self._output_bytes(element) // self.rows
-            given.append(("I", "load", outputs, self.rows, row_bytes))
+        given.extend(("I", "load", outputs, *self._result_runs(element)) for element in added)
         transfers: list[_Transfer] = []
         for operand, direction, count, rows, row_bytes in given:
             dma = self.machine.dma_for_operand(operand, direction)

@@ -23,6 +23,7 @@ from .schedule_allocate import ScheduleAllocatePass
 from .schedule_buffer_depth import ScheduleBufferDepthPass
 from .schedule_drop_configure import ScheduleDropConfigurePass
 from .schedule_insert_tokens import ScheduleInsertTokensPass
+from .schedule_take_turns import ScheduleTakeTurnsPass
 
 
 def nn_passes() -> tuple[ModulePass, ...]:
@@ -33,8 +34,10 @@ def nn_passes() -> tuple[ModulePass, ...]:
 class Schedule(StrEnum):
     """How the layers of a network follow each other.
 
-    In `LAYER_SERIAL` only the loading of weights overlaps: a layer's inputs are loaded, it is
-    computed and its results are stored in turn. It shows what overlap is worth.
+    In `LAYER_SERIAL` every layer reads its inputs from DRAM and writes its results there, and
+    loading, computing and storing take turns (`schedule-take-turns`); only weights, and what an
+    addition after a convolution adds to its results, are loaded meanwhile. It shows what overlap
+    is worth.
     """
 
     OVERLAPPED = "overlapped"
@@ -53,6 +56,7 @@ def schedule_passes(schedule: Schedule = Schedule.OVERLAPPED) -> tuple[ModulePas
         ScheduleDropConfigurePass(),
         ScheduleAllocatePass(),
         ScheduleInsertTokensPass(),
+        *(() if overlap else (ScheduleTakeTurnsPass(),)),
     )
 
 

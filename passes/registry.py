@@ -16,6 +16,7 @@ from .schedule_allocate import ScheduleAllocatePass
 from .schedule_buffer_depth import ScheduleBufferDepthPass
 from .schedule_drop_configure import ScheduleDropConfigurePass
 from .schedule_insert_tokens import ScheduleInsertTokensPass
+from .schedule_take_turns import ScheduleTakeTurnsPass
 from .verify_semantics import VerifySemanticsPass
 
 PASSES: tuple[type[ModulePass], ...] = (
@@ -31,6 +32,7 @@ PASSES: tuple[type[ModulePass], ...] = (
     ScheduleDropConfigurePass,
     ScheduleAllocatePass,
     ScheduleInsertTokensPass,
+    ScheduleTakeTurnsPass,
     LowerToIsaPass,
     NnToIsaPass,
     VerifySemanticsPass,

@@ -19,6 +19,7 @@ from ..dialects import schedule
 from ..machines.model import Machine
 from .attach_machine import machine_of
 from .schedule_allocate import buffers_by_nest, occupied
+from .schedule_take_turns import loads_constant
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,10 @@ class ScheduleBufferDepthPass(ModulePass):
                 writer = schedule.writer_of(buffer.result)
                 if not schedule.ring_loops(writer):
                     continue
-                if self.constants_only and not _loads_constant(writer):
+                if self.constants_only and not loads_constant(writer):
                     continue
                 memory = machine.memory(buffer.memory.data)
                 before = buffer.depth
                 buffer.depth = IntegerAttr(max(self.depth, before.value.data), i64)
                 if occupied(buffers, memory) > memory.bytes:
                     buffer.depth = before
-
-
-def _loads_constant(writer: schedule.StepOp) -> bool:
-    if not isinstance(writer, schedule.LoadOp):
-        return False
-    tensor = writer.tensor.owner
-    return isinstance(tensor, schedule.TensorOp) and tensor.kind.data == "constant"

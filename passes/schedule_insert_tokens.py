@@ -22,18 +22,16 @@ tokens that are already there imply it.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.rewriter import InsertPoint
 
 from ..dialects import schedule
 from ..errors import TilefoldError
-
-OperationT = TypeVar("OperationT", bound=Operation)
+from .tokens import carry, child_in, insert
 
 
 @dataclass(frozen=True)
@@ -48,13 +46,7 @@ class ScheduleInsertTokensPass(ModulePass):
                 if any(isinstance(inner, schedule.WaitOp) for inner in program.walk()):
                     raise TilefoldError("schedule-insert-tokens: the program already has tokens")
                 _order_rings(program)
-                _NodeOrder(program.body.block).insert()
-
-
-def _insert(point: InsertPoint, operation: OperationT, like: Operation) -> OperationT:
-    operation.location = like.location
-    Rewriter.insert_op(operation, point)
-    return operation
+                _NodeOrder(program.body.block).insert_tokens()
 
 
 # Rings inside loops.
@@ -84,50 +76,18 @@ def _order_ring(
     loops = schedule.ring_loops(writer)
     home = loops[-1].body.block
     unit = readers[0].queue
-    writing = _child_of(home, writer)
-    reading = sorted((_child_of(home, step) for step in readers), key=home.get_operation_index)
+    writing = child_in(home, writer)
+    reading = sorted((child_in(home, step) for step in readers), key=home.get_operation_index)
     signal = schedule.SignalOp(writer.queue)
-    full = _insert(InsertPoint.after(writing), signal, writer)
-    _insert(InsertPoint.before(reading[0]), schedule.WaitOp(unit, full.token), readers[0])
-    freed = _insert(InsertPoint.after(reading[-1]), schedule.SignalOp(unit), readers[0])
+    full = insert(InsertPoint.after(writing), signal, writer)
+    insert(InsertPoint.before(reading[0]), schedule.WaitOp(unit, full.token), readers[0])
+    freed = insert(InsertPoint.after(reading[-1]), schedule.SignalOp(unit), readers[0])
     slots: list[SSAValue] = [
-        _insert(InsertPoint.before(loops[0]), schedule.ReadyOp(), writer).token
+        insert(InsertPoint.before(loops[0]), schedule.ReadyOp(), writer).token
         for _ in range(buffer.depth.value.data)
     ]
-    oldest = _carry(loops, slots, freed.token)
-    _insert(InsertPoint.before(writing), schedule.WaitOp(writer.queue, oldest), writer)
-
-
-def _child_of(block: Block, operation: Operation) -> Operation:
-    child = block.find_ancestor_op_in_block(operation)
-    assert child is not None, "a buffer is read in the iteration that writes it"
-    return child
-
-
-def _carry(loops: Sequence[schedule.ForOp], slots: Sequence[SSAValue], freed: SSAValue) -> SSAValue:
-    """Thread a ring's free tokens through its loops; returns the oldest, in the innermost."""
-    carried: list[schedule.ForOp] = []
-    for loop in loops:
-        carried.append(_with_tokens(loop, slots))
-        slots = carried[-1].body.block.args[-len(slots) :]
-    handed_on: list[SSAValue] = [*slots[1:], freed]
-    for loop in reversed(carried):
-        terminator = loop.body.block.last_op
-        assert isinstance(terminator, schedule.YieldOp)
-        terminator.operands = [*terminator.operands, *handed_on]
-        handed_on = list(loop.results[-len(handed_on) :])
-    return slots[0]
-
-
-def _with_tokens(loop: schedule.ForOp, inits: Sequence[SSAValue]) -> schedule.ForOp:
-    """The loop remade with more iteration arguments (operations cannot grow results)."""
-    body = loop.detach_region(loop.body)
-    wider = schedule.ForOp(loop.trips, [*loop.inits, *inits], body)
-    wider.location = loop.location
-    for _ in inits:
-        body.block.insert_arg(schedule.TokenType(), len(body.block.args))
-    Rewriter.replace_op(loop, wider, wider.results[: len(loop.results)])
-    return wider
+    oldest = carry(loops, slots, freed.token)
+    insert(InsertPoint.before(writing), schedule.WaitOp(writer.queue, oldest), writer)
 
 
 # Steps and nests at the top level.
@@ -180,15 +140,15 @@ class _NodeOrder:
         self._known_after: dict[tuple[int, str], Knowledge] = {}
         self._edges: list[tuple[int, str, int, str]] = []
 
-    def insert(self) -> None:
+    def insert_tokens(self) -> None:
         """Insert a token for every conflict that nothing else orders."""
         for index, node in enumerate(self._nodes):
             self._visit(index, list(schedule.steps_in(node)))
         for before, source, after, sink in self._edges:
             first, second = self._nodes[before], self._nodes[after]
-            signal = _insert(InsertPoint.after(first), schedule.SignalOp(source), first)
+            signal = insert(InsertPoint.after(first), schedule.SignalOp(source), first)
             wait = schedule.WaitOp(sink, signal.token)
-            _insert(InsertPoint.before(second), wait, second)
+            insert(InsertPoint.before(second), wait, second)
 
     def _visit(self, index: int, steps: Sequence[schedule.StepOp]) -> None:
         knows: dict[schedule.StepOp, Knowledge] = {}

@@ -60,7 +60,7 @@ def test_the_interpreter_computes_what_onnxruntime_does(first: int) -> None:
 
 
 @pytest.mark.parametrize("first", range(0, 1000, 250))
-@pytest.mark.parametrize("machine", ["tpu_like", "dna_f100", "dna_a600"])
+@pytest.mark.parametrize("machine", ["tpu_like", "dna_f100", "dna_f200", "dna_a600"])
 def test_the_emulator_computes_what_onnxruntime_does(machine: str, first: int) -> None:
     check_images(machine, first, 250)
 
@@ -71,7 +71,8 @@ def test_the_emulator_computes_what_onnxruntime_does_on_slow_machines(machine: s
 
 
 @pytest.mark.parametrize(
-    ("machine", "count"), [("tiny", 1), ("tpu_like", 2), ("dna_f100", 5), ("dna_a600", 5)]
+    ("machine", "count"),
+    [("tiny", 1), ("tpu_like", 2), ("dna_f100", 5), ("dna_f200", 5), ("dna_a600", 5)],
 )
 def test_every_layer_alone_computes_what_onnxruntime_does(machine: str, count: int) -> None:
     module, store = network()

@@ -6,7 +6,17 @@ nothing.
 """
 
 from .catalogue import NETWORKS, build
+from .layer import convolution
 from .quantise import quantise, quantised, quantised_file, random_images
 from .writer import macs
 
-__all__ = ["NETWORKS", "build", "macs", "quantise", "quantised", "quantised_file", "random_images"]
+__all__ = [
+    "NETWORKS",
+    "build",
+    "convolution",
+    "macs",
+    "quantise",
+    "quantised",
+    "quantised_file",
+    "random_images",
+]

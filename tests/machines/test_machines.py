@@ -17,6 +17,7 @@ def test_the_machines_of_the_package() -> None:
     assert names() == (
         "dna_a600",
         "dna_f100",
+        "dna_f200",
         "scalesim_os32",
         "scalesim_ws32",
         "tiny",
