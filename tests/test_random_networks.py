@@ -72,6 +72,10 @@ def test_emulator_equals_interpreter(start: int) -> None:
     run_chunk(start)
 
 
+def test_a_constant_of_four_dimensions_broadcast_to_five() -> None:
+    assert run_case(1158) == "equal"
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("start", range(CASES, CASES + LONG_CASES, CHUNK))
 def test_emulator_equals_interpreter_long(start: int) -> None:

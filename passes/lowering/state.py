@@ -42,12 +42,23 @@ def constant_of(value: SSAValue, store: Store, layer: Operation) -> npt.NDArray[
     return value.owner.array(store)
 
 
+def stored_shape(value: SSAValue) -> tuple[int, ...]:
+    """The logical shape that a value is stored in: its own.
+
+    A constant [n, a, b, c] that is broadcast is no batch of images: it has a leading 1.
+    """
+    shape = tuple(shape_of(value))
+    if isinstance(value.owner, nn.ConstantOp) and len(shape) == 4 and shape[0] != 1:
+        return 1, *shape
+    return shape
+
+
 def box_type(value: SSAValue, name: str) -> schedule.TensorType:
     """The type of the tensor in DRAM that holds a value of the network.
 
     TilefoldError naming the layer or port `name` where it is a batch of several images.
     """
-    shape = shape_of(value)
+    shape = stored_shape(value)
     if len(shape) == 4 and shape[0] != 1:
         raise TilefoldError(f"{name}: has batch {shape[0]}; only batch 1 is supported")
     return schedule.TensorType(memory_form(shape), container_of(value))
@@ -89,7 +100,8 @@ class Lowering:
             assert isinstance(value.owner, nn.ConstantOp)
             label = name_of(value.owner)
             box = box_type(value, label)
-            data = to_memory(value.owner.array(self.store), container_of(value).bits)
+            array = value.owner.array(self.store).reshape(stored_shape(value))
+            data = to_memory(array, container_of(value).bits)
             self.tensors[value] = self.constant(label, data, box)
         return self.tensors[value]
 

@@ -21,7 +21,7 @@ from .elementwise import (
     storable,
 )
 from .nest import Access, Place, ints
-from .state import Lowering, container_of, int64, real
+from .state import Lowering, container_of, int64, real, stored_shape
 from .tables import looked_up, stored
 from .weights import parameters
 
@@ -53,7 +53,7 @@ def lower_add(state: Lowering, op: nn.AddOp) -> None:
         sources, result = _alike(state, [op.lhs, op.rhs], op.result)
     else:
         sources = [
-            broadcast_side(state.tensor(value), container_of(value), shape_of(value), shape)
+            broadcast_side(state.tensor(value), container_of(value), stored_shape(value), shape)
             for value in (op.lhs, op.rhs)
         ]
         target, axes = state.result(op.result), memory_axes(len(shape))
