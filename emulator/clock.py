@@ -20,12 +20,12 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ..dialects.isa_operands import Operand
-from ..machines.model import Dma, Machine
+from ..machines.model import Dma
 from .costs import Charge, Costs
 from .counters import BUSY, Counters, Journal, LayerTime, Reconfiguration
-from .footprint import Footprint, Plan
+from .footprint import Footprint
 from .lanes import Lanes
-from .roles import ByteKey, Roles
+from .roles import ByteKey
 from .tree import Counters as LoopCounters
 from .tree import Step
 
@@ -69,18 +69,16 @@ class Timing:
     The attributes without underscore are its whole state, apart from what it counts.
     """
 
-    def __init__(
-        self, plan: Plan, machine: Machine, code_bytes: int, listener: Listener | None = None
-    ) -> None:
+    def __init__(self, costs: Costs, code_bytes: int, listener: Listener | None = None) -> None:
+        plan, machine = costs.plan, costs.machine
         self.plan = plan
         self.machine = machine
         self.listener = listener
-        self.costs = Costs(plan, machine)
+        self.costs = costs
         self.journal = Journal()
         self.counters = Counters()
         units = plan.code.header.units
         self._keys: dict[tuple[str, int, str], LayerTime] = {}
-        self._roles = Roles(plan)
         self._kind = {unit: self._unit_kind(unit) for unit in units}
         self._drains = {
             f"{array.name}.{number}": machine.drain_for(array).name
@@ -266,7 +264,7 @@ class Timing:
         step = charge.step
         unit = step.unit
         if step.mnemonic == "load":
-            self.brought[unit] = "weights" if self._roles.load(step) == "W" else "data"
+            self.brought[unit] = "weights" if self.costs.roles.load(step) == "W" else "data"
         start = self.issue[unit]
         self._advance(step, start + charge.busy, BUSY)
         if charge.dram:

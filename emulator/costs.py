@@ -57,7 +57,7 @@ class Costs:
     def __init__(self, plan: Plan, machine: Machine) -> None:
         self.plan = plan
         self.machine = machine
-        self._roles = Roles(plan)
+        self.roles = Roles(plan)
         self._tables: dict[tuple[int, int], tuple[Classes, Table]] = {}
 
     def charge(
@@ -113,7 +113,7 @@ class Costs:
                 dram=cycles,
                 latency=dram.latency_cycles if cycles else 0,
                 dram_bytes=moved,
-                bytes=byte_counts(self._roles, step, footprint, {dram.name: moved}),
+                bytes=byte_counts(self.roles, step, footprint, {dram.name: moved}),
                 actions=count_accesses(footprint, moved=(dram.name, moved)),
             )
             for footprint, port, cycles, moved in zip(footprints, *map(_ints, columns), strict=True)
@@ -131,7 +131,7 @@ class Costs:
             Charge(
                 step,
                 busy=cycles,
-                bytes=byte_counts(self._roles, step, footprint),
+                bytes=byte_counts(self.roles, step, footprint),
                 actions=count_vector(step, footprint),
             )
             for footprint, cycles in zip(footprints, _ints(model), strict=True)
@@ -169,7 +169,7 @@ class Costs:
                 latency=latency,
                 macs=access.macs,
                 peak=peak,
-                bytes=byte_counts(self._roles, step, footprint)
+                bytes=byte_counts(self.roles, step, footprint)
                 + spill_counts(step, footprint, memory, access.spilled),
                 actions=count_convolution(self.machine, array, footprint, configuration, access),
             )
