@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ..dialects.isa_operands import Operand
-from ..machines.model import Dma
+from ..machines.model import Dma, Machine
 from .costs import Charge, Costs
 from .counters import BUSY, Counters, Journal, LayerTime, Reconfiguration
 from .footprint import Footprint
@@ -79,7 +79,7 @@ class Timing:
         self.counters = Counters()
         units = plan.code.header.units
         self._keys: dict[tuple[str, int, str], LayerTime] = {}
-        self._kind = {unit: self._unit_kind(unit) for unit in units}
+        self._kind = {unit: unit_kind(machine, unit) for unit in units}
         self._drains = {
             f"{array.name}.{number}": machine.drain_for(array).name
             for array in machine.arrays
@@ -102,12 +102,6 @@ class Timing:
         self.done = dict.fromkeys(units, start)
         for unit in units:
             self._spend(unit, 0, start, "code", None)
-
-    def _unit_kind(self, unit: str) -> str:
-        part = self.machine.unit(unit)
-        if isinstance(part, Dma):
-            return "load" if part.path[0] == self.machine.dram.name else "store"
-        return self.machine.unit_kind(unit)
 
     def ready(self, unit: str) -> int:
         """The issue clock."""
@@ -298,6 +292,14 @@ class Timing:
         self._spend(step.unit, begin, end, BUSY, step)
         self.issue[step.unit] = end
         self._complete(step, end)
+
+
+def unit_kind(machine: Machine, unit: str) -> str:
+    """What stalls tell apart: "load", "store", "array" or "vector"."""
+    part = machine.unit(unit)
+    if isinstance(part, Dma):
+        return "load" if part.path[0] == machine.dram.name else "store"
+    return machine.unit_kind(unit)
 
 
 def stall_cause(waiting: str, signalling: str) -> str:

@@ -67,13 +67,20 @@ class Costs:
 
         A `conv` or `dwconv` needs the `configuration` of its group.
         """
+        classes, table = self._entry(step, configuration)
+        return table[classes.at(counters)]
+
+    def table(self, step: Step, configuration: Step | None = None) -> Table:
+        """The charges of all classes of `step`; see `charge`."""
+        return self._entry(step, configuration)[1]
+
+    def _entry(self, step: Step, configuration: Step | None) -> tuple[Classes, Table]:
         key = step.index, configuration.index if configuration else -1
         entry = self._tables.get(key)
         if entry is None:
             classes = self.plan.classes(step)
             entry = self._tables[key] = classes, self._table(step, classes, configuration)
-        classes, table = entry
-        return table[classes.at(counters)]
+        return entry
 
     def _table(self, step: Step, classes: Classes, configuration: Step | None) -> Table:
         every = [self.plan.footprint(step, counters) for counters in classes.examples]
