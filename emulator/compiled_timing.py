@@ -9,7 +9,25 @@ from ..costmodel.energy import Action
 from . import events
 from .costs import Charge, Costs
 from .counters import Counters, LayerTime
-from .event_arrays import CAUSES, UNIT, State, Status, charges_of, code_of, names_of, state_of
+from .event_arrays import (
+    CAUSES,
+    LAYER_FINISHED,
+    LAYER_RECONFIGURED,
+    LAYER_RECONFIGURING,
+    NOW_CONFIGURATION,
+    NOW_PLACE,
+    OP_KIND,
+    OP_STEP,
+    SEM_TOKEN_COUNT,
+    STEP_FETCH_BYTES,
+    UNIT,
+    State,
+    Status,
+    charges_of,
+    code_of,
+    names_of,
+    state_of,
+)
 from .queues import PULSE
 from .roles import ByteKey
 from .streams import DONE
@@ -59,17 +77,18 @@ class CompiledTiming:
 
     def _ended_well(self, state: State) -> bool:
         """Whether all units came to their ends and all signals were awaited."""
-        places = state.place[: self._names.queues]
+        places = state.units[: self._names.queues, NOW_PLACE]
         credits = np.array(list(self._credits.values()), np.int64)
         return bool(
-            (self._code.kind[places] == DONE).all() and (state.token_count <= credits).all()
+            (self._code.ops[places, OP_KIND] == DONE).all()
+            and (state.semaphores[:, SEM_TOKEN_COUNT] <= credits).all()
         )
 
     def _price(self, state: State) -> State:
         """Put the charges of the next instruction of a unit in their place."""
         unit = int(state.scalars[UNIT])
-        number = int(self._code.step[state.place[unit]])
-        configuration = int(state.configuration[unit])
+        number = int(self._code.ops[state.units[unit, NOW_PLACE], OP_STEP])
+        configuration = int(state.units[unit, NOW_CONFIGURATION])
         if (number, configuration) not in self._bases:
             steps = self._names.steps
             configured = steps[configuration] if configuration >= 0 else None
@@ -92,19 +111,19 @@ class CompiledTiming:
         places = np.flatnonzero(spent)
         for place, cycles in zip(places.tolist(), spent[places].tolist(), strict=True):
             counters.times[self._time(place)] = cycles
-        for number in np.flatnonzero(state.reconfigured).tolist():
+        for number in np.flatnonzero(state.layers[:, LAYER_RECONFIGURED]).tolist():
             layer = names.layer(number)
-            counters.reconfigurations[layer] = int(state.reconfigured[number])
-            counters.reconfiguration_cycles[layer] = int(state.reconfiguring[number])
-        for number in np.flatnonzero(state.finished >= 0).tolist():
-            counters.finished[names.layer(number)] = int(state.finished[number])
+            counters.reconfigurations[layer] = int(state.layers[number, LAYER_RECONFIGURED])
+            counters.reconfiguration_cycles[layer] = int(state.layers[number, LAYER_RECONFIGURING])
+        for number in np.flatnonzero(state.layers[:, LAYER_FINISHED] >= 0).tolist():
+            counters.finished[names.layer(number)] = int(state.layers[number, LAYER_FINISHED])
         counters.cycles = max(counters.start, *counters.finished.values(), 0)
         return counters
 
     def _count_fetched(self, counters: Counters, state: State) -> None:
         """Bytes of code and of configurations."""
         fetched = np.flatnonzero(state.fetched)
-        sizes = (state.fetched * self._code.fetch_bytes)[fetched]
+        sizes = (state.fetched * self._code.steps[:, STEP_FETCH_BYTES])[fetched]
         layers = [self._names.steps[number].layer for number in fetched.tolist()]
         dram = self._costs.machine.dram.name
         for layer, size in [(-1, self._fetched), *zip(layers, sizes.tolist(), strict=True)]:

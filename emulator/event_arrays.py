@@ -54,6 +54,46 @@ SERVED, DRAM_FREE, GATHERED, UNIT = range(4)
 """Places in `State.scalars`: events, the DRAM's clock, units at a configure, who lacks charges."""
 
 
+OP_KIND, OP_STEP, OP_NUMBER, OP_LEVEL, OP_TRIPS = range(5)
+"""Columns of `Code.ops`."""
+(
+    STEP_LAYER,
+    STEP_OWNER,
+    STEP_OPERANDS,
+    STEP_LABELS_AT,
+    STEP_BRINGS,
+    STEP_SWITCH_CYCLES,
+    STEP_FETCH_CYCLES,
+    STEP_FETCH_BYTES,
+    STEP_FETCH_LATENCY,
+    STEP_SHADOWED,
+) = range(10)
+"""Columns of `Code.steps`."""
+UNIT_FIRST, UNIT_IS_VECTOR, UNIT_DRAIN, UNIT_SOURCE = range(4)
+"""Columns of `Code.units`."""
+(
+    NOW_PLACE,
+    NOW_READY,
+    NOW_ISSUE,
+    NOW_DONE,
+    NOW_GATHERED,
+    NOW_FORMING,
+    NOW_LEADS,
+    NOW_LEADER,
+    NOW_MEMBER_OF,
+    NOW_CONFIGURATION,
+    NOW_SHADOW,
+    NOW_LOADED,
+    NOW_BROUGHT,
+    NOW_CLOCKS,
+) = range(14)
+"""Columns of `State.units`."""
+SEM_TOKEN_HEAD, SEM_TOKEN_COUNT, SEM_WAITING = range(3)
+"""Columns of `State.semaphores`."""
+LAYER_RECONFIGURED, LAYER_RECONFIGURING, LAYER_FINISHED = range(3)
+"""Columns of `State.layers`."""
+
+
 class Status(IntEnum):
     """How far a compiled run is."""
 
@@ -69,37 +109,22 @@ class Status(IntEnum):
 class Code(NamedTuple):
     """What depends on program and machine.
 
-    By place in a stream: `kind`, `step`, `number` (a semaphore, or where a body begins), `level`
-    and `trips` of the loop that goes back there. By step: `layer`, `owner`, its group
-    `group[group_at[step] : group_at[step + 1]]`, `operands` (equal numbers for equal ones), its
-    classes `labels[labels_at + counters @ strides]`, what a load `brings`, by source, and what
-    a configuration costs. By unit: `is_vector`, `drain` (the unit whose lanes drain it), `source`
-    of its tokens (-1: what it brought), `cause` of waiting by source.
+    `ops` has a row for each place in a stream, its number a semaphore or where a body begins, its
+    level and trips those of the loop that goes back there; a step's group is
+    `group[group_at[step] : group_at[step + 1]]`, equal operands have equal numbers, its classes are
+    `labels[labels_at + counters @ strides]`, and a load brings the source of tokens after it. The
+    tokens of a semaphore begin at `token_at`; a unit's first place, the unit whose lanes drain it
+    and the source of its tokens (-1: what it brought) are in `units`, the `cause` of its waiting
+    is by source.
     """
 
-    kind: Ints
-    step: Ints
-    number: Ints
-    level: Ints
-    trips: Ints
-    first: Ints
-    layer: Ints
-    owner: Ints
+    ops: Ints
+    steps: Ints
+    units: Ints
     group: Ints
     group_at: Ints
-    operands: Ints
     labels: Ints
-    labels_at: Ints
     strides: Ints
-    brings: Ints
-    switch_cycles: Ints
-    fetch_cycles: Ints
-    fetch_bytes: Ints
-    fetch_latency: Ints
-    shadowed: Ints
-    is_vector: Ints
-    drain: Ints
-    source: Ints
     cause: Ints
     token_at: Ints
 
@@ -119,33 +144,16 @@ class State(NamedTuple):
     """Where a run is, and what it counted."""
 
     scalars: Ints
-    place: Ints
+    units: Ints
     counters: Ints
-    ready: Ints
-    issue: Ints
-    done: Ints
     tokens: Ints
-    token_head: Ints
-    token_count: Ints
-    waiting: Ints
-    gathered: Ints
-    forming: Ints
-    leads: Ints
-    leader: Ints
-    member_of: Ints
-    configuration: Ints
-    shadow: Ints
-    loaded: Ints
-    brought: Ints
+    semaphores: Ints
     lanes: Ints
     turns: Ints
-    clocks: Ints
     spent: Ints
     executed: Ints
     fetched: Ints
-    reconfigured: Ints
-    reconfiguring: Ints
-    finished: Ints
+    layers: Ints
 
 
 @dataclass(frozen=True)
@@ -175,23 +183,44 @@ def code_of(costs: Costs, names: Names) -> Code:
     """The arrays of a program on a machine."""
     streams = [costs.plan.projections.get(unit, ()) for unit in names.units]
     sizes = [0, *(len(ops) for ops in streams)]
-    return Code(
-        **_stream_arrays([op for ops in streams for op in ops], names, np.cumsum(sizes[:-1])),
+    arrays = {
+        **_stream_arrays([op for ops in streams for op in ops], names),
         **_step_arrays(costs, names),
         **_class_arrays(costs, names),
         **_unit_arrays(costs, names),
-        token_at=_token_places(costs, names),
-    )
+        "first": np.cumsum(sizes[:-1]),
+        "token_at": _token_places(costs, names),
+    }
+    for table, columns in _TABLES.items():
+        arrays[table] = np.stack([arrays.pop(name) for name in columns], axis=1)
+    return Code(**arrays)
 
 
 def _ints(values: Sequence[int]) -> Ints:
     return np.array(values, np.int64)
 
 
+_TABLES: Final = {
+    "ops": ("kind", "step", "number", "level", "trips"),
+    "steps": (
+        "layer",
+        "owner",
+        "operands",
+        "labels_at",
+        "brings",
+        "switch_cycles",
+        "fetch_cycles",
+        "fetch_bytes",
+        "fetch_latency",
+        "shadowed",
+    ),
+    "units": ("first", "is_vector", "drain", "source"),
+}
+"""The columns of tables in `Code`, in the order of their names above."""
 _MNEMONICS: Final = {"load": TRANSFER, "store": TRANSFER, "prefetch": PREFETCH}
 
 
-def _stream_arrays(ops: Sequence[Op], names: Names, first: Ints) -> dict[str, Ints]:
+def _stream_arrays(ops: Sequence[Op], names: Names) -> dict[str, Ints]:
     """All streams, one after the other; bodies of loops are numbered from each stream's start."""
     steps = {step.index: number for number, step in enumerate(names.steps)}
     semaphores = {semaphore: number for number, semaphore in enumerate(names.semaphores)}
@@ -208,7 +237,6 @@ def _stream_arrays(ops: Sequence[Op], names: Names, first: Ints) -> dict[str, In
         "number": _ints(numbers),
         "level": _ints([len(op.laps) for op in ops]),
         "trips": _ints([op.laps[-1].count if op.laps else 0 for op in ops]),
-        "first": first,
     }
 
 
@@ -323,33 +351,27 @@ def state_of(
     lanes[:, CAUSE] = -1
     spent = full(0, units, layers, len(CAUSES))
     spent[: names.queues, -1, CODE] = start
+    now = full(-1, units, 14)
+    now[:, NOW_PLACE] = code.units[:, UNIT_FIRST] - 1
+    now[:, [NOW_ISSUE, NOW_DONE]] = start
+    now[:, NOW_FORMING] = 0
+    now[:, NOW_LEADER] = np.arange(units)
+    now[:, NOW_BROUGHT] = DATA
+    waits = full(0, semaphores, 3)
+    waits[:, SEM_TOKEN_COUNT] = [credits[semaphore] for semaphore in names.semaphores]
+    waits[:, SEM_WAITING] = -1
+    counts = full(0, layers, 3)
+    counts[:, LAYER_FINISHED] = -1
     return State(
         scalars=_ints([0, dram_free, 0, -1]),
-        place=code.first - 1,
+        units=now,
         counters=full(0, units, code.strides.shape[1]),
-        ready=full(-1, units),
-        issue=full(start, units),
-        done=full(start, units),
         tokens=full(0, int(code.token_at[-1]), 2),
-        token_head=full(0, semaphores),
-        token_count=_ints([credits[semaphore] for semaphore in names.semaphores]),
-        waiting=full(-1, semaphores),
-        gathered=full(0, units),
-        forming=full(0, units),
-        leads=full(-1, units),
-        leader=np.arange(units),
-        member_of=full(-1, units),
-        configuration=full(-1, units),
-        shadow=full(-1, units),
-        loaded=full(0, units),
-        brought=full(DATA, units),
+        semaphores=waits,
         lanes=lanes,
         turns=full(0, units, TURNS, 2),
-        clocks=full(0, units),
         spent=spent,
         executed=full(0, rows),
         fetched=full(0, steps),
-        reconfigured=full(0, layers),
-        reconfiguring=full(0, layers),
-        finished=full(-1, layers),
+        layers=counts,
     )

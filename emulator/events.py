@@ -24,15 +24,54 @@ from .event_arrays import (
     LANES,
     LATENCY,
     LAYER,
+    LAYER_FINISHED,
+    LAYER_RECONFIGURED,
+    LAYER_RECONFIGURING,
     MARK,
+    NOW_BROUGHT,
+    NOW_CLOCKS,
+    NOW_CONFIGURATION,
+    NOW_DONE,
+    NOW_FORMING,
+    NOW_GATHERED,
+    NOW_ISSUE,
+    NOW_LEADER,
+    NOW_LEADS,
+    NOW_LOADED,
+    NOW_MEMBER_OF,
+    NOW_PLACE,
+    NOW_READY,
+    NOW_SHADOW,
+    OP_KIND,
+    OP_LEVEL,
+    OP_NUMBER,
+    OP_STEP,
+    OP_TRIPS,
     PORT,
     PREFETCH,
     RECONFIGURATION,
+    SEM_TOKEN_COUNT,
+    SEM_TOKEN_HEAD,
+    SEM_WAITING,
     SERVED,
+    STEP_BRINGS,
+    STEP_FETCH_BYTES,
+    STEP_FETCH_CYCLES,
+    STEP_FETCH_LATENCY,
+    STEP_LABELS_AT,
+    STEP_LAYER,
+    STEP_OPERANDS,
+    STEP_OWNER,
+    STEP_SHADOWED,
+    STEP_SWITCH_CYCLES,
     TAKEN,
     TRANSFER,
     TURN_COUNT,
     UNIT,
+    UNIT_DRAIN,
+    UNIT_FIRST,
+    UNIT_IS_VECTOR,
+    UNIT_SOURCE,
     VECTOR,
     Charges,
     Code,
@@ -49,45 +88,45 @@ STUCK = int(Status.STUCK)
 
 @njit(cache=True, nogil=True)
 def _next(c, s, unit):
-    place = s.place[unit] + 1
+    place = s.units[unit, NOW_PLACE] + 1
     while True:
-        kind = c.kind[place]
+        kind = c.ops[place, OP_KIND]
         if kind == ENTER:
-            s.counters[unit, c.level[place]] = 0
+            s.counters[unit, c.ops[place, OP_LEVEL]] = 0
             place += 1
         elif kind == BACK:
-            level = c.level[place] - 1
-            if s.counters[unit, level] + 1 < c.trips[place]:
+            level = c.ops[place, OP_LEVEL] - 1
+            if s.counters[unit, level] + 1 < c.ops[place, OP_TRIPS]:
                 s.counters[unit, level] += 1
-                place = c.first[unit] + c.number[place]
+                place = c.units[unit, UNIT_FIRST] + c.ops[place, OP_NUMBER]
             else:
                 place += 1
         else:
             break
-    s.place[unit] = place
-    s.ready[unit] = s.issue[unit]
+    s.units[unit, NOW_PLACE] = place
+    s.units[unit, NOW_READY] = s.units[unit, NOW_ISSUE]
 
 
 @njit(cache=True, nogil=True)
 def _advance(c, s, unit, layer, time, what):
-    spent = time - s.issue[unit]
+    spent = time - s.units[unit, NOW_ISSUE]
     if spent <= 0:
         return
-    step = s.member_of[unit]
+    step = s.units[unit, NOW_MEMBER_OF]
     if step < 0:
         s.spent[unit, layer, what] += spent
     else:
         for i in range(c.group_at[step], c.group_at[step + 1]):
             s.spent[c.group[i], layer, what] += spent
-    s.issue[unit] = time
+    s.units[unit, NOW_ISSUE] = time
 
 
 @njit(cache=True, nogil=True)
 def _settle(c, s, unit):
-    if not c.is_vector[unit]:
+    if not c.units[unit, UNIT_IS_VECTOR]:
         return
     lanes, turns = s.lanes[unit], s.turns[unit]
-    present = s.issue[unit]
+    present = s.units[unit, NOW_ISSUE]
     later = 0
     for i in range(lanes[TURN_COUNT]):
         at = (lanes[HEAD] + i) % len(turns)
@@ -122,19 +161,22 @@ def _take(s, unit, start, cycles, layer):
 
 @njit(cache=True, nogil=True)
 def _complete(s, unit, layer, time):
-    s.done[unit] = max(s.done[unit], time)
-    s.finished[layer] = max(s.finished[layer], time)
+    s.units[unit, NOW_DONE] = max(s.units[unit, NOW_DONE], time)
+    s.layers[layer, LAYER_FINISHED] = max(s.layers[layer, LAYER_FINISHED], time)
 
 
 @njit(cache=True, nogil=True)
 def _wait(c, s, unit, time, source):
-    if time <= s.issue[unit]:
+    if time <= s.units[unit, NOW_ISSUE]:
         return
-    layer, cause = c.layer[c.step[s.place[unit]]], c.cause[unit, source]
-    if c.is_vector[unit]:
+    layer, cause = (
+        c.steps[c.ops[s.units[unit, NOW_PLACE], OP_STEP], STEP_LAYER],
+        c.cause[unit, source],
+    )
+    if c.units[unit, UNIT_IS_VECTOR]:
         s.lanes[unit, CAUSE] = cause
         s.lanes[unit, LAYER] = layer
-        s.issue[unit] = time
+        s.units[unit, NOW_ISSUE] = time
     else:
         _advance(c, s, unit, layer, time, cause)
 
@@ -143,14 +185,14 @@ def _wait(c, s, unit, time, source):
 def _receive(c, s, unit, semaphore):
     """Take a token and go on, or wait for one."""
     _settle(c, s, unit)
-    if not s.token_count[semaphore]:
-        s.waiting[semaphore] = unit
+    if not s.semaphores[semaphore, SEM_TOKEN_COUNT]:
+        s.semaphores[semaphore, SEM_WAITING] = unit
         return
     first = c.token_at[semaphore]
-    token = s.tokens[first + s.token_head[semaphore]]
+    token = s.tokens[first + s.semaphores[semaphore, SEM_TOKEN_HEAD]]
     room = c.token_at[semaphore + 1] - first
-    s.token_head[semaphore] = (s.token_head[semaphore] + 1) % room
-    s.token_count[semaphore] -= 1
+    s.semaphores[semaphore, SEM_TOKEN_HEAD] = (s.semaphores[semaphore, SEM_TOKEN_HEAD] + 1) % room
+    s.semaphores[semaphore, SEM_TOKEN_COUNT] -= 1
     _wait(c, s, unit, token[0], token[1])
     _next(c, s, unit)
 
@@ -158,25 +200,29 @@ def _receive(c, s, unit, semaphore):
 @njit(cache=True, nogil=True)
 def _signal(c, s, unit, semaphore):
     """Returns whether there was room for the token."""
-    time = max(s.done[unit], s.issue[unit])
-    source = c.source[unit]
+    time = max(s.units[unit, NOW_DONE], s.units[unit, NOW_ISSUE])
+    source = c.units[unit, UNIT_SOURCE]
     if source < 0:
-        source = s.brought[unit]
+        source = s.units[unit, NOW_BROUGHT]
     _next(c, s, unit)
-    waiter = s.waiting[semaphore]
+    waiter = s.semaphores[semaphore, SEM_WAITING]
     if waiter >= 0:
-        s.waiting[semaphore] = -1
+        s.semaphores[semaphore, SEM_WAITING] = -1
         _wait(c, s, waiter, time, source)
         _next(c, s, waiter)
         return True
     first = c.token_at[semaphore]
     room = c.token_at[semaphore + 1] - first
-    if s.token_count[semaphore] == room:
+    if s.semaphores[semaphore, SEM_TOKEN_COUNT] == room:
         return False
-    at = first + (s.token_head[semaphore] + s.token_count[semaphore]) % room
+    at = (
+        first
+        + (s.semaphores[semaphore, SEM_TOKEN_HEAD] + s.semaphores[semaphore, SEM_TOKEN_COUNT])
+        % room
+    )
     s.tokens[at, 0] = time
     s.tokens[at, 1] = source
-    s.token_count[semaphore] += 1
+    s.semaphores[semaphore, SEM_TOKEN_COUNT] += 1
     return True
 
 
@@ -190,10 +236,13 @@ def _reserve_dram(s, start, cycles):
 @njit(cache=True, nogil=True)
 def _fetch(c, s, step, start):
     """When a configuration is in its registers."""
-    if not c.fetch_bytes[step]:
+    if not c.steps[step, STEP_FETCH_BYTES]:
         return start
     s.fetched[step] += 1
-    return _reserve_dram(s, start, c.fetch_cycles[step]) + c.fetch_latency[step]
+    return (
+        _reserve_dram(s, start, c.steps[step, STEP_FETCH_CYCLES])
+        + c.steps[step, STEP_FETCH_LATENCY]
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -207,22 +256,22 @@ def _in_group(c, step, unit):
 @njit(cache=True, nogil=True)
 def _released(c, s, step, unit):
     """Whether `unit` leaves its group when that of `step` forms."""
-    if s.leads[unit] < 0 or _in_group(c, step, unit):
+    if s.units[unit, NOW_LEADS] < 0 or _in_group(c, step, unit):
         return False
     for i in range(c.group_at[step], c.group_at[step + 1]):
-        if s.leads[c.group[i]] == s.leads[unit]:
+        if s.units[c.group[i], NOW_LEADS] == s.units[unit, NOW_LEADS]:
             return True
     return False
 
 
 @njit(cache=True, nogil=True)
 def _meets(c, s, other, unit):
-    place = s.place[other]
-    if c.step[place] != c.step[s.place[unit]]:
+    place = s.units[other, NOW_PLACE]
+    if c.ops[place, OP_STEP] != c.ops[s.units[unit, NOW_PLACE], OP_STEP]:
         return False
     for i in range(s.scalars[GATHERED]):
-        if s.gathered[i] == other:
-            for level in range(c.level[place]):
+        if s.units[i, NOW_GATHERED] == other:
+            for level in range(c.ops[place, OP_LEVEL]):
                 if s.counters[other, level] != s.counters[unit, level]:
                     return False
             return True
@@ -231,13 +280,13 @@ def _meets(c, s, other, unit):
 
 @njit(cache=True, nogil=True)
 def _can_form(c, s, step, unit):
-    if unit != c.owner[step] or s.forming[unit]:
+    if unit != c.steps[step, STEP_OWNER] or s.units[unit, NOW_FORMING]:
         return False
     for i in range(c.group_at[step], c.group_at[step + 1]):
         other = c.group[i]
         if not _meets(c, s, other, unit):
             return False
-        if s.leads[other] >= 0 and not _in_group(c, step, s.leads[other]):
+        if s.units[other, NOW_LEADS] >= 0 and not _in_group(c, step, s.units[other, NOW_LEADS]):
             return False
     return True
 
@@ -246,46 +295,48 @@ def _can_form(c, s, step, unit):
 def _gather(c, s):
     """Every group whose units have all arrived waits for what they took, and then forms."""
     for i in range(s.scalars[GATHERED]):
-        unit = s.gathered[i]
-        step = c.step[s.place[unit]]
+        unit = s.units[i, NOW_GATHERED]
+        step = c.ops[s.units[unit, NOW_PLACE], OP_STEP]
         if not _can_form(c, s, step, unit):
             continue
         start = 0
-        for other in range(len(s.issue)):
+        for other in range(len(s.units)):
             if _in_group(c, step, other) or _released(c, s, step, other):
-                s.clocks[other] = s.issue[s.leader[other]]
-                start = max(start, s.done[other], s.clocks[other])
+                s.units[other, NOW_CLOCKS] = s.units[s.units[other, NOW_LEADER], NOW_ISSUE]
+                start = max(start, s.units[other, NOW_DONE], s.units[other, NOW_CLOCKS])
             else:
-                s.clocks[other] = -1
-        for other in range(len(s.issue)):
-            if s.clocks[other] >= 0:
-                s.spent[other, c.layer[step], CONFIGURATION] += start - s.clocks[other]
-                s.issue[other] = start
-                s.done[other] = start
-                s.member_of[other] = -1
-                s.leader[other] = other
-        s.forming[unit] = 1
-        s.ready[unit] = start
+                s.units[other, NOW_CLOCKS] = -1
+        for other in range(len(s.units)):
+            if s.units[other, NOW_CLOCKS] >= 0:
+                s.spent[other, c.steps[step, STEP_LAYER], CONFIGURATION] += (
+                    start - s.units[other, NOW_CLOCKS]
+                )
+                s.units[other, NOW_ISSUE] = start
+                s.units[other, NOW_DONE] = start
+                s.units[other, NOW_MEMBER_OF] = -1
+                s.units[other, NOW_LEADER] = other
+        s.units[unit, NOW_FORMING] = 1
+        s.units[unit, NOW_READY] = start
 
 
 @njit(cache=True, nogil=True)
 def _form(c, s, step):
-    owner = c.owner[step]
-    for unit in range(len(s.leads)):
-        s.clocks[unit] = _released(c, s, step, unit)
-    for unit in range(len(s.leads)):
-        if s.clocks[unit]:
-            s.leads[unit] = -1
+    owner = c.steps[step, STEP_OWNER]
+    for unit in range(len(s.units)):
+        s.units[unit, NOW_CLOCKS] = _released(c, s, step, unit)
+    for unit in range(len(s.units)):
+        if s.units[unit, NOW_CLOCKS]:
+            s.units[unit, NOW_LEADS] = -1
         if _in_group(c, step, unit):
-            s.leads[unit] = owner
-            s.leader[unit] = owner
+            s.units[unit, NOW_LEADS] = owner
+            s.units[unit, NOW_LEADER] = owner
     kept = 0
     for i in range(s.scalars[GATHERED]):
-        if not _in_group(c, step, s.gathered[i]):
-            s.gathered[kept] = s.gathered[i]
+        if not _in_group(c, step, s.units[i, NOW_GATHERED]):
+            s.units[kept, NOW_GATHERED] = s.units[i, NOW_GATHERED]
             kept += 1
     s.scalars[GATHERED] = kept
-    s.forming[owner] = 0
+    s.units[owner, NOW_FORMING] = 0
     _switch(c, s, step, owner)
     for i in range(c.group_at[step], c.group_at[step + 1]):
         _next(c, s, c.group[i])
@@ -294,53 +345,53 @@ def _form(c, s, step):
 @njit(cache=True, nogil=True)
 def _switch(c, s, step, owner):
     """`Timing.configure`."""
-    start = s.issue[owner]
-    prepared = s.shadow[owner] == c.operands[step]
-    loaded = s.loaded[owner] if prepared else _fetch(c, s, step, start)
-    s.shadow[owner] = -1
-    end = max(start, loaded) + c.switch_cycles[step]
-    layer = c.layer[step]
-    s.member_of[owner] = step
+    start = s.units[owner, NOW_ISSUE]
+    prepared = s.units[owner, NOW_SHADOW] == c.steps[step, STEP_OPERANDS]
+    loaded = s.units[owner, NOW_LOADED] if prepared else _fetch(c, s, step, start)
+    s.units[owner, NOW_SHADOW] = -1
+    end = max(start, loaded) + c.steps[step, STEP_SWITCH_CYCLES]
+    layer = c.steps[step, STEP_LAYER]
+    s.units[owner, NOW_MEMBER_OF] = step
     _advance(c, s, owner, layer, end, RECONFIGURATION)
     for i in range(c.group_at[step], c.group_at[step + 1]):
-        s.issue[c.group[i]] = end
-        s.done[c.group[i]] = end
-    s.configuration[owner] = step
-    s.reconfigured[layer] += 1
-    s.reconfiguring[layer] += end - start
-    s.finished[layer] = max(s.finished[layer], end)
+        s.units[c.group[i], NOW_ISSUE] = end
+        s.units[c.group[i], NOW_DONE] = end
+    s.units[owner, NOW_CONFIGURATION] = step
+    s.layers[layer, LAYER_RECONFIGURED] += 1
+    s.layers[layer, LAYER_RECONFIGURING] += end - start
+    s.layers[layer, LAYER_FINISHED] = max(s.layers[layer, LAYER_FINISHED], end)
 
 
 @njit(cache=True, nogil=True)
 def _prefetch(c, s, unit, step):
-    loaded = _fetch(c, s, step, s.issue[unit])
-    s.shadow[unit] = c.operands[step]
-    s.loaded[unit] = loaded
-    if not c.shadowed[step]:
-        _advance(c, s, unit, c.layer[step], loaded, RECONFIGURATION)
+    loaded = _fetch(c, s, step, s.units[unit, NOW_ISSUE])
+    s.units[unit, NOW_SHADOW] = c.steps[step, STEP_OPERANDS]
+    s.units[unit, NOW_LOADED] = loaded
+    if not c.steps[step, STEP_SHADOWED]:
+        _advance(c, s, unit, c.steps[step, STEP_LAYER], loaded, RECONFIGURATION)
 
 
 @njit(cache=True, nogil=True)
 def _transfer(c, s, unit, step, row):
     busy, dram, latency = row[BUSY], row[DRAM], row[LATENCY]
-    layer, start = c.layer[step], s.issue[unit]
-    if c.brings[step] >= 0:
-        s.brought[unit] = c.brings[step]
+    layer, start = c.steps[step, STEP_LAYER], s.units[unit, NOW_ISSUE]
+    if c.steps[step, STEP_BRINGS] >= 0:
+        s.units[unit, NOW_BROUGHT] = c.steps[step, STEP_BRINGS]
     _advance(c, s, unit, layer, start + busy, 0)
     if dram:
         _advance(c, s, unit, layer, _reserve_dram(s, start, dram), PORT)
-    _complete(s, unit, layer, s.issue[unit] + latency)
+    _complete(s, unit, layer, s.units[unit, NOW_ISSUE] + latency)
 
 
 @njit(cache=True, nogil=True)
 def _convolve(c, s, unit, step, row):
     """Returns whether there was room for a turn of the lanes."""
     busy, drain, latency = row[BUSY], row[DRAIN], row[LATENCY]
-    layer, start = c.layer[step], s.issue[unit]
+    layer, start = c.steps[step, STEP_LAYER], s.units[unit, NOW_ISSUE]
     _advance(c, s, unit, layer, start + busy, 0)
     end = start + busy + latency
     if drain:
-        drained = _take(s, c.drain[unit], start, drain, layer)
+        drained = _take(s, c.units[unit, UNIT_DRAIN], start, drain, layer)
         if drained < 0:
             return False
         if drained > end:
@@ -352,7 +403,7 @@ def _convolve(c, s, unit, step, row):
 
 @njit(cache=True, nogil=True)
 def _execute(c, s, charges, unit, step, kind):
-    number = c.labels_at[step]
+    number = c.steps[step, STEP_LABELS_AT]
     for level in range(c.strides.shape[1]):
         number += s.counters[unit, level] * c.strides[step, level]
     index = charges.base[step] + c.labels[number]
@@ -365,11 +416,11 @@ def _execute(c, s, charges, unit, step, kind):
     elif kind == COMPUTE:
         return _convolve(c, s, unit, step, row)
     else:
-        end = _take(s, unit, s.issue[unit], row[BUSY], c.layer[step])
+        end = _take(s, unit, s.units[unit, NOW_ISSUE], row[BUSY], c.steps[step, STEP_LAYER])
         if end < 0:
             return False
-        s.issue[unit] = end
-        _complete(s, unit, c.layer[step], end)
+        s.units[unit, NOW_ISSUE] = end
+        _complete(s, unit, c.steps[step, STEP_LAYER], end)
     return True
 
 
@@ -377,37 +428,37 @@ def _execute(c, s, charges, unit, step, kind):
 def _first(s):
     """The unit to serve next, -1 for none."""
     unit = -1
-    for other in range(len(s.ready)):
-        time = s.ready[other]
-        if time >= 0 and (unit < 0 or time < s.ready[unit]):
+    for other in range(len(s.units)):
+        time = s.units[other, NOW_READY]
+        if time >= 0 and (unit < 0 or time < s.units[unit, NOW_READY]):
             unit = other
     return unit
 
 
 @njit(cache=True, nogil=True)
 def _serve(c, s, charges, unit):
-    place = s.place[unit]
-    kind, step = c.kind[place], c.step[place]
+    place = s.units[unit, NOW_PLACE]
+    kind, step = c.ops[place, OP_KIND], c.ops[place, OP_STEP]
     s.scalars[SERVED] += 1
     if kind in (COMPUTE, TRANSFER, VECTOR, PREFETCH):
-        if kind == COMPUTE and s.leads[unit] != unit:
+        if kind == COMPUTE and s.units[unit, NOW_LEADS] != unit:
             return STUCK
-        if kind != PREFETCH and charges.bound[step] != s.configuration[unit]:
+        if kind != PREFETCH and charges.bound[step] != s.units[unit, NOW_CONFIGURATION]:
             s.scalars[SERVED] -= 1
             s.scalars[UNIT] = unit
             return UNPRICED
-    s.ready[unit] = -1
+    s.units[unit, NOW_READY] = -1
     if kind == DONE:
         _settle(c, s, unit)
     elif kind == WAIT:
-        _receive(c, s, unit, c.number[place])
+        _receive(c, s, unit, c.ops[place, OP_NUMBER])
     elif kind == SIGNAL:
-        return RUNNING if _signal(c, s, unit, c.number[place]) else STUCK
+        return RUNNING if _signal(c, s, unit, c.ops[place, OP_NUMBER]) else STUCK
     elif kind == CONFIGURE:
-        if s.forming[unit]:
+        if s.units[unit, NOW_FORMING]:
             _form(c, s, step)
         else:
-            s.gathered[s.scalars[GATHERED]] = unit
+            s.units[s.scalars[GATHERED], NOW_GATHERED] = unit
             s.scalars[GATHERED] += 1
         _gather(c, s)
     else:
