@@ -298,10 +298,10 @@ def _products(precisions: Iterable[tuple[int, int, int]]) -> list[int]:
 
 
 def _add_bytes(row: Row, key: ByteKey, size: int) -> None:
-    memory = row.bytes.setdefault(key.memory, {"read": 0, "written": 0})
-    memory[key.direction] += size
-    operand = row.operands.setdefault(key.operand, {})
-    operand.setdefault(key.memory, {"read": 0, "written": 0})[key.direction] += size
+    for memories in (row.bytes, row.operands.setdefault(key.operand, {})):
+        if key.memory not in memories:
+            memories[key.memory] = {"read": 0, "written": 0}
+        memories[key.memory][key.direction] += size
 
 
 def _add_times(
@@ -312,7 +312,9 @@ def _add_times(
     order = {unit: number for number, unit in enumerate(units)}
     for (unit, layer, what), cycles in sorted(times.items(), key=lambda item: order[item[0].unit]):
         for row in (rows[layer], total):
-            time = row.units.setdefault(unit, UnitTime())
+            time = row.units.get(unit)
+            if time is None:
+                time = row.units[unit] = UnitTime()
             if what == BUSY:
                 time.busy += cycles
             else:
