@@ -43,7 +43,7 @@ WEIGHTS: Final = SOURCES.index("weights")
 UNBOUND: Final = -2
 TURNS: Final = 1 << 10
 """The most turns of lanes that the arrays have room for."""
-TOKENS: Final = 1 << 10
+TOKENS: Final = 1 << 16
 """The most tokens of one semaphore that the arrays have room for."""
 
 BUSY, DRAM, DRAIN, LATENCY = range(4)
