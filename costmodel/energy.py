@@ -5,11 +5,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from ..machines.model import Array, Machine, Memory
-from .area import accumulators, lane_table, leakage, multiplier, sram, widest
+from .area import accumulators, area, lane_table, leakage, multiplier, sram, widest
 from .technology.table import Technology
 
 What = Literal[
@@ -58,16 +59,33 @@ class Price(NamedTuple):
 
 @dataclass(frozen=True)
 class Prices:
-    """What actions cost on `machine` in `technology`."""
+    """What actions cost on `machine` in `technology`; prices are kept once they are known."""
 
     machine: Machine
     technology: Technology
+    _known: dict[Action, Price] = field(
+        default_factory=dict[Action, Price], init=False, repr=False, compare=False
+    )
+
+    @cached_property
+    def area(self) -> dict[str, float]:
+        """See `area.area`."""
+        return area(self.machine, self.technology)
+
+    @cached_property
+    def _microwatts(self) -> float:
+        return leakage(self.machine, self.technology)
 
     def of(self, action: Action) -> Price:
         """The price of an action.
 
         Raises TilefoldError for a part, precision or kind of DRAM that does not exist.
         """
+        if action not in self._known:
+            self._known[action] = self._price(action)
+        return self._known[action]
+
+    def _price(self, action: Action) -> Price:
         technology, where = self.technology, action.where
         match action.what:
             case "read" | "write":
@@ -87,8 +105,7 @@ class Prices:
                 price = self.of(action)
                 result[price.component] += price.pj * count
         if cycles:
-            microwatts = leakage(self.machine, self.technology)
-            result["leakage"] = microwatts * 1e6 * cycles / self.machine.hz
+            result["leakage"] = self._microwatts * 1e6 * cycles / self.machine.hz
         return dict(result)
 
 

@@ -9,7 +9,7 @@ distance from the bound.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
@@ -50,13 +50,14 @@ class Bound:
             self.resources[name] += cycles
 
 
-def bounds(plan: Plan, machine: Machine, counters: Counters) -> dict[int, Bound]:
-    """The bound of every layer that did something; -1 is of no layer."""
+def bounds(
+    distinct: Mapping[tuple[int, str], int], machine: Machine, counters: Counters
+) -> dict[int, Bound]:
+    """The bound of every layer that did something, given `distinct_bytes`; -1 is of no layer."""
     result: defaultdict[int, Bound] = defaultdict(Bound)
     dram = machine.dram
     for layer, macs in counters.macs.items():
         result[layer].resources[COMPUTE] += Fraction(macs, counters.peak[layer])
-    distinct = _distinct_bytes(plan, dram.name)
     for (layer, unit), moved in counters.transferred.items():
         # Never more than moved: tensors that overlap may be counted twice.
         size = min(distinct.get((layer, unit), 0), moved)
@@ -70,7 +71,7 @@ def bounds(plan: Plan, machine: Machine, counters: Counters) -> dict[int, Bound]
     return dict(result)
 
 
-def _distinct_bytes(plan: Plan, dram: str) -> dict[tuple[int, str], int]:
+def distinct_bytes(plan: Plan, dram: str) -> dict[tuple[int, str], int]:
     """Bytes of `dram` that the transfers of each layer and DMA class touch, each counted once."""
     touched: defaultdict[tuple[int, str], list[tuple[int, int, int]]] = defaultdict(list)
     for step in plan.tree.steps:

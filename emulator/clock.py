@@ -23,9 +23,9 @@ from ..dialects.isa_operands import Operand
 from ..machines.model import Dma, Machine
 from .costs import Charge, Costs
 from .counters import BUSY, Counters, Journal, LayerTime, Reconfiguration
-from .footprint import Footprint, Plan
+from .footprint import Footprint
 from .lanes import Lanes
-from .roles import ByteKey, Roles
+from .roles import ByteKey
 from .tree import Counters as LoopCounters
 from .tree import Step
 
@@ -69,19 +69,17 @@ class Timing:
     The attributes without underscore are its whole state, apart from what it counts.
     """
 
-    def __init__(
-        self, plan: Plan, machine: Machine, code_bytes: int, listener: Listener | None = None
-    ) -> None:
+    def __init__(self, costs: Costs, code_bytes: int, listener: Listener | None = None) -> None:
+        plan, machine = costs.plan, costs.machine
         self.plan = plan
         self.machine = machine
         self.listener = listener
-        self.costs = Costs(plan, machine)
+        self.costs = costs
         self.journal = Journal()
         self.counters = Counters()
         units = plan.code.header.units
         self._keys: dict[tuple[str, int, str], LayerTime] = {}
-        self._roles = Roles(plan)
-        self._kind = {unit: self._unit_kind(unit) for unit in units}
+        self._kind = {unit: unit_kind(machine, unit) for unit in units}
         self._drains = {
             f"{array.name}.{number}": machine.drain_for(array).name
             for array in machine.arrays
@@ -104,12 +102,6 @@ class Timing:
         self.done = dict.fromkeys(units, start)
         for unit in units:
             self._spend(unit, 0, start, "code", None)
-
-    def _unit_kind(self, unit: str) -> str:
-        part = self.machine.unit(unit)
-        if isinstance(part, Dma):
-            return "load" if part.path[0] == self.machine.dram.name else "store"
-        return self.machine.unit_kind(unit)
 
     def ready(self, unit: str) -> int:
         """The issue clock."""
@@ -266,7 +258,7 @@ class Timing:
         step = charge.step
         unit = step.unit
         if step.mnemonic == "load":
-            self.brought[unit] = "weights" if self._roles.load(step) == "W" else "data"
+            self.brought[unit] = "weights" if self.costs.roles.load(step) == "W" else "data"
         start = self.issue[unit]
         self._advance(step, start + charge.busy, BUSY)
         if charge.dram:
@@ -300,6 +292,14 @@ class Timing:
         self._spend(step.unit, begin, end, BUSY, step)
         self.issue[step.unit] = end
         self._complete(step, end)
+
+
+def unit_kind(machine: Machine, unit: str) -> str:
+    """What stalls tell apart: "load", "store", "array" or "vector"."""
+    part = machine.unit(unit)
+    if isinstance(part, Dma):
+        return "load" if part.path[0] == machine.dram.name else "store"
+    return machine.unit_kind(unit)
 
 
 def stall_cause(waiting: str, signalling: str) -> str:

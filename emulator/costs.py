@@ -57,7 +57,7 @@ class Costs:
     def __init__(self, plan: Plan, machine: Machine) -> None:
         self.plan = plan
         self.machine = machine
-        self._roles = Roles(plan)
+        self.roles = Roles(plan)
         self._tables: dict[tuple[int, int], tuple[Classes, Table]] = {}
 
     def charge(
@@ -67,13 +67,20 @@ class Costs:
 
         A `conv` or `dwconv` needs the `configuration` of its group.
         """
+        classes, table = self._entry(step, configuration)
+        return table[classes.at(counters)]
+
+    def table(self, step: Step, configuration: Step | None = None) -> Table:
+        """The charges of all classes of `step`; see `charge`."""
+        return self._entry(step, configuration)[1]
+
+    def _entry(self, step: Step, configuration: Step | None) -> tuple[Classes, Table]:
         key = step.index, configuration.index if configuration else -1
         entry = self._tables.get(key)
         if entry is None:
             classes = self.plan.classes(step)
             entry = self._tables[key] = classes, self._table(step, classes, configuration)
-        classes, table = entry
-        return table[classes.at(counters)]
+        return entry
 
     def _table(self, step: Step, classes: Classes, configuration: Step | None) -> Table:
         every = [self.plan.footprint(step, counters) for counters in classes.examples]
@@ -113,7 +120,7 @@ class Costs:
                 dram=cycles,
                 latency=dram.latency_cycles if cycles else 0,
                 dram_bytes=moved,
-                bytes=byte_counts(self._roles, step, footprint, {dram.name: moved}),
+                bytes=byte_counts(self.roles, step, footprint, {dram.name: moved}),
                 actions=count_accesses(footprint, moved=(dram.name, moved)),
             )
             for footprint, port, cycles, moved in zip(footprints, *map(_ints, columns), strict=True)
@@ -131,7 +138,7 @@ class Costs:
             Charge(
                 step,
                 busy=cycles,
-                bytes=byte_counts(self._roles, step, footprint),
+                bytes=byte_counts(self.roles, step, footprint),
                 actions=count_vector(step, footprint),
             )
             for footprint, cycles in zip(footprints, _ints(model), strict=True)
@@ -169,7 +176,7 @@ class Costs:
                 latency=latency,
                 macs=access.macs,
                 peak=peak,
-                bytes=byte_counts(self._roles, step, footprint)
+                bytes=byte_counts(self.roles, step, footprint)
                 + spill_counts(step, footprint, memory, access.spilled),
                 actions=count_convolution(self.machine, array, footprint, configuration, access),
             )

@@ -6,12 +6,14 @@ computed is neither read nor counted nor charged.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from ..backend.code import Code
 from ..errors import TilefoldError
 from .classes import Classes
 from .memory import Box, Range, StepError, ViewPlan
+from .streams import Op, projections
 from .tree import Counters, Step, build
 
 CACHE_LIMIT: Final = 200_000
@@ -51,6 +53,11 @@ class Plan:
         self._views: dict[int, dict[str, ViewPlan]] = {}
         self._classes: dict[int, Classes] = {}
         self._cache: dict[tuple[int, Counters], Footprint] = {}
+
+    @cached_property
+    def projections(self) -> dict[str, tuple[Op, ...]]:
+        """What each unit runs of the program."""
+        return projections(self.tree, tuple(self.code.header.kinds))
 
     def views(self, step: Step) -> dict[str, ViewPlan]:
         """The views of `step` by operand."""

@@ -82,7 +82,7 @@ class Queues(Generic[Token]):
         self.pulse = pulse
         units = plan.code.header.kinds
         self.order = {unit: number for number, unit in enumerate(units)}
-        self.streams = Stream.of_all(plan.tree, tuple(units))
+        self.streams = {unit: Stream(unit, ops) for unit, ops in plan.projections.items()}
         self.heap: list[tuple[int, int, str]] = []
         self.tokens = {
             semaphore: deque(clock.credit() for _ in range(credits))

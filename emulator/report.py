@@ -8,9 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from ..costmodel.area import area
 from ..costmodel.energy import Actions, Prices
-from ..costmodel.technology import Technology
 from ..machines.model import Machine
 from .bounds import Bound
 from .counters import BUSY, Counters, LayerTime
@@ -239,12 +237,13 @@ def build_report(
     counters: Counters | None,
     lower: Mapping[int, Bound],
     host: Mapping[str, int],
-    technology: Technology | None = None,
+    prices: Prices | None = None,
 ) -> Report:
     """The report of a run; `counters` is None if time was not asked for.
 
     `lower` has the bounds of layers. Fetching the code and instructions of no layer are the last
-    row, named `(program)`. Raises TilefoldError if `technology` lacks something of the machine.
+    row, named `(program)`. Raises TilefoldError if the technology of `prices` lacks something that
+    the machine has.
     """
     timed, counters = counters is not None, counters or Counters()
     cycles = counters.layer_cycles()
@@ -273,12 +272,12 @@ def build_report(
         _add_bytes(rows[key.layer], key, size)
         _add_bytes(total, key, size)
     _add_times(rows, total, units, times)
-    if technology and timed:
-        _add_energy(rows, total, Prices(machine, technology), counters.actions)
+    if prices and timed:
+        _add_energy(rows, total, prices, counters.actions)
     listed = [row for number, row in rows.items() if number >= 0 or row.units]
     report = Report(machine.name, network, machine.hz, total, listed, dict(host))
-    if technology:
-        report.technology, report.area = technology.name, area(machine, technology)
+    if prices:
+        report.technology, report.area = prices.technology.name, dict(prices.area)
     return report
 
 
@@ -299,10 +298,10 @@ def _products(precisions: Iterable[tuple[int, int, int]]) -> list[int]:
 
 
 def _add_bytes(row: Row, key: ByteKey, size: int) -> None:
-    memory = row.bytes.setdefault(key.memory, {"read": 0, "written": 0})
-    memory[key.direction] += size
-    operand = row.operands.setdefault(key.operand, {})
-    operand.setdefault(key.memory, {"read": 0, "written": 0})[key.direction] += size
+    for memories in (row.bytes, row.operands.setdefault(key.operand, {})):
+        if key.memory not in memories:
+            memories[key.memory] = {"read": 0, "written": 0}
+        memories[key.memory][key.direction] += size
 
 
 def _add_times(
@@ -310,9 +309,12 @@ def _add_times(
 ) -> None:
     """Spread unit times over rows; a row's idle time is what is left of its own cycles."""
     total.units = {unit: UnitTime() for unit in units}
-    for (unit, layer, what), cycles in times.items():
+    order = {unit: number for number, unit in enumerate(units)}
+    for (unit, layer, what), cycles in sorted(times.items(), key=lambda item: order[item[0].unit]):
         for row in (rows[layer], total):
-            time = row.units.setdefault(unit, UnitTime())
+            time = row.units.get(unit)
+            if time is None:
+                time = row.units[unit] = UnitTime()
             if what == BUSY:
                 time.busy += cycles
             else:

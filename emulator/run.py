@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..backend.program import Program
-from ..costmodel.technology import Technology, load_technology
+from ..costmodel.technology import Technology
 from ..errors import TilefoldError
 from ..machines.model import Machine
 from .bounds import bounds
@@ -19,7 +19,6 @@ from .recorder import Recorder, Recording
 from .report import Report, build_report
 from .sensitivity import sensitivity as vary
 from .session import session_of
-from .timing import time_program
 
 Array = npt.NDArray[np.generic]
 Progress = Callable[[int, int], None]
@@ -86,9 +85,7 @@ def emulate(
         )
     session = session_of(program)
     plan, machine = session.plan, session.machine
-    prices = technology or machine.technology or None
-    if prices is not None and not isinstance(prices, Technology):
-        prices = load_technology(prices)
+    prices = session.prices(technology)
     batches, size = check_inputs(program.inputs, inputs) if values else ({}, 0)
     if check:
         told = partial(pulse, "checking") if pulse else None
@@ -97,9 +94,7 @@ def emulate(
     counters = None
     if time:
         told = partial(pulse, "timing") if pulse else None
-        counters = time_program(
-            plan, machine, program.code_bytes, recorder, shortcut=shortcut, pulse=told
-        )
+        counters = session.timer.run(recorder, shortcut=shortcut, pulse=told)
     recording = recorder.recording(counters.cycles) if recorder and counters else None
     outputs: dict[str, list[Array]] = {port.name: [] for port in program.outputs}
     for number in range(size):
@@ -113,7 +108,7 @@ def emulate(
         "output_bytes": sum(port.bytes for port in program.outputs),
     }
     units = program.code.header.units
-    lower = bounds(plan, machine, counters) if counters else {}
+    lower = bounds(session.distinct_bytes, machine, counters) if counters else {}
     report = build_report(
         machine, program.network, program.layers, units, counters, lower, host, prices
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 from typing import Final
 from weakref import ref
@@ -10,8 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..backend.program import Program, Segment
+from ..costmodel.energy import Prices
+from ..costmodel.technology import Technology, load_technology
 from ..errors import TilefoldError
 from ..machines.model import Machine, parse_machine
+from .bounds import distinct_bytes
 from .buffers import Extent, overlap, sites_of
 from .footprint import Plan
 from .fusion import Fusion, fuse, run, tile_by_tile
@@ -19,6 +23,7 @@ from .gather import writes_of
 from .host import from_device, to_device
 from .memory import Memory
 from .state import State
+from .timing import Timer
 
 DRAM_LIMIT: Final = 2 << 30
 """The most DRAM, in bytes, that a program may touch to be emulated."""
@@ -45,6 +50,7 @@ class Session:
         self.plan = Plan(program.code, program.layers, program.layer_of)
         self.sizes = {memory.name: memory.bytes for memory in self.machine.memories}
         self.sizes[self.machine.dram.name] = self._dram_bytes()
+        self._code_bytes = program.code_bytes
         self._scratch: dict[str, npt.NDArray[np.float32]] = {}
         self._lock = Lock()
 
@@ -62,6 +68,29 @@ class Session:
                 f"the program touches {size} bytes of DRAM; at most {DRAM_LIMIT} can be emulated"
             )
         return size
+
+    @cached_property
+    def timer(self) -> Timer:
+        """What runs the program's queues on the machine's clock."""
+        return Timer(self.plan, self.machine, self._code_bytes)
+
+    @cached_property
+    def _own_prices(self) -> Prices | None:
+        name = self.machine.technology
+        return Prices(self.machine, load_technology(name)) if name else None
+
+    def prices(self, technology: Technology | str | Path | None) -> Prices | None:
+        """What `technology` charges, or the one that the machine names; None without either."""
+        if not technology:
+            return self._own_prices
+        if not isinstance(technology, Technology):
+            technology = load_technology(technology)
+        return Prices(self.machine, technology)
+
+    @cached_property
+    def distinct_bytes(self) -> dict[tuple[int, str], int]:
+        """See `bounds.distinct_bytes`."""
+        return distinct_bytes(self.plan, self.machine.dram.name)
 
     @cached_property
     def _dram(self) -> Memory:

@@ -12,8 +12,8 @@ CONFIGURE: Final = 2
 COMPUTE: Final = 3
 OTHER: Final = 4
 DONE: Final = 5
-_ENTER: Final = 6
-_BACK: Final = 7
+ENTER: Final = 6
+BACK: Final = 7
 """What comes next in a stream; the last two are passed over."""
 
 _KINDS: Final = {
@@ -42,7 +42,9 @@ class Lap:
     watched: int | None
 
 
-class _Op(NamedTuple):
+class Op(NamedTuple):
+    """One place in a stream; see the kinds above."""
+
     kind: int
     step: Step | None
     number: int
@@ -56,7 +58,7 @@ class Stream:
     Before the first `advance` a stream is at nothing.
     """
 
-    def __init__(self, unit: str, ops: Sequence[_Op]) -> None:
+    def __init__(self, unit: str, ops: Sequence[Op]) -> None:
         self.unit = unit
         self.place = -1
         self.counters: list[int] = []
@@ -64,12 +66,6 @@ class Stream:
         self.semaphore = -1
         self._step: Step | None = None
         self._ops = ops
-
-    @staticmethod
-    def of_all(tree: Tree, units: Sequence[str]) -> "dict[str, Stream]":
-        """The streams of all units of a program."""
-        seen: set[int] = set()
-        return {unit: Stream(unit, _compile(tree.body, unit, seen)) for unit in units}
 
     @property
     def step(self) -> Step:
@@ -88,10 +84,10 @@ class Stream:
         place = self.place + 1
         while True:
             kind, step, number, laps = self._ops[place]
-            if kind < _ENTER:
+            if kind < ENTER:
                 break
             place += 1
-            if kind == _ENTER:
+            if kind == ENTER:
                 self.counters.append(0)
             elif self.counters[-1] + 1 < laps[-1].count:
                 self.counters[-1] += 1
@@ -104,6 +100,12 @@ class Stream:
         return began
 
 
+def projections(tree: Tree, units: Sequence[str]) -> dict[str, tuple[Op, ...]]:
+    """What each unit runs of a program."""
+    seen: set[int] = set()
+    return {unit: tuple(_compile(tree.body, unit, seen)) for unit in units}
+
+
 def group_units(step: Step) -> tuple[str, ...]:
     """The array units that a configure or prefetch names."""
     array, _, first = step.unit.rpartition(".")
@@ -111,25 +113,25 @@ def group_units(step: Step) -> tuple[str, ...]:
     return tuple(f"{array}.{int(first) + number}" for number in range(units))
 
 
-def _compile(body: Sequence[Node], unit: str, seen: set[int]) -> list[_Op]:
+def _compile(body: Sequence[Node], unit: str, seen: set[int]) -> list[Op]:
     """The flat projection of `body`; loops in `seen` are watched by another stream."""
-    ops: list[_Op] = []
+    ops: list[Op] = []
 
     def add(body: Sequence[Node], laps: tuple[Lap, ...]) -> None:
         for node in body:
             if isinstance(node, Loop):
                 lap = _lap(node, unit, len(laps), seen)
                 if lap is not None:
-                    ops.append(_Op(_ENTER, None, -1, laps))
+                    ops.append(Op(ENTER, None, -1, laps))
                     start = len(ops)
                     add(node.body, (*laps, lap))
-                    ops.append(_Op(_BACK, None, start, (*laps, lap)))
+                    ops.append(Op(BACK, None, start, (*laps, lap)))
             elif _belongs(node, unit):
                 kind = _KINDS.get(node.mnemonic, OTHER)
-                ops.append(_Op(kind, node, _semaphore(node), laps))
+                ops.append(Op(kind, node, _semaphore(node), laps))
 
     add(body, ())
-    ops.append(_Op(DONE, None, -1, ()))
+    ops.append(Op(DONE, None, -1, ()))
     return ops
 
 

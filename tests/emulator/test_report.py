@@ -11,7 +11,7 @@ from tilefold.compiler import compile_levels
 from tilefold.dialects.isa_operands import Affine, View
 from tilefold.dialects.store import Store
 from tilefold.emulator import Report, emulate
-from tilefold.emulator.bounds import bounds
+from tilefold.emulator.bounds import bounds, distinct_bytes
 from tilefold.emulator.footprint import Plan
 from tilefold.emulator.timing import time_program
 from tilefold.emulator.tree import walk
@@ -83,7 +83,7 @@ def test_a_bound_by_hand() -> None:
     program = builder.program()
     plan = Plan(program.code, program.layers, program.layer_of)
     counters = time_program(plan, builder.machine, 0)
-    found = bounds(plan, builder.machine, counters)
+    found = bounds(distinct_bytes(plan, "dram"), builder.machine, counters)
     assert dict(found[0].resources) == {"load": 24, "dram": 12}
     assert (found[0].cycles, found[0].by) == (24, "load")
     assert dict(found[1].resources) == {"store": 4, "dram": 2}

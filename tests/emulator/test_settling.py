@@ -1,6 +1,10 @@
-"""The shortcut through settled loops changes nothing but the time that it takes to count."""
+"""Neither the shortcut through settled loops nor the compiled loop changes what is counted.
 
-from functools import cache
+The loop in Python that follows every event is what both are held to.
+"""
+
+from functools import cache, partial
+from importlib.util import find_spec
 from random import Random
 
 import pytest
@@ -8,6 +12,7 @@ from tilefold.backend.program import Program
 from tilefold.compiler import compile_levels
 from tilefold.dialects.isa_operands import Affine, Ring
 from tilefold.dialects.store import Store
+from tilefold.emulator.costs import Costs
 from tilefold.emulator.counters import Counters
 from tilefold.emulator.footprint import Plan
 from tilefold.emulator.queues import PULSE
@@ -27,18 +32,40 @@ CASES = 300
 
 
 def counted(program: Program, machine: Machine, shortcut: bool) -> tuple[Counters, int]:
-    """The counters of a program, and how many times it took `PULSE` events."""
+    """The counters of a program, in Python, and how many times it took `PULSE` events."""
     plan = Plan(program.code, program.layers, program.layer_of)
     pulses: list[int] = []
-    counters = time_program(plan, machine, 1000, shortcut=shortcut, pulse=pulses.append)
+    counters = time_program(
+        plan, machine, 1000, shortcut=shortcut, compiled=False, pulse=pulses.append
+    )
     return counters, len(pulses)
 
 
+def compiled(program: Program, machine: Machine) -> Counters:
+    """The counters of the compiled loop; a second run, with charges known, has the same ones.
+
+    Where it falls back on the loop in Python, that has something to complain about.
+    """
+    if find_spec("numba") is None:
+        pytest.skip("without numba there is no compiled loop")
+    from tilefold.emulator.compiled_timing import CompiledTiming
+
+    plan = Plan(program.code, program.layers, program.layer_of)
+    timing = CompiledTiming(Costs(plan, machine), 1000)
+    first, second = timing.run(), timing.run()
+    assert first == second
+    if first is None:
+        time_program(plan, machine, 1000)
+        raise AssertionError("the compiled loop gave up on a program that is right")
+    return first
+
+
 def check_same(program: Program) -> tuple[int, int]:
-    """Both ways give the same counters; returns how long they took, in units of `PULSE` events."""
+    """All ways give the same counters; returns how long Python took, in units of `PULSE` events."""
     machine = parse_machine(program.machine_text, "machine")
     (plain, slow), (short, fast) = (counted(program, machine, way) for way in (False, True))
     assert short == plain
+    assert compiled(program, machine) == plain
     assert short.cycles > short.start > 0
     return slow, fast
 
@@ -130,7 +157,7 @@ def test_the_shipped_network(name: str) -> None:
 @pytest.mark.parametrize("start", range(0, CASES + CHUNK, CHUNK))
 def test_random_networks_on_random_machines(start: int) -> None:
     """Half of them on a machine whose memories are so small that loops are long."""
-    compiled = 0
+    cases = 0
     for seed in range(start, start + CHUNK):
         rng = Random(seed)
         module, store, _ = random_network(rng)
@@ -139,12 +166,12 @@ def test_random_networks_on_random_machines(start: int) -> None:
             program = compile_levels(module, machine, store=store).program
         except TilefoldError:
             continue
-        compiled += 1
+        cases += 1
         try:
             check_same(program)
         except AssertionError as error:
             raise AssertionError(f"seed {seed}: {error}") from error
-    assert compiled > 0.8 * CHUNK
+    assert cases > 0.8 * CHUNK
 
 
 def test_random_tokens_and_configurations() -> None:
@@ -154,11 +181,23 @@ def test_random_tokens_and_configurations() -> None:
         builder = random_program(Random(seed), longest=40)
         program = builder.program()
         results: list[object] = []
-        for shortcut in (False, True):
+        for way in (partial(counted, shortcut=False), partial(counted, shortcut=True), compiled):
             try:
-                results.append(counted(program, builder.machine, shortcut)[0])
+                result = way(program, builder.machine)
+                results.append(result[0] if isinstance(result, tuple) else result)
             except TilefoldError as error:
                 results.append(str(error))
-        assert results[0] == results[1], seed
+        assert results[0] == results[1] == results[2], seed
         seen["stops" if isinstance(results[0], str) else "runs"] += 1
     assert min(seen.values()) > 50, seen
+
+
+def test_time_runs_in_the_compiled_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it can; the queues in Python are not even made."""
+    module, store = shipped()
+    program = compile_levels(module, load_machine("dna_a600"), store=store).program  # type: ignore[arg-type]
+    machine = parse_machine(program.machine_text, "machine")
+    expected = compiled(program, machine)
+    monkeypatch.setattr("tilefold.emulator.timing.Queues", None)
+    plan = Plan(program.code, program.layers, program.layer_of)
+    assert time_program(plan, machine, 1000) == expected
