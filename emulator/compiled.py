@@ -65,7 +65,7 @@ def patches(
 
 
 @njit(cache=True, nogil=True)
-def _requantise(sums, constant, multiplier, limits, result):  # noqa: ANN
+def _requantise(sums, constant, multiplier, limits, result):
     """One pixel's sums [k] to `result` [k]."""
     zero, low, high = limits
     for k in range(len(result)):
