@@ -26,11 +26,22 @@ COMPUTE = "compute"
 
 @dataclass
 class Bound:
-    """Cycles that each resource needs at least: `compute`, the DMA classes, the DRAM."""
+    """Cycles that each resource needs at least: `compute`, the DMA classes, the DRAM.
 
-    resources: defaultdict[str, Fraction] = field(
-        default_factory=lambda: defaultdict[str, Fraction](Fraction)
+    `amounts` are products or bytes by resource and by how many of them it does in a cycle.
+    """
+
+    amounts: defaultdict[tuple[str, int], int] = field(
+        default_factory=lambda: defaultdict[tuple[str, int], int](int)
     )
+
+    @property
+    def resources(self) -> dict[str, Fraction]:
+        """Cycles by resource."""
+        cycles: defaultdict[str, Fraction] = defaultdict(Fraction)
+        for (name, rate), amount in self.amounts.items():
+            cycles[name] += Fraction(amount, rate)
+        return dict(cycles)
 
     @property
     def cycles(self) -> int:
@@ -40,14 +51,13 @@ class Bound:
     @property
     def by(self) -> str:
         """The resource that needs most, "" if there is nothing to do."""
-        if not self.cycles:
-            return ""
-        return max(self.resources, key=lambda name: self.resources[name])
+        resources = self.resources
+        return max(resources, key=lambda name: resources[name]) if any(resources.values()) else ""
 
     def add(self, other: "Bound") -> None:
         """What `other` needs is needed, too."""
-        for name, cycles in other.resources.items():
-            self.resources[name] += cycles
+        for key, amount in other.amounts.items():
+            self.amounts[key] += amount
 
 
 def bounds(
@@ -57,17 +67,17 @@ def bounds(
     result: defaultdict[int, Bound] = defaultdict(Bound)
     dram = machine.dram
     for layer, macs in counters.macs.items():
-        result[layer].resources[COMPUTE] += Fraction(macs, counters.peak[layer])
+        result[layer].amounts[COMPUTE, counters.peak[layer]] += macs
     for (layer, unit), moved in counters.transferred.items():
         # Never more than moved: tensors that overlap may be counted twice.
         size = min(distinct.get((layer, unit), 0), moved)
         port = machine.unit(unit)
         assert isinstance(port, Dma)
-        result[layer].resources[unit] += Fraction(size, port.bytes_per_cycle * port.count)
-        result[layer].resources[dram.name] += Fraction(size, dram.bytes_per_cycle)
+        result[layer].amounts[unit, port.bytes_per_cycle * port.count] += size
+        result[layer].amounts[dram.name, dram.bytes_per_cycle] += size
     for key, size in counters.bytes.items():
         if key.memory == dram.name and key.operand == "other":
-            result[key.layer].resources[dram.name] += Fraction(size, dram.bytes_per_cycle)
+            result[key.layer].amounts[dram.name, dram.bytes_per_cycle] += size
     return dict(result)
 
 

@@ -309,8 +309,7 @@ def _add_times(
 ) -> None:
     """Spread unit times over rows; a row's idle time is what is left of its own cycles."""
     total.units = {unit: UnitTime() for unit in units}
-    order = {unit: number for number, unit in enumerate(units)}
-    for (unit, layer, what), cycles in sorted(times.items(), key=lambda item: order[item[0].unit]):
+    for (unit, layer, what), cycles in times.items():
         for row in (rows[layer], total):
             time = row.units.get(unit)
             if time is None:
@@ -319,5 +318,7 @@ def _add_times(
                 time.busy += cycles
             else:
                 time.stalls[what] += cycles
+    for row in rows.values():
+        row.units = {unit: row.units[unit] for unit in total.units if unit in row.units}
     for time in total.units.values():
         time.idle = total.cycles - time.busy - sum(time.stalls.values())

@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..backend.program import Program
+from ..costmodel.energy import Prices
 from ..costmodel.technology import Technology
 from ..errors import TilefoldError
-from ..machines.model import Machine
 from .bounds import bounds
+from .counters import Counters
 from .host import check_inputs
-from .races import check as check_races
 from .recorder import Recorder, Recording
 from .report import Report, build_report
 from .sensitivity import sensitivity as vary
-from .session import session_of
+from .session import Session, session_of
 
 Array = npt.NDArray[np.generic]
 Progress = Callable[[int, int], None]
@@ -69,33 +69,57 @@ def emulate(
     machine names; without either there are counts only.
 
     What depends on the program alone is prepared in the first run and kept as long as the program
-    is; from then on the bytes of its segments cannot be written.
+    is, a check that found no fault among it; from then on the bytes of its segments cannot be
+    written.
 
     Raises TilefoldError when the inputs do not fit the program, or the program itself is at fault:
     an access outside a memory, overflow, a deadlock, a data race, a read of unwritten bytes.
     """
-    if record and not time:
+    _refuse(program, values=values, untimed=not time, record=record, sensitivity=sensitivity)
+    session = session_of(program)
+    prices = session.prices(technology)
+    batches, size = check_inputs(program.inputs, inputs) if values else ({}, 0)
+    if check:
+        session.check(partial(pulse, "checking") if pulse else None)
+    recorder = Recorder(session.plan, session.machine) if record else None
+    counters = None
+    if time:
+        told = partial(pulse, "timing") if pulse else None
+        counters = session.timer.run(recorder, shortcut=shortcut, pulse=told)
+    recording = recorder.recording(counters.cycles) if recorder and counters else None
+    outputs = _outputs(session, program, batches, size, fuse, progress)
+    report = _report(program, session, counters, prices)
+    if counters and sensitivity:
+        report.sensitivity = vary(
+            session.plan, session.machine, program.code_bytes, counters.cycles
+        )
+    return Result(outputs, report, recording)
+
+
+def _refuse(
+    program: Program, *, values: bool, untimed: bool, record: bool, sensitivity: bool
+) -> None:
+    """Refuse what does not go together."""
+    if record and untimed:
         raise TilefoldError("without time there is nothing to record; leave time on")
-    if sensitivity and not time:
+    if sensitivity and untimed:
         raise TilefoldError("without time there is no sensitivity to tell; leave time on")
     if values and not program.weights:
         raise TilefoldError(
             "the program's weights were left out: it can be timed and checked, not run; "
             "give no inputs (values=False)"
         )
-    session = session_of(program)
-    plan, machine = session.plan, session.machine
-    prices = session.prices(technology)
-    batches, size = check_inputs(program.inputs, inputs) if values else ({}, 0)
-    if check:
-        told = partial(pulse, "checking") if pulse else None
-        check_races(plan, _initial_bytes(program, machine), session.sizes, told)
-    recorder = Recorder(plan, machine) if record else None
-    counters = None
-    if time:
-        told = partial(pulse, "timing") if pulse else None
-        counters = session.timer.run(recorder, shortcut=shortcut, pulse=told)
-    recording = recorder.recording(counters.cycles) if recorder and counters else None
+
+
+def _outputs(
+    session: Session,
+    program: Program,
+    batches: Mapping[str, Array],
+    size: int,
+    fuse: bool,
+    progress: Progress | None,
+) -> dict[str, Array]:
+    """The outputs by name of `size` inputs, one after the other."""
     outputs: dict[str, list[Array]] = {port.name: [] for port in program.outputs}
     for number in range(size):
         one = {name: batch[number] for name, batch in batches.items()}
@@ -103,23 +127,20 @@ def emulate(
             outputs[name].append(output)
         if progress:
             progress(number + 1, size)
+    return {name: np.concatenate(parts) for name, parts in outputs.items() if parts}
+
+
+def _report(
+    program: Program, session: Session, counters: Counters | None, prices: Prices | None
+) -> Report:
+    """What the counters come to, beside their lower bounds."""
+    machine = session.machine
+    lower = bounds(session.distinct_bytes, machine, counters) if counters else {}
     host = {
         "input_bytes": sum(port.bytes for port in program.inputs),
         "output_bytes": sum(port.bytes for port in program.outputs),
     }
     units = program.code.header.units
-    lower = bounds(session.distinct_bytes, machine, counters) if counters else {}
-    report = build_report(
+    return build_report(
         machine, program.network, program.layers, units, counters, lower, host, prices
     )
-    if counters and sensitivity:
-        report.sensitivity = vary(plan, machine, program.code_bytes, counters.cycles)
-    joined = {name: np.concatenate(parts) for name, parts in outputs.items() if parts}
-    return Result(joined, report, recording)
-
-
-def _initial_bytes(program: Program, machine: Machine) -> list[tuple[str, int, int]]:
-    """What the host writes before the program starts."""
-    places = [(segment.address, segment.data.size) for segment in program.segments]
-    places += [(port.address, port.bytes) for port in program.inputs]
-    return [(machine.dram.name, address, size) for address, size in places]

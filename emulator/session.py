@@ -1,6 +1,6 @@
 """A program made ready to run, and kept so: machine, plan, whole operations, memories."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -22,6 +22,7 @@ from .fusion import Fusion, fuse, run, tile_by_tile
 from .gather import writes_of
 from .host import from_device, to_device
 from .memory import Memory
+from .races import check as check_races
 from .state import State
 from .timing import Timer
 
@@ -53,6 +54,7 @@ class Session:
         self._code_bytes = program.code_bytes
         self._scratch: dict[str, npt.NDArray[np.float32]] = {}
         self._lock = Lock()
+        self._proven = False
 
     def _dram_bytes(self) -> int:
         """The bytes of DRAM that the program can touch."""
@@ -73,6 +75,16 @@ class Session:
     def timer(self) -> Timer:
         """What runs the program's queues on the machine's clock."""
         return Timer(self.plan, self.machine, self._code_bytes)
+
+    def check(self, pulse: Callable[[int], None] | None = None) -> None:
+        """See `races.check`; a program that was found correct is not looked at again."""
+        if self._proven:
+            return
+        dram = self.machine.dram.name
+        initial = [(dram, segment.address, segment.data.size) for segment in self._segments]
+        initial += [(dram, port.address, port.bytes) for port in self._inputs]
+        check_races(self.plan, initial, self.sizes, pulse)
+        self._proven = True
 
     @cached_property
     def _own_prices(self) -> Prices | None:
