@@ -38,7 +38,7 @@ MAX_PRODUCTS = 400_000
 FUNCTIONS: Sequence[Callable[[Array], Array]] = (
     lambda x: np.maximum(x, 0),
     lambda x: np.clip(x, -1, 1),
-    lambda x: 1 / (1 + np.exp(-x)),
+    lambda x: (1 + np.tanh(x / 2)) / 2,
     lambda x: x * np.clip(x + 3, 0, 6) / 6,
     np.tanh,
     np.abs,
