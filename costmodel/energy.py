@@ -100,8 +100,8 @@ class Prices:
     def energy(self, actions: Mapping[Action, int], cycles: int) -> dict[str, float]:
         """pJ by component for these actions in so many cycles; every part leaks all the time."""
         result: defaultdict[str, float] = defaultdict(float)
-        for action, count in sorted(actions.items()):
-            if count:
+        for action in sorted(actions):
+            if count := actions[action]:
                 price = self.of(action)
                 result[price.component] += price.pj * count
         if cycles:

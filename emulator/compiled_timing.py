@@ -21,6 +21,7 @@ from .event_arrays import (
     SEM_TOKEN_COUNT,
     STEP_FETCH_BYTES,
     UNIT,
+    Names,
     State,
     Status,
     charges_of,
@@ -50,7 +51,7 @@ class CompiledTiming:
         self._dram_free = cycles
         self._start = cycles + costs.machine.dram.latency_cycles
         self._credits = costs.plan.tree.credits
-        self._times: dict[int, LayerTime] = {}
+        self._times = _Times(self._names)
 
     def run(self, pulse: Callable[[int], None] | None = None) -> Counters | None:
         """The counters of a run; None for a program that is at fault or too large for the arrays.
@@ -109,8 +110,8 @@ class CompiledTiming:
         self._count_fetched(counters, state)
         spent = state.spent.reshape(-1)
         places = np.flatnonzero(spent)
-        for place, cycles in zip(places.tolist(), spent[places].tolist(), strict=True):
-            counters.times[self._time(place)] = cycles
+        keys = map(self._times.__getitem__, places.tolist())
+        counters.times.update(zip(keys, spent[places].tolist(), strict=True))
         for number in np.flatnonzero(state.layers[:, LAYER_RECONFIGURED]).tolist():
             layer = names.layer(number)
             counters.reconfigurations[layer] = int(state.layers[number, LAYER_RECONFIGURED])
@@ -131,14 +132,20 @@ class CompiledTiming:
                 counters.bytes[ByteKey(layer, "other", dram, "read")] += size
                 counters.actions[layer][Action("read", dram)] += size
 
-    def _time(self, place: int) -> LayerTime:
-        """What cycles at a place of `State.spent` are spent on."""
-        if place not in self._times:
-            rest, cause = divmod(place, len(CAUSES))
-            unit, layer = divmod(rest, self._names.layers + 1)
-            what = LayerTime(self._names.units[unit], self._names.layer(layer), CAUSES[cause])
-            self._times[place] = what
-        return self._times[place]
+
+class _Times(dict[int, LayerTime]):
+    """What cycles at a place of `State.spent` are spent on, made when it is first asked for."""
+
+    def __init__(self, names: Names) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, place: int) -> LayerTime:
+        rest, cause = divmod(place, len(CAUSES))
+        unit, layer = divmod(rest, self._names.layers + 1)
+        what = LayerTime(self._names.units[unit], self._names.layer(layer), CAUSES[cause])
+        self[place] = what
+        return what
 
 
 def _row(charge: Charge | None) -> tuple[int, int, int, int]:

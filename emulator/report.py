@@ -16,13 +16,19 @@ from .roles import ByteKey
 from .sensitivity import Variation
 
 
-@dataclass
+@dataclass(slots=True)
 class UnitTime:
     """The cycles of one unit: busy, stalled by cause, idle."""
 
     busy: int = 0
-    stalls: defaultdict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
+    stalls: dict[str, int] = field(default_factory=dict[str, int])
     idle: int = 0
+
+    def add(self, other: "UnitTime") -> None:
+        """Add the cycles that `other` is busy or stalled."""
+        self.busy += other.busy
+        for cause, cycles in other.stalls.items():
+            self.stalls[cause] = self.stalls.get(cause, 0) + cycles
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionaries."""
@@ -268,9 +274,7 @@ def build_report(
         row.reconfiguration_cycles = counters.reconfiguration_cycles.get(number, 0)
         total.reconfigurations += row.reconfigurations
         total.reconfiguration_cycles += row.reconfiguration_cycles
-    for key, size in sorted(counters.bytes.items()):
-        _add_bytes(rows[key.layer], key, size)
-        _add_bytes(total, key, size)
+    _add_bytes(rows, total, counters.bytes)
     _add_times(rows, total, units, times)
     if prices and timed:
         _add_energy(rows, total, prices, counters.actions)
@@ -297,28 +301,42 @@ def _products(precisions: Iterable[tuple[int, int, int]]) -> list[int]:
     return [products for _, _, products in precisions]
 
 
-def _add_bytes(row: Row, key: ByteKey, size: int) -> None:
-    for memories in (row.bytes, row.operands.setdefault(key.operand, {})):
-        if key.memory not in memories:
-            memories[key.memory] = {"read": 0, "written": 0}
-        memories[key.memory][key.direction] += size
+def _add_bytes(rows: Mapping[int, Row], total: Row, counts: Mapping[ByteKey, int]) -> None:
+    """Spread byte counts over rows and the total."""
+    whole: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+    for key in sorted(counts):
+        layer, operand, memory, direction = key
+        size = counts[key]
+        _add_size(rows[layer], operand, memory, direction, size)
+        whole[operand, memory, direction] += size
+    for (operand, memory, direction), size in whole.items():
+        _add_size(total, operand, memory, direction, size)
+
+
+def _add_size(row: Row, operand: str, memory: str, direction: str, size: int) -> None:
+    for memories in (row.bytes, row.operands.setdefault(operand, {})):
+        if memory not in memories:
+            memories[memory] = {"read": 0, "written": 0}
+        memories[memory][direction] += size
 
 
 def _add_times(
     rows: Mapping[int, Row], total: Row, units: Sequence[str], times: Mapping[LayerTime, int]
 ) -> None:
     """Spread unit times over rows; a row's idle time is what is left of its own cycles."""
-    total.units = {unit: UnitTime() for unit in units}
     for (unit, layer, what), cycles in times.items():
-        for row in (rows[layer], total):
-            time = row.units.get(unit)
-            if time is None:
-                time = row.units[unit] = UnitTime()
-            if what == BUSY:
-                time.busy += cycles
-            else:
-                time.stalls[what] += cycles
+        row = rows[layer].units
+        time = row.get(unit)
+        if time is None:
+            time = row[unit] = UnitTime()
+        if what == BUSY:
+            time.busy += cycles
+        else:
+            time.stalls[what] = time.stalls.get(what, 0) + cycles
+    total.units = {unit: UnitTime() for unit in units}
     for row in rows.values():
-        row.units = {unit: row.units[unit] for unit in total.units if unit in row.units}
+        row.units = {unit: row.units[unit] for unit in units if unit in row.units}
+        for unit, time in row.units.items():
+            total.units[unit].add(time)
     for time in total.units.values():
         time.idle = total.cycles - time.busy - sum(time.stalls.values())
