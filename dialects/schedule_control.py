@@ -21,7 +21,7 @@ from xdsl.traits import IsTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from .fabric import FoldAttr
-from .schedule_steps import StepOp
+from .schedule_steps import PlacingOp, StepOp, WindowOp
 from .schedule_types import TokenType
 
 
@@ -193,6 +193,14 @@ def _check_token(token: SSAValue) -> None:
     block = token.owner if isinstance(token.owner, Block) else token.owner.parent_block()
     if any(use.operation.parent_block() is not block for use in uses):
         raise VerifyException("a token goes into a loop as an iteration argument only")
+
+
+def placed_by(tile: SSAValue) -> PlacingOp:
+    """What says where a tile lies in its logical tensor: its window, or the writer of its buffer.
+
+    Raises VerifyException for a buffer without a writer or with several.
+    """
+    return tile.owner if isinstance(tile.owner, WindowOp) else writer_of(tile)
 
 
 def writer_of(buffer: SSAValue) -> StepOp:

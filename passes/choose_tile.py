@@ -37,16 +37,17 @@ from ..dialects.fabric import FoldAttr
 from ..dialects.isa_operands import ElementType
 from ..dialects.location import name_of
 from ..dialects.schedule import PARAMETER_BYTES, TilingAttr
-from ..dialects.store import store_of
+from ..dialects.store import Store, store_of
 from ..errors import TilefoldError
 from ..machines.model import Direction, Machine, Operand
 from .attach_machine import machine_of
 from .choose_fold import layer_cost
 from .fuse_epilogue import EPILOGUE, epilogue_of, other_operand
+from .keep_on_chip import room_in
 from .lowering.budget import ceil_to
 from .lowering.convolution import Convolution, conv_shape
 from .lowering.shapes import TABLE_BYTES, ConvShape
-from .lowering.state import container_of
+from .lowering.state import address_of, container_of
 
 ORDERS = ("k y x", "y x k")
 
@@ -72,12 +73,11 @@ class ChooseTilePass(ModulePass):
                 fold = layer.attributes.get("fold")
                 if not isinstance(fold, FoldAttr):
                     raise TilefoldError(f"{name_of(layer)}: has no fold; run choose-fold first")
-                shape = conv_shape(layer, store)
-                best = best_tiling(machine, shape, fold, epilogue_types(layer, shape), self.overlap)
+                room = room_in(machine, layer)
+                best = _tiling(room, layer, fold, store, self.overlap)
                 if best is None and (epilogue := epilogue_of(layer)):
                     del epilogue.attributes[EPILOGUE]
-                    shape = conv_shape(layer, store)
-                    best = best_tiling(machine, shape, fold, overlap=self.overlap)
+                    best = _tiling(room, layer, fold, store, self.overlap)
                 if best is None:
                     raise TilefoldError(
                         f"{name_of(layer)}: not even its smallest tile fits the memories of "
@@ -86,27 +86,46 @@ class ChooseTilePass(ModulePass):
                 layer.attributes["tiling"] = best
 
 
+def _tiling(
+    machine: Machine, layer: Convolution, fold: FoldAttr, store: Store, overlap: bool
+) -> TilingAttr | None:
+    shape = conv_shape(layer, store)
+    return best_tiling(machine, shape, fold, extras_of(layer, shape), overlap)
+
+
 @dataclass(frozen=True)
 class Extras:
-    """What an epilogue keeps on chip besides the layer's own buffers.
+    """What a layer has on chip besides its own buffers, and which of these it does not need.
 
-    `tiles` are buffers of the size of an output tile, by operand and elements; `table` is the bytes
-    that stay in the memory of weights.
+    `tiles` are an epilogue's buffers of the size of an output tile, by operand and elements;
+    `table` is the bytes that stay in the memory of weights. A layer reads an input that is kept
+    (`keeps_input`) and writes a result that is (`keeps_result`) in place.
     """
 
     tiles: Sequence[tuple[Operand, ElementType]] = ()
     table: int = 0
+    epilogue: bool = False
+    keeps_input: bool = False
+    keeps_result: bool = False
 
 
-def epilogue_types(layer: Convolution, shape: ConvShape) -> Extras:
-    """The buffers that the epilogue of a layer of `shape` takes: its result, and what it adds."""
+def extras_of(layer: Convolution, shape: ConvShape) -> Extras:
+    """What a layer of `shape` takes for its epilogue, and what is kept on chip around it."""
     epilogue = epilogue_of(layer)
+    keeps_input = address_of(layer.input) is not None
     if epilogue is None:
-        return Extras()
-    result: tuple[Operand, ElementType] = ("O", shape.stored_type)
+        keeps_result = address_of(layer.result) is not None
+        return Extras(keeps_input=keeps_input, keeps_result=keeps_result)
+    keeps_result = address_of(epilogue.result) is not None
+    tiles: list[tuple[Operand, ElementType]] = []
+    if not keeps_result:
+        tiles.append(("O", shape.stored_type))
     if isinstance(epilogue, nn.LutOp):
-        return Extras([result], TABLE_BYTES)
-    return Extras([result, ("I", container_of(other_operand(epilogue, layer)))])
+        return Extras(tiles, TABLE_BYTES, True, keeps_input, keeps_result)
+    other = other_operand(epilogue, layer)
+    if address_of(other) is None:
+        tiles.append(("I", container_of(other)))
+    return Extras(tiles, 0, True, keeps_input, keeps_result)
 
 
 def best_tiling(
@@ -265,11 +284,11 @@ class _Candidates:
         inputs, weights = self._loads()
         outputs = self.pixel_trips * self.k_trips * self.shape.groups
         used: dict[str, IntArray] = {}
-        needs: list[tuple[Operand, IntArray, IntArray]] = [
-            ("I", self._input_bytes(), inputs),
-            ("W", self._weight_bytes(), weights),
-            ("O", self._output_bytes(self.shape.output_type), outputs),
-        ]
+        needs: list[tuple[Operand, IntArray, IntArray]] = [("W", self._weight_bytes(), weights)]
+        if not self.extras.keeps_input:
+            needs.append(("I", self._input_bytes(), inputs))
+        if self.extras.epilogue or not self.extras.keeps_result:
+            needs.append(("O", self._output_bytes(self.shape.output_type), outputs))
         needs.extend(
             (operand, self._output_bytes(element), outputs)
             for operand, element in self.extras.tiles
@@ -316,10 +335,12 @@ class _Candidates:
         added = [element for operand, element in self.extras.tiles if operand == "I"]
         result = self._result_runs(results[0] if results else self.shape.output_type)
         given: list[tuple[Operand, Direction, IntArray, IntArray, IntArray]] = [
-            ("I", "load", inputs, runs, run_bytes),
-            ("W", "load", weights, as_array(1), self._weight_bytes()),
-            ("O", "store", outputs, *result),
+            ("W", "load", weights, as_array(1), self._weight_bytes())
         ]
+        if not self.extras.keeps_input:
+            given.append(("I", "load", inputs, runs, run_bytes))
+        if not self.extras.keeps_result:
+            given.append(("O", "store", outputs, *result))
         given.extend(("I", "load", outputs, *self._result_runs(element)) for element in added)
         transfers: list[_Transfer] = []
         for operand, direction, count, rows, row_bytes in given:

@@ -13,6 +13,7 @@ from .attach_machine import AttachMachinePass
 from .choose_fold import ChooseFoldPass
 from .choose_tile import ChooseTilePass
 from .fuse_epilogue import FuseEpiloguePass
+from .keep_on_chip import KeepOnChipPass
 from .location import unlocated
 from .lower_to_isa import LowerToIsaPass
 from .lower_to_schedule import LowerToSchedulePass
@@ -49,6 +50,7 @@ def schedule_passes(schedule: Schedule = Schedule.OVERLAPPED) -> tuple[ModulePas
     overlap = schedule is Schedule.OVERLAPPED
     return (
         FuseEpiloguePass(),
+        *((KeepOnChipPass(),) if overlap else ()),
         ChooseFoldPass(),
         ChooseTilePass(overlap),
         LowerToSchedulePass(overlap),

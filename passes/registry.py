@@ -6,6 +6,7 @@ from .attach_machine import AttachMachinePass
 from .choose_fold import ChooseFoldPass
 from .choose_tile import ChooseTilePass
 from .fuse_epilogue import FuseEpiloguePass
+from .keep_on_chip import KeepOnChipPass
 from .lower_to_isa import LowerToIsaPass
 from .lower_to_schedule import LowerToSchedulePass
 from .nn_canonicalize import NnCanonicalizePass
@@ -25,6 +26,7 @@ PASSES: tuple[type[ModulePass], ...] = (
     NnFusePass,
     AttachMachinePass,
     FuseEpiloguePass,
+    KeepOnChipPass,
     ChooseFoldPass,
     ChooseTilePass,
     LowerToSchedulePass,
