@@ -17,6 +17,7 @@ from math import ceil
 import numpy as np
 
 from ..machines.model import Dma, Machine
+from .buffers import extent_of
 from .counters import Counters
 from .footprint import Plan
 from .memory import ViewPlan
@@ -88,7 +89,8 @@ def distinct_bytes(plan: Plan, dram: str) -> dict[tuple[int, str], int]:
         if step.mnemonic in ("load", "store"):
             view = plan.views(step)["src" if step.mnemonic == "load" else "dst"]
             if view.view.memory == dram and (size := _distinct(view)):
-                touched[step.layer, step.unit].append((view.view.base, view.reach(), size))
+                _, first, end = extent_of(view.view, view.counts)
+                touched[step.layer, step.unit].append((first, end, size))
     return {key: _sum_apart(places) for key, places in touched.items()}
 
 

@@ -39,7 +39,7 @@ from .attach_machine import machine_of
 from .fuse_epilogue import EPILOGUE
 from .keep_on_chip import room_in
 from .lowering import convolution, movement, pooling, vector
-from .lowering.state import Lowering
+from .lowering.state import PIECE, Lowering
 
 LOWERINGS: Mapping[type[Operation], Callable[[Lowering, Any], None]] = {
     nn.ConvOp: convolution.lower,
@@ -62,17 +62,21 @@ LOWERINGS: Mapping[type[Operation], Callable[[Lowering, Any], None]] = {
 class LowerToSchedulePass(ModulePass):
     """Replace the function `@main` of `nn` operations by a `schedule.program`.
 
-    Without `overlap` vector work and data movement are cut into as few tiles as fit.
+    Without `overlap` vector work and data movement are cut into as few tiles as fit. A layer whose
+    input is on chip and whose weights take more bytes than a `piece` becomes several nests.
     """
 
     name = "lower-to-schedule"
 
     overlap: bool = True
+    piece: int = PIECE
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network, machine = network_of(op), machine_of(op)
         block = Block()
-        state = Lowering(machine, store_of(ctx), Builder(InsertPoint.at_end(block)), self.overlap)
+        state = Lowering(
+            machine, store_of(ctx), Builder(InsertPoint.at_end(block)), self.overlap, self.piece
+        )
         _lower_network(state, network, block)
         function = network.function
         program = schedule.ProgramOp(function.sym_name.data, machine.name, Region(block))

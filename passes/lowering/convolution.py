@@ -1,6 +1,6 @@
 """Convolutions and matrix products: tiles of input and packed weights, one step for each pair."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -199,35 +199,57 @@ class _ConvolutionNest:
             shape.weight_type.bits,
         )
         weights = state.constant(name_of(self.op), blocks)
-        block = state.buffer("W", (1, 1, blocks.shape[2]), ElementType.U8)
-        nest = Nest(state.builder, tile.loops(shape))
-        nest.load("gkc", lambda at: state.load(at, "W", weights, block, self._block(blocks)))
-        inputs = Tiles(
-            state,
-            state.tensor(self.op.input),
-            shape.input_sizes(tile),
-            shape.input_type,
-            self._input(),
-            element_of(self.op.input).zero_point,
-        ).loaded(nest, "yx" + ("k" if shape.depthwise else "gc"))
-        self._finish(nest, lambda at, out: self._compute(at, out, inputs(at), block))
+        element = self.shape.stored_type
+        assert storable(element, self._output(element).strides) == element, name_of(self.op)
+        with stored(state, epilogue_of(self.op) or self.op, element) as target:
+            for first, count in self._pieces(blocks):
+                loops = [(axis, n) for axis, n in tile.loops(shape) if axis != "k" or count > 1]
+                loops = [(axis, count if axis == "k" else n) for axis, n in loops]
+                nest = Nest(state.builder, loops, {"k": first} if first else None)
+                self._build_piece(nest, weights, blocks, target)
 
-    def _finish(self, nest: Nest, compute: Callable[[Place, SSAValue], None]) -> None:
-        """Compute tiles, store them or what the epilogue makes of them, and build the nest."""
-        state, epilogue, element = self.state, epilogue_of(self.op), self.shape.stored_type
-        sizes, access = self.shape.output_sizes(self.tile), self._output(element)
-        assert storable(element, access.strides) == element, name_of(self.op)
-        with stored(state, epilogue or self.op, element) as target:
-            tiles = Tiles(state, target, sizes, element, access)
-            results = tiles.written()
-            if epilogue is None:
-                nest.result("gkyxc", lambda at: compute(at, results(at)))
-            else:
-                made = state.buffer("O", sizes, self.shape.output_type)
-                nest.result("gkyxc", lambda at: compute(at, made))
-                self._run(nest, epilogue, made, results)
-            tiles.stored(nest, "gkyx", results)
-            nest.emit()
+    def _pieces(self, blocks: IntArray) -> Iterator[tuple[int, int]]:
+        """The first tile along k of each nest, and how many tiles it has.
+
+        Weights that take more than a piece are loaded into buffers of their own, each as soon as
+        there is room, if that costs no more loads of inputs.
+        """
+        tiles = self.tile.trips(self.shape)
+        size = tiles["c"] * blocks.shape[2]
+        count = max(1, self.state.piece // size)
+        outside = self.tile.order[0] == "k" or tiles["y"] * tiles["x"] == 1
+        if self.shape.groups > 1 or not outside or not self.state.on_chip(self._source):
+            count = tiles["k"]
+        for first in range(0, tiles["k"], count):
+            yield first, min(count, tiles["k"] - first)
+
+    @property
+    def _source(self) -> SSAValue:
+        return self.state.tensor(self.op.input)
+
+    def _build_piece(
+        self, nest: Nest, weights: SSAValue, blocks: IntArray, target: SSAValue
+    ) -> None:
+        """Load weights and inputs, compute tiles, and store them or what the epilogue makes."""
+        state, shape, tile = self.state, self.shape, self.tile
+        block = state.buffer("W", (1, 1, blocks.shape[2]), ElementType.U8)
+        nest.load("gkc", lambda at: state.load(at, "W", weights, block, self._block(blocks)))
+        pad = element_of(self.op.input).zero_point
+        sizes, element = shape.input_sizes(tile), shape.input_type
+        inputs = Tiles(state, self._source, sizes, element, self._input(), pad).loaded(
+            nest, "yx" + ("k" if shape.depthwise else "gc")
+        )
+        sizes, element = shape.output_sizes(tile), shape.stored_type
+        tiles = Tiles(state, target, sizes, element, self._output(element))
+        results = tiles.written()
+        if (epilogue := epilogue_of(self.op)) is None:
+            nest.result("gkyxc", lambda at: self._compute(at, results(at), inputs(at), block))
+        else:
+            made = state.buffer("O", sizes, shape.output_type)
+            nest.result("gkyxc", lambda at: self._compute(at, made, inputs(at), block))
+            self._run(nest, epilogue, made, results)
+        tiles.stored(nest, "gkyx", results)
+        nest.emit()
 
     def _run(self, nest: Nest, epilogue: Epilogue, made: SSAValue, results: At) -> None:
         """Put the epilogue into the nest: from the tiles `made` to `results`."""

@@ -25,6 +25,10 @@ KEPT = "kept"
 """The attribute of a layer whose result is kept on chip: its address (`keep-on-chip`)."""
 
 
+PIECE = 1 << 18
+"""Bytes of weights that are loaded as a whole, unless told otherwise."""
+
+
 def address_of(value: SSAValue) -> int | None:
     """Where a value is kept on chip; None where it is not."""
     owner = value.owner
@@ -88,13 +92,15 @@ def real(value: float | np.float32) -> FloatAttr[Any]:
 class Lowering:
     """The lowering of one network: `tensors` maps values of `nn` to tensors.
 
-    `overlap` says whether tiles are cut so that loads, work and stores overlap.
+    `overlap` says whether tiles are cut so that loads, work and stores overlap; weights of more
+    bytes than a `piece` are loaded in pieces.
     """
 
     machine: Machine
     store: Store
     builder: Builder
     overlap: bool = True
+    piece: int = PIECE
     tensors: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     _temporaries: int = 0
 
