@@ -12,7 +12,9 @@ the memories, double buffered where they are in loops, are priced at once as
     max(compute, each DMA class, DRAM, each ring) + the first loads + the last store
 
 cycles, where a ring of d slots takes the d-th part of all transfers with their latency and all the
-work on them; the cheapest wins, then the one of fewest tiles. Without overlap only weights are
+work on them; the cheapest wins, then the one of fewest tiles. The weights of a layer whose input is
+kept on chip are loaded while the layers before it compute, so only loading them again costs.
+Without overlap only weights are
 double buffered, and a layer takes
 
     max(compute, loading weights) + the first weights + all inputs + all results
@@ -51,6 +53,7 @@ from .lowering.state import address_of, container_of
 
 ORDERS = ("k y x", "y x k")
 
+LAG = 8
 MAX_SIZES = 14
 """Sizes tried in each dimension."""
 
@@ -155,17 +158,28 @@ def best_tiling(
     return None
 
 
-def _sizes(size: int, step: int) -> list[int]:
+def _parts(size: int, step: int) -> list[int]:
     """Few tile sizes, from the whole dimension down to one step by like factors."""
     trips = np.geomspace(1, ceil(size / step), MAX_SIZES)
     return sorted({min(size, ceil_to(ceil(size / n), step)) for n in map(round, trips)})
 
 
+def _powers(size: int, step: int) -> list[int]:
+    """The whole dimension, halves and thirds of it, and all powers of two, as tile sizes."""
+    powers = [1 << n for n in range(size.bit_length())]
+    return sorted(
+        {min(size, ceil_to(n, step)) for n in (*powers, size, -(-size // 2), -(-size // 3))}
+    )
+
+
 def _grid(shape: ConvShape) -> list[IntArray]:
-    """All combinations of rows, columns, k and c of a tile, one array each."""
-    k = _sizes(shape.k, shape.channel_step)
-    c = [shape.c] if shape.depthwise else _sizes(shape.c, shape.reduction_step)
-    axes = [_sizes(shape.rows, 1), _sizes(shape.columns, 1), k, c]
+    """All combinations of rows, columns, k and c of a tile, one array each.
+
+    Arrays have powers of two of rows and columns, which channels should fill.
+    """
+    k = _powers(shape.k, shape.channel_step)
+    c = [shape.c] if shape.depthwise else _powers(shape.c, shape.reduction_step)
+    axes = [_parts(shape.rows, 1), _parts(shape.columns, 1), k, c]
     return [as_array(axis.ravel()) for axis in np.meshgrid(*axes, indexing="ij")]
 
 
@@ -297,7 +311,9 @@ class _Candidates:
         for operand, size, count in needs:
             memory = self.machine.memory_for(operand)
             depth = self.depth if self.overlap or operand == "W" else 1
-            taken = ceil_div(size, 4) * 4 * np.where(count > 1, depth, 1)
+            # Weights that come ahead share the memory with those of other layers.
+            several = (count > 1) | (operand == "W" and self.ahead)
+            taken = ceil_div(size, 4) * 4 * np.where(several, depth, 1)
             lines = ceil_div(taken, memory.line) * memory.line
             used[memory.name] = used.get(memory.name, as_array(0)) + lines
         fits = np.ones(self.k.shape, bool)
@@ -305,6 +321,11 @@ class _Candidates:
             fits &= size <= self.machine.memory(name).bytes
         partial = layer_cost(self.machine, self.fold, self.shape, self._tile(), finishes=False)
         return fits & ((self.c_trips == 1) | (as_array(partial.spilled) == 0))
+
+    @property
+    def ahead(self) -> bool:
+        """Whether weights are loaded while the layers before compute."""
+        return self.overlap and self.extras.keeps_input
 
     def _tile(self) -> dict[str, IntArray]:
         return {"rows": self.rows, "cols": self.columns, "k": self.k, "c": self.c}
@@ -362,9 +383,15 @@ class _Candidates:
         longest, exposed = compute, latency
         busy: dict[str, IntArray] = {}
         for each in self._transfers():
-            busy[each.dma] = busy.get(each.dma, as_array(0)) + each.count * each.port
-            busy["dram"] = busy.get("dram", as_array(0)) + each.count * each.dram
+            count = each.count
+            if each.operand == "W" and self.ahead:
+                count = np.maximum(count - self.shape.groups * self.k_trips * self.c_trips, 0)
+            busy[each.dma] = busy.get(each.dma, as_array(0)) + count * each.port
+            busy["dram"] = busy.get("dram", as_array(0)) + count * each.dram
             transfer = each.cycles(self.machine)
+            if each.operand == "W" and self.ahead:
+                exposed = exposed + transfer // LAG
+                continue
             exposed = exposed + transfer
             # A slot of the ring is free again only after its transfer and the work on it.
             ring = np.where(each.count > 1, (each.count * transfer + compute) // self.depth, 0)
