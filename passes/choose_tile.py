@@ -9,7 +9,8 @@ Candidates are all combinations of few sizes in each dimension and of two loop o
 channels outside (weights are loaded once) or pixels outside (inputs are). Those whose buffers fit
 the memories, double buffered where they are in loops, are priced at once as
 
-    max(compute, each DMA class, DRAM, each ring) + the first loads + the last store
+    max(compute, vector work, each DMA class, DRAM, each ring) + the first loads
+        + the last epilogue and store
 
 cycles, where a ring of d slots takes the d-th part of all transfers with their latency and all the
 work on them; the cheapest wins, then the one of fewest tiles. The weights of a layer whose input is
@@ -34,6 +35,7 @@ from xdsl.passes import ModulePass
 
 from ..costmodel.dma import transfer_cost
 from ..costmodel.integers import IntArray, as_array, ceil_div
+from ..costmodel.vector import elementwise_cycles
 from ..dialects import nn
 from ..dialects.fabric import FoldAttr
 from ..dialects.isa_operands import ElementType
@@ -100,14 +102,14 @@ def _tiling(
 class Extras:
     """What a layer has on chip besides its own buffers, and which of these it does not need.
 
-    `tiles` are an epilogue's buffers of the size of an output tile, by operand and elements;
-    `table` is the bytes that stay in the memory of weights. A layer reads an input that is kept
-    (`keeps_input`) and writes a result that is (`keeps_result`) in place.
+    `tiles` are the buffers of the size of an output tile of an `epilogue` (its instruction), by
+    operand and elements; `table` is the bytes that stay in the memory of weights. A layer reads an
+    input that is kept (`keeps_input`) and writes a result that is (`keeps_result`) in place.
     """
 
     tiles: Sequence[tuple[Operand, ElementType]] = ()
     table: int = 0
-    epilogue: bool = False
+    epilogue: str = ""
     keeps_input: bool = False
     keeps_result: bool = False
 
@@ -124,11 +126,11 @@ def extras_of(layer: Convolution, shape: ConvShape) -> Extras:
     if not keeps_result:
         tiles.append(("O", shape.stored_type))
     if isinstance(epilogue, nn.LutOp):
-        return Extras(tiles, TABLE_BYTES, True, keeps_input, keeps_result)
+        return Extras(tiles, TABLE_BYTES, "vlut", keeps_input, keeps_result)
     other = other_operand(epilogue, layer)
     if address_of(other) is None:
         tiles.append(("I", container_of(other)))
-    return Extras(tiles, 0, True, keeps_input, keeps_result)
+    return Extras(tiles, 0, "vadd", keeps_input, keeps_result)
 
 
 def best_tiling(
@@ -296,7 +298,7 @@ class _Candidates:
     def fit(self) -> npt.NDArray[np.bool_]:
         """Which candidates fit the memories, with rings of their depth, and the accumulators."""
         inputs, weights = self._loads()
-        outputs = self.pixel_trips * self.k_trips * self.shape.groups
+        outputs = self._results
         used: dict[str, IntArray] = {}
         needs: list[tuple[Operand, IntArray, IntArray]] = [("W", self._weight_bytes(), weights)]
         if not self.extras.keeps_input:
@@ -350,7 +352,7 @@ class _Candidates:
     def _transfers(self) -> list[_Transfer]:
         """All transfers of the layer."""
         inputs, weights = self._loads()
-        outputs = self.pixel_trips * self.k_trips * self.shape.groups
+        outputs = self._results
         runs, run_bytes = self._runs()
         results = [element for operand, element in self.extras.tiles if operand == "O"]
         added = [element for operand, element in self.extras.tiles if operand == "I"]
@@ -376,11 +378,32 @@ class _Candidates:
         cost = layer_cost(self.machine, self.fold, self.shape, self._tile())
         compute = as_array(cost.occupancy) * self.tiles
         if self.overlap:
-            return self._overlapped(compute, as_array(cost.latency))
+            drain = as_array(cost.drain) * self._results
+            return self._overlapped(compute, as_array(cost.latency), drain)
         return self._serial(compute + as_array(cost.latency) * self.tiles)
 
-    def _overlapped(self, compute: IntArray, latency: IntArray) -> IntArray:
-        longest, exposed = compute, latency
+    @property
+    def _results(self) -> IntArray:
+        """Tiles of results."""
+        return self.pixel_trips * self.k_trips * self.shape.groups
+
+    def _epilogue(self) -> IntArray:
+        """Cycles of the epilogue on one tile."""
+        if not self.extras.epilogue:
+            return as_array(0)
+        memory = self.machine.memory_for("O").name
+        vector = self.machine.vector_for(memory, memory)
+        outputs = self.rows * self.columns * self.k
+        return as_array(elementwise_cycles(vector, self.extras.epilogue, outputs))
+
+    def _overlapped(self, compute: IntArray, latency: IntArray, drain: IntArray) -> IntArray:
+        epilogue = self._epilogue()
+        longest = np.maximum(compute, drain + epilogue * self._results)
+        if self.extras.epilogue:
+            # A slot between array and epilogue is free again when both are done with it.
+            ring = (compute + (latency + epilogue) * self._results) // self.depth
+            longest = np.maximum(longest, np.where(self._results > 1, ring, 0))
+        exposed = latency + epilogue
         busy: dict[str, IntArray] = {}
         for each in self._transfers():
             count = each.count
