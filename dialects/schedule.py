@@ -44,6 +44,7 @@ from xdsl.traits import IsolatedFromAbove, NoTerminator
 from .schedule_control import (
     ConfigureOp,
     ForOp,
+    PrefetchOp,
     ReadyOp,
     SignalOp,
     WaitOp,
@@ -102,6 +103,7 @@ __all__ = [
     "LutOp",
     "PlacingOp",
     "PoolOp",
+    "PrefetchOp",
     "ProgramOp",
     "ReadyOp",
     "RequantisingOp",
@@ -163,6 +165,7 @@ Schedule = Dialect(
         SignalOp,
         WaitOp,
         ConfigureOp,
+        PrefetchOp,
         WindowOp,
         LoadOp,
         StoreOp,

@@ -185,6 +185,21 @@ class ConfigureOp(IRDLOperation):
         super().__init__(properties={"fold": fold})
 
 
+@irdl_op_definition
+class PrefetchOp(IRDLOperation):
+    """Loads the shadow registers of a group that goes on; the next `configure` to it is a switch.
+
+    It runs in the queue of the lowest unit of the fold.
+    """
+
+    name = "schedule.prefetch"
+    fold = prop_def(FoldAttr)
+    assembly_format = "$fold attr-dict"
+
+    def __init__(self, fold: FoldAttr):
+        super().__init__(properties={"fold": fold})
+
+
 def _check_token(token: SSAValue) -> None:
     """Refuse a token that is used twice, also by the iterations of a loop inside."""
     uses = list(token.uses)

@@ -9,6 +9,7 @@ from .fields import FieldOp
 from .schedule_control import (
     ConfigureOp,
     ForOp,
+    PrefetchOp,
     ReadyOp,
     SignalOp,
     WaitOp,
@@ -32,7 +33,18 @@ from .schedule_steps import (
 PLACES = (TensorOp, BufferOp)
 """What stands at the top level only, for all of the program."""
 
-PARTS = (*PLACES, ForOp, YieldOp, ReadyOp, SignalOp, WaitOp, ConfigureOp, WindowOp, StepOp)
+PARTS = (
+    *PLACES,
+    ForOp,
+    YieldOp,
+    ReadyOp,
+    SignalOp,
+    WaitOp,
+    ConfigureOp,
+    PrefetchOp,
+    WindowOp,
+    StepOp,
+)
 """What a program is made of."""
 
 
@@ -133,7 +145,7 @@ class _Machine:
                     self._check_place(op, "a buffer", op.memory.data, op.total_bytes)
                 case TensorOp() if op.memory is not None:
                     self._check_place(op, "a tensor", op.memory.data, op.box.byte_size)
-                case ConfigureOp():
+                case ConfigureOp() | PrefetchOp():
                     self._check_fold(op.fold)
                 case SignalOp() | WaitOp():
                     self._unit(op.unit.data)

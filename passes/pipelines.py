@@ -24,6 +24,7 @@ from .schedule_allocate import ScheduleAllocatePass
 from .schedule_buffer_depth import ScheduleBufferDepthPass
 from .schedule_drop_configure import ScheduleDropConfigurePass
 from .schedule_insert_tokens import ScheduleInsertTokensPass
+from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
 from .schedule_take_turns import ScheduleTakeTurnsPass
 
 
@@ -56,6 +57,7 @@ def schedule_passes(schedule: Schedule = Schedule.OVERLAPPED) -> tuple[ModulePas
         LowerToSchedulePass(overlap),
         ScheduleBufferDepthPass(constants_only=not overlap),
         ScheduleDropConfigurePass(),
+        *((SchedulePrefetchConfigurePass(),) if overlap else ()),
         ScheduleAllocatePass(),
         ScheduleInsertTokensPass(),
         *(() if overlap else (ScheduleTakeTurnsPass(),)),

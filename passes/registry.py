@@ -17,6 +17,7 @@ from .schedule_allocate import ScheduleAllocatePass
 from .schedule_buffer_depth import ScheduleBufferDepthPass
 from .schedule_drop_configure import ScheduleDropConfigurePass
 from .schedule_insert_tokens import ScheduleInsertTokensPass
+from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
 from .schedule_take_turns import ScheduleTakeTurnsPass
 from .verify_semantics import VerifySemanticsPass
 
@@ -32,6 +33,7 @@ PASSES: tuple[type[ModulePass], ...] = (
     LowerToSchedulePass,
     ScheduleBufferDepthPass,
     ScheduleDropConfigurePass,
+    SchedulePrefetchConfigurePass,
     ScheduleAllocatePass,
     ScheduleInsertTokensPass,
     ScheduleTakeTurnsPass,

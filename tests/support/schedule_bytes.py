@@ -97,11 +97,12 @@ def schedule_bytes(program: schedule.ProgramOp, machine: Machine) -> Counts:
 
 def _moved(op: Operation, at: Iterations, machine: Machine) -> Iterator[Moved]:
     match op:
-        case schedule.ConfigureOp():
-            folds = machine.folds_for(op.fold.array.data)
-            size = op.fold.units.data * folds.config_bytes
-            burst = machine.dram.burst
-            yield machine.dram.name, "read", -(-size // burst) * burst
+        case schedule.ConfigureOp() | schedule.PrefetchOp():
+            if not _prefetched(op):
+                folds = machine.folds_for(op.fold.array.data)
+                size = op.fold.units.data * folds.config_bytes
+                burst = machine.dram.burst
+                yield machine.dram.name, "read", -(-size // burst) * burst
         case schedule.LoadOp() | schedule.StoreOp():
             yield from _transferred(op, at, machine)
         case schedule.ConvOp() | schedule.DepthwiseOp():
@@ -112,6 +113,16 @@ def _moved(op: Operation, at: Iterations, machine: Machine) -> Iterator[Moved]:
             yield from _element_by_element(op, at)
         case _:
             assert not isinstance(op, schedule.StepOp), op.name
+
+
+def _prefetched(op: Operation) -> bool:
+    """Whether a configuration is in the shadow registers: the last prefetch was for it."""
+    before = op.prev_op
+    while isinstance(op, schedule.ConfigureOp) and before is not None:
+        if isinstance(before, schedule.PrefetchOp):
+            return before.fold == op.fold
+        before = before.prev_op
+    return False
 
 
 def _memory(buffer: SSAValue) -> str:
