@@ -7,10 +7,10 @@
 
 A tensor that is `kept` lies at that address of the memory of inputs and outputs; layers compute on
 it in place, and neither store nor load it. It must be of whole bytes, made and read by layers that
-compute (not only move), and there must be one memory for inputs and outputs. Those that are needed
-for the shortest time come first, the smallest of equals, each at the lowest address that is free as
-long as it lives. `room` is what is left above them for the tiles of a layer, at least the
-`reserve`-th part of the memory.
+compute (a reshape that moves nothing only names it anew), and there must be one memory for inputs
+and outputs. Those that are needed for the shortest time come first, the smallest of equals, each at
+the lowest address that is free as long as it lives. `room` is what is left above them for the tiles
+of a layer, at least the `reserve`-th part of the memory.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,6 +29,7 @@ from ..dialects.schedule import TensorType
 from ..machines.model import Machine, Memory
 from .attach_machine import machine_of
 from .fuse_epilogue import EPILOGUE, Epilogue, Producer, epilogue_of, producer_of
+from .lowering.movement import Reorder, moves_nothing
 from .lowering.state import KEPT, container_of
 
 ROOM = "room"
@@ -84,9 +85,12 @@ def room_in(machine: Machine, layer: Operation) -> Machine:
 
 @dataclass(frozen=True)
 class _Life:
-    """A tensor with the first and the last turn in which it is needed."""
+    """A tensor with the first and the last turn in which it is needed.
 
-    layer: Operation
+    `layers` are the one that makes it and those that only name it anew.
+    """
+
+    layers: Sequence[Operation]
     size: int
     first: int
     last: int
@@ -96,14 +100,26 @@ def _kept(layers: Sequence[Operation], turns: dict[Operation, int]) -> list[_Lif
     """The tensors that could be kept, the best first."""
     lives: list[_Life] = []
     for layer in layers:
-        readers = [use.operation for result in layer.results for use in result.uses]
-        if all(map(_in_place, (layer, *readers))) and readers and not _never_made(layer):
+        if not _in_place(layer) or _never_made(layer):
+            continue
+        same, readers = _same_memory(layer)
+        if readers and all(map(_in_place, readers)):
             (value,) = layer.results
             if container_of(value).bits == 8:
                 size = TensorType(memory_form(shape_of(value)), container_of(value)).byte_size
                 last = max(turns[reader] for reader in readers)
-                lives.append(_Life(layer, size, turns[_made_by(layer)], last))
+                lives.append(_Life(same, size, turns[_made_by(layer)], last))
     return sorted(lives, key=lambda life: (life.last - life.first, life.size, life.first))
+
+
+def _same_memory(layer: Operation) -> tuple[list[Operation], list[Operation]]:
+    """A layer and the reshapes of its result that move nothing; and what else reads these."""
+    same, readers = [layer], list[Operation]()
+    for each in same:
+        for use in each.results[0].uses:
+            reshape = isinstance(use.operation, Reorder) and moves_nothing(use.operation)
+            (same if reshape else readers).append(use.operation)
+    return same, readers
 
 
 def _in_place(op: Operation) -> bool:
@@ -139,7 +155,8 @@ def _place(lives: Sequence[_Life], memory: Memory, limit: int, turns: int) -> li
             address = max(address, high)
         if address + size <= limit:
             placed.append((address, address + size, life))
-            life.layer.attributes[KEPT] = IntegerAttr(address, i64)
+            for layer in life.layers:
+                layer.attributes[KEPT] = IntegerAttr(address, i64)
             for turn in range(life.first, life.last + 1):
                 tops[turn] = max(tops[turn], address + size)
     return tops
