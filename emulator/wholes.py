@@ -337,6 +337,10 @@ def _same(network: Network, site: Site, name: str, frame: Frame, ranges: Ranges)
     shifts = tuple(offset(a, b) for a, b in zip(source, frame, strict=True))
     wanted = _moved(ranges, shifts)
     region = network.needs(site, name, dict(enumerate(wanted)))
+    if not view.local:
+        # What is not stored is computed all the same, and must be there.
+        computed = _moved(union(site.view("dst").dims, frame, site.step.counts), shifts)
+        fit(all(a <= c and d <= b for (a, b), (c, d) in zip(region.ranges, computed, strict=True)))
     for number, (low, high) in enumerate(wanted):
         limits = clip(view.dims[number], source[number], site.step.counts)
         for first, end in (region.ranges[number], limits or (low, high)):

@@ -55,7 +55,9 @@ def schedule_passes(schedule: Schedule = Schedule.OVERLAPPED) -> tuple[ModulePas
         ChooseFoldPass(),
         ChooseTilePass(overlap),
         LowerToSchedulePass(overlap),
-        ScheduleBufferDepthPass(constants_only=not overlap),
+        ScheduleBufferDepthPass()
+        if overlap
+        else ScheduleBufferDepthPass(2, 2, constants_only=True),
         ScheduleDropConfigurePass(),
         *((SchedulePrefetchConfigurePass(),) if overlap else ()),
         ScheduleAllocatePass(),

@@ -149,10 +149,13 @@ class _Places:
 
 
 def _lifetime(tensor: SSAValue) -> tuple[int, int]:
-    """The first and last top-level operation that touches a temporary."""
+    """The first and last top-level operation that touches a temporary, or a window of it."""
     block = tensor.owner.parent_block()
     assert block is not None
-    uses = [block.find_ancestor_op_in_block(use.operation) for use in tensor.uses]
+    users = [use.operation for use in tensor.uses]
+    windows = [user.tile for user in users if isinstance(user, schedule.WindowOp)]
+    users += [use.operation for window in windows for use in window.uses]
+    uses = [block.find_ancestor_op_in_block(user) for user in users]
     positions = [block.get_operation_index(op) for op in uses if op is not None]
     return min(positions, default=0), max(positions, default=0)
 

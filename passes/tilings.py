@@ -39,7 +39,7 @@ from .lowering.shapes import ConvShape
 ORDERS = ("k y x", "y x k")
 
 MAX_SIZES = 14
-"""Sizes tried for rows and columns."""
+"""Sizes tried in a dimension that is cut by like factors."""
 
 LAG = 8
 """Work on a tile begins when all its weights are there: even where they come ahead, a layer is
@@ -75,7 +75,7 @@ def best_tiling(
         best: tuple[int, int, TilingAttr] | None = None
         for order in ORDERS:
             candidates = _Candidates(
-                machine, shape, fold, extras, depth, overlap, order, *_grid(shape)
+                machine, shape, fold, extras, depth, overlap, order, *_grid(shape, overlap)
             )
             fitting = np.flatnonzero(candidates.fit())
             if fitting.size:
@@ -97,20 +97,20 @@ def _parts(size: int, step: int) -> list[int]:
 
 
 def _powers(size: int, step: int) -> list[int]:
-    """The whole dimension, halves and thirds of it, and all powers of two, as tile sizes."""
-    powers = [1 << n for n in range(size.bit_length())]
-    return sorted(
-        {min(size, ceil_to(n, step)) for n in (*powers, size, -(-size // 2), -(-size // 3))}
-    )
+    """The whole dimension, a half and a third of it, and powers of two, as tile sizes."""
+    sizes = (*(1 << n for n in range(size.bit_length())), *(ceil(size / n) for n in (1, 2, 3)))
+    return sorted({min(size, ceil_to(n, step)) for n in sizes})
 
 
-def _grid(shape: ConvShape) -> list[IntArray]:
+def _grid(shape: ConvShape, overlap: bool) -> list[IntArray]:
     """All combinations of rows, columns, k and c of a tile, one array each.
 
-    Arrays have powers of two of rows and columns, which channels should fill.
+    Channels by powers of two fill arrays, whose sizes are such. Without overlap, what counts is
+    that few tiles fit the memories well.
     """
-    k = _powers(shape.k, shape.channel_step)
-    c = [shape.c] if shape.depthwise else _powers(shape.c, shape.reduction_step)
+    channels = _powers if overlap else _parts
+    k = channels(shape.k, shape.channel_step)
+    c = [shape.c] if shape.depthwise else channels(shape.c, shape.reduction_step)
     axes = [_parts(shape.rows, 1), _parts(shape.columns, 1), k, c]
     return [as_array(axis.ravel()) for axis in np.meshgrid(*axes, indexing="ij")]
 

@@ -44,7 +44,7 @@ func.func @main(%x: !x) -> !y {
 // CHECK-LABEL: schedule.program
 // CHECK: %[[A:[0-9]+]] = schedule.tensor {{.*}}memory = "data", address = 0 : i64}
 // CHECK: %[[SUM:[0-9]+]] = schedule.tensor {{.*}}memory = "data", address = 32 : i64}
-// CHECK-NEXT: %[[MADE:[0-9]+]] = schedule.buffer "data" {depth = 1 : i64} : !schedule.buffer<2x4x2xu8>
+// CHECK: %[[MADE:[0-9]+]] = schedule.buffer "data" {depth = 1 : i64} : !schedule.buffer<2x4x2xu8>
 // CHECK: schedule.for %[[Y:[0-9]+]] = 2 {
 // CHECK:        schedule.conv "conv.0" %[[MADE]] =
 // CHECK-NEXT:   %[[OTHER:[0-9]+]] = schedule.window %[[A]][%[[Y]]] {{.*}} to !schedule.buffer<2x4x2xu8>

@@ -120,6 +120,20 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
 
 // -----
 
+// The result of a step lies beside what the step reads in place, even if nothing else reads that later.
+// CHECK-LABEL: schedule.program
+// CHECK: %p = schedule.buffer "data" {depth = 1 : i64, address = 100 : i64}
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %k = schedule.tensor {kind = "temporary", label = "k", memory = "data", address = 0} : !schedule.tensor<100xu8>
+  %x = schedule.tensor {kind = "temporary", label = "x"} : !schedule.tensor<100xu8>
+  %p = schedule.buffer "data" {depth = 1} : !schedule.buffer<100xu8> loc("one")
+  %a = schedule.window %k[] {origin = affine_map<() -> (0)>, extents = array<i64: 100>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<100xu8> to !schedule.buffer<100xu8>
+  schedule.add "act" %p = %a, %a[] {origin = affine_map<() -> (0)>, extents = array<i64: 100>, ra = 0.5 : f32, rb = 0.25 : f32, fix = 0.0 : f32, lo = 0, hi = 9} : !schedule.buffer<100xu8> = !schedule.buffer<100xu8>, !schedule.buffer<100xu8>
+  schedule.store "store" %p to %x[] {origin = affine_map<() -> (0)>, extents = array<i64: 100>, strides = array<i64: 1>} : !schedule.buffer<100xu8> to !schedule.tensor<100xu8>
+}
+
+// -----
+
 // CHECK: one: its buffers take 2000 bytes of memory @data, which has 1996; choose smaller tiles
 schedule.program attributes {sym_name = "main", machine = "tiny"} {
   %k = schedule.tensor {kind = "temporary", label = "k", memory = "data", address = 100} : !schedule.tensor<2000xu8>

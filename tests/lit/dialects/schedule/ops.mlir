@@ -33,6 +33,9 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
   // GENERIC: "schedule.configure"() <{fold = #fabric.fold<@conv, first = 0, units = 2, chain = 2, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 4>}> : () -> ()
   // CHECK: schedule.configure <@conv, first = 0, units = 2, chain = 2, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 4>
   schedule.configure <@conv, first = 0, units = 2, chain = 2, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 4>
+  // GENERIC: "schedule.prefetch"() <{fold = #fabric.fold<@conv, first = 0, units = 2, chain = 2, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 4>}> : () -> ()
+  // CHECK: schedule.prefetch <@conv, first = 0, units = 2, chain = 2, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 4>
+  schedule.prefetch <@conv, first = 0, units = 2, chain = 2, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 4>
   // CHECK: schedule.load "wload" %t to %params[] {origin = affine_map<() -> (0, 0)>, extents = array<i64: 8, 3>, strides = array<i64: 3, 1>, pad = 0 : i64} : !schedule.tensor<6x4x8xi32> to !schedule.buffer<8x3xi32>
   schedule.load "wload" %t to %params[] {origin = affine_map<() -> (0, 0)>, extents = array<i64: 8, 3>, strides = array<i64: 3, 1>, pad = 0} : !schedule.tensor<6x4x8xi32> to !schedule.buffer<8x3xi32>
   schedule.load "wload" %blocks to %table[] {origin = affine_map<() -> (0)>, extents = array<i64: 256>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<1x2x168xu8> to !schedule.buffer<256xu8>
