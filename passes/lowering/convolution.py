@@ -203,8 +203,8 @@ class _ConvolutionNest:
         assert storable(element, self._output(element).strides) == element, name_of(self.op)
         with stored(state, epilogue_of(self.op) or self.op, element) as target:
             for first, count in self._pieces(blocks):
-                loops = [(axis, n) for axis, n in tile.loops(shape) if axis != "k" or count > 1]
-                loops = [(axis, count if axis == "k" else n) for axis, n in loops]
+                loops = [(axis, count if axis == "k" else n) for axis, n in tile.loops(shape)]
+                loops = [(axis, n) for axis, n in loops if n > 1]
                 nest = Nest(state.builder, loops, {"k": first} if first else None)
                 self._build_piece(nest, weights, blocks, target)
 
