@@ -12,9 +12,9 @@
 // FREE: nn.conv {{.*}} units = 2, chain = 1, cols = 1, pixels = 2,
 
 !few = tensor<1x4x5x5x!quant.uniform<u8:f32, 0.5:3>>
-!many = tensor<1x8x5x5x!quant.uniform<u8:f32, 0.5:3>>
-!widen = tensor<8x4x1x1x!quant.uniform<i8:f32, 0.25>>
-!deep = tensor<4x8x3x3x!quant.uniform<i8:f32, 0.25>>
+!many = tensor<1x7x5x5x!quant.uniform<u8:f32, 0.5:3>>
+!widen = tensor<7x4x1x1x!quant.uniform<i8:f32, 0.25>>
+!deep = tensor<4x7x3x3x!quant.uniform<i8:f32, 0.25>>
 !point = tensor<4x4x1x1x!quant.uniform<i8:f32, 0.25>>
 
 fabric.machine @standing {hz = 1000, src = "assumed"} {
@@ -32,8 +32,8 @@ fabric.machine @standing {hz = 1000, src = "assumed"} {
 }
 
 func.func @main(%x: !few) -> !few {
-  %widen = nn.constant dense<1> : tensor<8x4x1x1xi8> -> !widen
-  %deep = nn.constant dense<1> : tensor<4x8x3x3xi8> -> !deep
+  %widen = nn.constant dense<1> : tensor<7x4x1x1xi8> -> !widen
+  %deep = nn.constant dense<1> : tensor<4x7x3x3xi8> -> !deep
   %point = nn.constant dense<1> : tensor<4x4x1x1xi8> -> !point
   %a = nn.conv %x, %widen {strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1], groups = 1} : (!few, !widen) -> !many
   %b = nn.conv %a, %deep {strides = [1, 1], pads = [1, 1, 1, 1], dilations = [1, 1], groups = 1} : (!many, !deep) -> !few
@@ -52,9 +52,9 @@ func.func @main(%x: !few) -> !few {
 // FREE: nn.conv {{.*}} units = 2, chain = 1, cols = 1, pixels = 2,
 
 !few = tensor<1x4x5x5x!quant.uniform<u8:f32, 0.5:3>>
-!many = tensor<1x8x5x5x!quant.uniform<u8:f32, 0.5:3>>
-!widen = tensor<8x4x1x1x!quant.uniform<i8:f32, 0.25>>
-!deep = tensor<4x8x3x3x!quant.uniform<i8:f32, 0.25>>
+!many = tensor<1x7x5x5x!quant.uniform<u8:f32, 0.5:3>>
+!widen = tensor<7x4x1x1x!quant.uniform<i8:f32, 0.25>>
+!deep = tensor<4x7x3x3x!quant.uniform<i8:f32, 0.25>>
 !point = tensor<4x4x1x1x!quant.uniform<i8:f32, 0.25>>
 
 fabric.machine @shadowed {hz = 1000, src = "assumed"} {
@@ -72,8 +72,8 @@ fabric.machine @shadowed {hz = 1000, src = "assumed"} {
 }
 
 func.func @main(%x: !few) -> !few {
-  %widen = nn.constant dense<1> : tensor<8x4x1x1xi8> -> !widen
-  %deep = nn.constant dense<1> : tensor<4x8x3x3xi8> -> !deep
+  %widen = nn.constant dense<1> : tensor<7x4x1x1xi8> -> !widen
+  %deep = nn.constant dense<1> : tensor<4x7x3x3xi8> -> !deep
   %point = nn.constant dense<1> : tensor<4x4x1x1xi8> -> !point
   %a = nn.conv %x, %widen {strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1], groups = 1} : (!few, !widen) -> !many
   %b = nn.conv %a, %deep {strides = [1, 1], pads = [1, 1, 1, 1], dilations = [1, 1], groups = 1} : (!many, !deep) -> !few
