@@ -12,6 +12,7 @@ the configuration stays. With "free" each layer gets the fold of its own fewest 
 fewest units win, then the machine file's order. `docs/folds.md` has the equations.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -27,10 +28,10 @@ from ..errors import TilefoldError
 from ..machines.model import Machine, check_fold
 from .attach_machine import machine_of
 from .folding.choice import all_together, each_alone
-from .folding.space import Configuration, Work, layer_cost, space_of
+from .folding.space import Configuration, Space, Work, layer_cost, space_of
 from .lowering.convolution import Convolution, conv_shape
 
-__all__ = ["SWITCHING", "ChooseFoldPass", "layer_cost"]
+__all__ = ["SWITCHING", "ChooseFoldPass", "fold_space", "layer_cost"]
 
 SWITCHING = {"charged": all_together, "free": each_alone}
 """What a choice takes switches to cost."""
@@ -50,15 +51,23 @@ class ChooseFoldPass(ModulePass):
             raise TilefoldError(
                 f'{self.name}: switching is "{self.switching}", but must be {names}'
             )
-        machine, store = machine_of(op), store_of(ctx)
-        layers = [each for each in op.walk() if isinstance(each, nn.ConvOp | nn.MatmulOp)]
-        if all("fold" in layer.attributes for layer in layers):
+        layers, space = fold_space(op, store_of(ctx))
+        if all(work.given for work in space.works):
             return
-        space = space_of(machine, [_work(machine, layer, store) for layer in layers])
         chosen = SWITCHING[self.switching](space)
         for layer, work, column in zip(layers, space.works, chosen, strict=True):
             if work.given is None:
                 layer.attributes["fold"] = space.columns[column].attribute(work.bits)
+
+
+def fold_space(module: ModuleOp, store: Store) -> tuple[Sequence[Convolution], Space]:
+    """The layers that run on arrays, and what each costs on every configuration of the machine.
+
+    Raises TilefoldError where a layer fits none, or is given a fold that the machine lacks.
+    """
+    machine = machine_of(module)
+    layers = [each for each in module.walk() if isinstance(each, nn.ConvOp | nn.MatmulOp)]
+    return layers, space_of(machine, [_work(machine, layer, store) for layer in layers])
 
 
 def _work(machine: Machine, layer: Convolution, store: Store) -> Work:
