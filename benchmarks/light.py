@@ -2,8 +2,8 @@
 
 These models have the graphs of well-known networks, and weights that are made when they run. Here
 each weight becomes an initialiser of random values, batch normalisations and the like are merged
-into the convolutions (onnxruntime's basic optimisations), and the softmax at the end, which does not
-change the order of the scores, is left out. What remains is quantised like the other networks.
+into the convolutions (onnxruntime's basic optimisations), and the softmax at the end, which keeps
+the order of the scores, is left out. What remains is quantised like the other networks.
 """
 
 import tempfile
