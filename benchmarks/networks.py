@@ -1,8 +1,8 @@
 """Whole networks beside their bounds, and what each step and each part of the machine is worth.
 
-`python benchmarks/networks.py [--docs] [--json FILE]`. Every program is compiled in a process of its
-own, one after the other; only time is emulated. `--docs` puts the tables into docs/schedules.md,
-which says what they show.
+`python benchmarks/networks.py [--docs] [--json FILE]`. Every program is compiled in a process of
+its own, one after the other; only time is emulated. `--docs` puts the tables into
+docs/schedules.md, which says what they show.
 """
 
 import argparse
@@ -11,7 +11,6 @@ import resource
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -153,6 +152,10 @@ def _double_buffered(passes: Passes) -> Passes:
     ]
 
 
+def _all(passes: Passes) -> Passes:
+    return passes
+
+
 def _serial(_: Passes) -> Passes:
     return schedule_passes(Schedule.LAYER_SERIAL)
 
@@ -179,18 +182,18 @@ STEPS: Mapping[str, Callable[[Passes], Passes]] = {
     "tensors kept on chip": _kept,
     "weights ahead, in pieces": _pieces,
     "weights ahead, in deep rings": _switching_exposed,
-    "configurations prefetched": list,
+    "configurations prefetched": _all,
 }
 """Pipelines, each with one step more than the one before."""
 LEFT_OUT: Mapping[str, Callable[[Passes], Passes]] = {
-    "additions and tables in the nest before them": partial(_without, FuseEpiloguePass),
+    "additions and tables fused": lambda passes: _without(passes, FuseEpiloguePass),
     "tensors kept on chip": lambda passes: _without(passes, KeepOnChipPass),
     "weights in pieces": _whole_layers,
     "deep rings of weights": _double_buffered,
     "configurations prefetched": _switching_exposed,
 }
 """The whole pipeline without one of its steps."""
-PIPELINES = {**{f"step {n}": s for n, s in STEPS.items()}, **LEFT_OUT, "all": list}
+PIPELINES = {**{f"step {n}": s for n, s in STEPS.items()}, **LEFT_OUT, "all": _all}
 
 
 def machine_of(task: Task) -> Machine:
