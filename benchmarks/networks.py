@@ -7,7 +7,8 @@ docs/schedules.md, which says what they show.
 
 import argparse
 import json
-import resource
+import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -30,7 +31,6 @@ from tilefold.dialects.location import name_of
 from tilefold.dialects.store import Store
 from tilefold.emulator import emulate
 from tilefold.emulator.layer_bound import layer_bound, supply_of, works_of
-from tilefold.emulator.layer_order import needs_of
 from tilefold.emulator.session import session_of
 from tilefold.errors import TilefoldError
 from tilefold.examples.networks import quantised
@@ -220,11 +220,11 @@ def machine_of(task: Task) -> Machine:
     return parse_machine(machine.text.replace(old, new), f"{machine.name}, edited")
 
 
-def compiled(task: Task) -> tuple[Program, dict[str, int]]:
-    """The network compiled by the passes of the task's pipeline, and `fold_cycles`."""
+def compiled(task: Task, file: Path) -> tuple[Program, dict[str, int]]:
+    """The network of `file` by the passes of the task's pipeline, and `fold_cycles`."""
     store = Store()
     context = context_for(store)
-    module = import_model(quantised(task.network, CACHE), store)
+    module = import_model(file, store)
     machine = machine_of(task)
     attach_machine(module, machine)
     run_passes(nn_passes(), context, module)
@@ -251,8 +251,8 @@ def folded_bound(program: Program, cycles: Mapping[str, int]) -> int:
     """The bound of `emulator.layer_bound`, with the arrays' `cycles` by layer given."""
     session = session_of(program)
     counters = session.timer.run(None)
-    works = works_of(session.plan, session.machine, counters)
-    names = [program.layers[layer] for layer in needs_of(session.plan)]
+    works = works_of(session.layers, session.machine, counters)
+    names = [program.layers[layer] for layer in session.layers.needs]
     slower = [
         replace(work, compute=max(work.compute, Fraction(cycles.get(name, 0))))
         for name, work in zip(names, works, strict=True)
@@ -260,10 +260,20 @@ def folded_bound(program: Program, cycles: Mapping[str, int]) -> int:
     return layer_bound(slower, supply_of(session.machine, counters.start))
 
 
-def outcome(task: Task) -> Outcome:
-    """Compile and time; to be called once a process."""
-    program, cycles = compiled(task)
-    used = resource.getrusage(resource.RUSAGE_SELF)
+def peak_memory() -> int:
+    """The most bytes that this process held; on Linux.
+
+    What getrusage tells counts the process that started this one, too.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (kibibytes,) = re.findall(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+    return int(kibibytes) * 1024
+
+
+def outcome(task: Task, file: Path) -> Outcome:
+    """Compile the network in `file` and time it; to be called once a process."""
+    program, cycles = compiled(task, file)
+    seconds, memory = time.process_time(), peak_memory()
     total = emulate(program, {}, values=False).report.total
     assert total.layer_by_layer is not None
     return Outcome(
@@ -272,21 +282,20 @@ def outcome(task: Task) -> Outcome:
         folded_bound(program, cycles),
         total.bound.cycles,
         total.utilisation,
-        used.ru_utime + used.ru_stime,
-        used.ru_maxrss * 1024,
+        seconds,
+        memory,
     )
 
 
 def outcomes(tasks: Sequence[Task], tell: Callable[[str], None]) -> dict[Task, Outcome]:
     """The outcome of every task, each in a process of its own."""
-    for network in dict.fromkeys(task.network for task in tasks):
-        quantised(network, CACHE)
+    files = {network: quantised(network, CACHE) for network in NETWORKS}
     found: dict[Task, Outcome] = {}
     context = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
         for number, task in enumerate(dict.fromkeys(tasks), 1):
             tell(f"{number} of {len(set(tasks))}: {task.network}, {task.machine}, {task.pipeline}")
-            found[task] = pool.submit(outcome, task).result()
+            found[task] = pool.submit(outcome, task, files[task.network]).result()
     return found
 
 

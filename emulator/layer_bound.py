@@ -28,7 +28,7 @@ from ..machines.model import Dma, Machine
 from .bounds import Place, place_of, sum_apart
 from .counters import Counters
 from .footprint import Plan
-from .layer_order import needs_of
+from .layer_order import Needs, needs_of
 from .roles import Roles
 
 READ: Final[Mapping[What, int]] = {
@@ -101,18 +101,33 @@ def _serial(works: Sequence[LayerWork]) -> tuple[list[Fraction], Fraction]:
     return starts, max((array, *complete))
 
 
-def works_of(plan: Plan, machine: Machine, counters: Counters) -> list[LayerWork]:
-    """The work of each layer of a program, from what a run counted."""
+@dataclass(frozen=True)
+class Layers:
+    """What is known of a program's layers before it runs.
+
+    `needs` are in the order in which layers run, `weights` the bytes from each of them on.
+    """
+
+    needs: Mapping[int, Needs]
+    weights: Sequence[int]
+
+
+def layers_of(plan: Plan, machine: Machine) -> Layers:
+    """The layers of a program."""
+    needs = needs_of(plan)
+    return Layers(needs, weights_from(plan, machine, list(needs)))
+
+
+def works_of(layers: Layers, machine: Machine, counters: Counters) -> list[LayerWork]:
+    """The work of each layer of a program in their order, from what a run counted."""
     vector: defaultdict[tuple[int, str], int] = defaultdict(int)
     for layer, actions in counters.actions.items():
         for action, times in actions.items():
             if action.what in READ:
                 vector[layer, action.where] += times * READ[action.what]
-    needs = needs_of(plan)
-    order = {layer: place for place, layer in enumerate(needs)}
-    weights = weights_from(plan, machine, list(order))
+    order = {layer: place for place, layer in enumerate(layers.needs)}
     works: list[LayerWork] = []
-    for (layer, need), size in zip(needs.items(), weights, strict=True):
+    for (layer, need), size in zip(layers.needs.items(), layers.weights, strict=True):
         lanes = [
             Fraction(vector[layer, unit.name], unit.elements_per_cycle) for unit in machine.vectors
         ]

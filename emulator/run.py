@@ -146,6 +146,6 @@ def _report(
         machine, program.network, program.layers, units, counters, lower, host, prices
     )
     if counters:
-        works = works_of(session.plan, machine, counters)
+        works = works_of(session.layers, machine, counters)
         report.total.layer_by_layer = layer_bound(works, supply_of(machine, counters.start))
     return report

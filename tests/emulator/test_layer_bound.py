@@ -15,6 +15,7 @@ from tilefold.emulator.layer_bound import (
     LayerWork,
     Supply,
     layer_bound,
+    layers_of,
     supply_of,
     weights_from,
     works_of,
@@ -132,7 +133,7 @@ def test_a_program_by_hand() -> None:
     plan = Plan(program.code, program.layers, program.layer_of)
     counters = time_program(plan, builder.machine, program.code_bytes)
     assert weights_from(plan, builder.machine, [0, 1]) == [320, 256]
-    works = works_of(plan, builder.machine, counters)
+    works = works_of(layers_of(plan, builder.machine), builder.machine, counters)
     assert works == [
         LayerWork(Fraction(8), Fraction(16), 320),
         LayerWork(Fraction(), Fraction(16), 256, (0,), (0,)),
@@ -210,10 +211,9 @@ def test_layers_side_by_side_are_not_added_up(name: str) -> None:
     assert named["conv"] == named["pool"] == {"stem"}
     assert named["last"] == {"join"} or named["last"] == {"conv", "pool"}
     counters = time_program(plan, load_machine(name), program.code_bytes)
-    bound = layer_bound(
-        works := works_of(plan, load_machine(name), counters),
-        supply_of(load_machine(name), counters.start),
-    )
+    machine = load_machine(name)
+    works = works_of(layers_of(plan, machine), machine, counters)
+    bound = layer_bound(works, supply_of(machine, counters.start))
     assert bound <= counters.cycles
     if name == "scalesim_ws32":
         assert sum(max(work.compute, work.vector) for work in works) > counters.cycles
