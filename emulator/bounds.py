@@ -24,6 +24,10 @@ from .memory import ViewPlan
 
 COMPUTE = "compute"
 
+Place = tuple[int, int, int]
+"""Where a view lies in a memory, the first byte and the one after the last, and how many of them
+it touches over all its iterations, at least."""
+
 
 @dataclass
 class Bound:
@@ -84,14 +88,19 @@ def bounds(
 
 def distinct_bytes(plan: Plan, dram: str) -> dict[tuple[int, str], int]:
     """Bytes of `dram` that the transfers of each layer and DMA class touch, each counted once."""
-    touched: defaultdict[tuple[int, str], list[tuple[int, int, int]]] = defaultdict(list)
+    touched: defaultdict[tuple[int, str], list[Place]] = defaultdict(list)
     for step in plan.tree.steps:
         if step.mnemonic in ("load", "store"):
             view = plan.views(step)["src" if step.mnemonic == "load" else "dst"]
-            if view.view.memory == dram and (size := _distinct(view)):
-                _, first, end = extent_of(view.view, view.counts)
-                touched[step.layer, step.unit].append((first, end, size))
-    return {key: _sum_apart(places) for key, places in touched.items()}
+            if view.view.memory == dram:
+                touched[step.layer, step.unit].append(place_of(view))
+    return {key: sum_apart(places) for key, places in touched.items()}
+
+
+def place_of(view: ViewPlan) -> Place:
+    """Where a view lies, and how much of that it touches."""
+    _, first, end = extent_of(view.view, view.counts)
+    return first, end, _distinct(view)
 
 
 def _distinct(view: ViewPlan) -> int:
@@ -120,8 +129,8 @@ def _distinct(view: ViewPlan) -> int:
     return elements * view.view.bits // 8
 
 
-def _sum_apart(places: Sequence[tuple[int, int, int]]) -> int:
-    """The sizes of places (first, end, size), of places that overlap only the largest."""
+def sum_apart(places: Sequence[Place]) -> int:
+    """The sizes of places, of places that overlap only the largest."""
     total = largest = 0
     ordered = sorted(places)
     reached = -1

@@ -45,7 +45,8 @@ class Row:
     Bytes are by memory, direction and operand. `energy` is in pJ by component (`costmodel.energy`),
     None without a technology or without timing. `bound` says how few cycles would do (see
     `bounds`), and `distance` how many times as many it took: less than 1 for a layer whose work
-    was partly done while those before it were not complete.
+    was partly done while those before it were not complete. `layer_by_layer` says it for running
+    layers one after the other (see `layer_bound`): of the total, None elsewhere.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Row:
     energy: dict[str, float] | None = None
     dram: str = ""
     bound: Bound = field(default_factory=Bound)
+    layer_by_layer: int | None = None
 
     @property
     def picojoules(self) -> float | None:
@@ -80,12 +82,18 @@ class Row:
         return self.cycles / self.bound.cycles if self.bound.cycles else 0.0
 
     @property
+    def serial_distance(self) -> float:
+        """Cycles over `layer_by_layer`; 0 if that is not known."""
+        return self.cycles / self.layer_by_layer if self.layer_by_layer else 0.0
+
+    @property
     def utilisation(self) -> float:
         """Products over the most that the row's cycles allow; 0 if it has none."""
         return self.macs / (self.cycles * self.peak) if self.cycles and self.peak else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionaries."""
+        serial = {} if self.layer_by_layer is None else {"layer_by_layer": self.layer_by_layer}
         return {
             "name": self.name,
             "cycles": self.cycles,
@@ -99,6 +107,7 @@ class Row:
                 "resources": {
                     name: ceil(cycles) for name, cycles in sorted(self.bound.resources.items())
                 },
+                **serial,
             },
             "distance": round(self.distance, 6),
             "bytes": self.bytes,
@@ -164,7 +173,11 @@ class Report:
         for column in ("cycles", "operations", "ops/byte", "bound", "distance"):
             table.add_column(column, justify="right", no_wrap=True)
         table.add_column("bound by")
-        return self._filled(table, _roofline_cells)
+        self._filled(table, _roofline_cells)
+        if self.total.layer_by_layer:
+            serial = [f"{self.total.layer_by_layer:,}", f"{self.total.serial_distance:.2f}"]
+            table.add_row("layer by layer", *[""] * 3, *serial, "order of layers", style="bold")
+        return table
 
     def _filled(self, table: Table, cells: Callable[[Row], list[str]]) -> Table:
         for row in self.layers:

@@ -15,6 +15,7 @@ from ..errors import TilefoldError
 from .bounds import bounds
 from .counters import Counters
 from .host import check_inputs
+from .layer_bound import layer_bound, supply_of, works_of
 from .recorder import Recorder, Recording
 from .report import Report, build_report
 from .sensitivity import sensitivity as vary
@@ -141,6 +142,10 @@ def _report(
         "output_bytes": sum(port.bytes for port in program.outputs),
     }
     units = program.code.header.units
-    return build_report(
+    report = build_report(
         machine, program.network, program.layers, units, counters, lower, host, prices
     )
+    if counters:
+        works = works_of(session.layers, machine, counters)
+        report.total.layer_by_layer = layer_bound(works, supply_of(machine, counters.start))
+    return report

@@ -21,6 +21,7 @@ from .footprint import Plan
 from .fusion import Fusion, fuse, run, tile_by_tile
 from .gather import writes_of
 from .host import from_device, to_device
+from .layer_bound import Layers, layers_of
 from .memory import Memory
 from .races import check as check_races
 from .state import State
@@ -103,6 +104,11 @@ class Session:
     def distinct_bytes(self) -> dict[tuple[int, str], int]:
         """See `bounds.distinct_bytes`."""
         return distinct_bytes(self.plan, self.machine.dram.name)
+
+    @cached_property
+    def layers(self) -> Layers:
+        """See `layer_bound`."""
+        return layers_of(self.plan, self.machine)
 
     @cached_property
     def _dram(self) -> Memory:
