@@ -15,7 +15,6 @@ from ..errors import TilefoldError
 from .bounds import bounds
 from .counters import Counters
 from .host import check_inputs
-from .layer_bound import layer_bound, supply_of, works_of
 from .recorder import Recorder, Recording
 from .report import Report, build_report
 from .sensitivity import sensitivity as vary
@@ -146,6 +145,5 @@ def _report(
         machine, program.network, program.layers, units, counters, lower, host, prices
     )
     if counters:
-        works = works_of(session.layers, machine, counters)
-        report.total.layer_by_layer = layer_bound(works, supply_of(machine, counters.start))
+        report.total.layer_by_layer = session.layer_by_layer(counters)
     return report
