@@ -1,11 +1,11 @@
 """Lower bounds of cycles: the roofline of a layer, and of a whole program.
 
-No run can be faster than its products at the arrays' peak, than the bytes that must move at the
-bandwidth of the DMA class that must move them, or than all those bytes at the DRAM's: the roofline
-model (Williams, Waterman and Patterson, CACM 52(4), 2009) with a roof for every port. What must
-move are code, configurations and the bytes in DRAM that a layer's loads and stores touch, each
-counted once: what a schedule loads again, padding to bursts and the time to fill and drain are
-distance from the bound.
+No run can be faster than its products at the arrays' peak, than the elements that vector lanes
+must read, than the bytes that must move at the bandwidth of the DMA class that must move them, or
+than all those bytes at the DRAM's: the roofline model (Williams, Waterman and Patterson, CACM
+52(4), 2009) with a roof for every port. What must move are code, configurations and the bytes in
+DRAM that a layer's loads and stores touch, each counted once: what a schedule loads again, padding
+to bursts and the time to fill and drain are distance from the bound.
 """
 
 from collections import defaultdict
@@ -13,10 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
+from typing import Final
 
 import numpy as np
 
-from ..machines.model import Dma, Machine
+from ..costmodel.energy import What
+from ..costmodel.vector import OPERANDS
+from ..machines.model import Dma, Machine, Vector
 from .buffers import extent_of
 from .counters import Counters
 from .footprint import Plan
@@ -31,9 +34,9 @@ it touches over all its iterations, at least."""
 
 @dataclass
 class Bound:
-    """Cycles that each resource needs at least: `compute`, the DMA classes, the DRAM.
+    """Cycles that each resource needs at least: `compute`, vector and DMA classes, the DRAM.
 
-    `amounts` are products or bytes by resource and by how many of them it does in a cycle.
+    `amounts` are products, elements or bytes, by resource and how many of them it does in a cycle.
     """
 
     amounts: defaultdict[tuple[str, int], int] = field(
@@ -65,6 +68,25 @@ class Bound:
             self.amounts[key] += amount
 
 
+READ: Final[Mapping[What, int]] = {
+    "requantise": OPERANDS["vquant"],
+    "add": OPERANDS["vadd"],
+    "table": OPERANDS["vlut"],
+    "pool": 1,
+}
+"""Elements that a lane reads for each of the counted actions of a vector class."""
+
+
+def lane_reads(counters: Counters) -> dict[tuple[int, str], int]:
+    """Elements that the lanes of a vector class read, by layer and class."""
+    read: defaultdict[tuple[int, str], int] = defaultdict(int)
+    for layer, actions in counters.actions.items():
+        for action, times in actions.items():
+            if action.what in READ:
+                read[layer, action.where] += times * READ[action.what]
+    return read
+
+
 def bounds(
     distinct: Mapping[tuple[int, str], int], machine: Machine, counters: Counters
 ) -> dict[int, Bound]:
@@ -73,6 +95,10 @@ def bounds(
     dram = machine.dram
     for layer, macs in counters.macs.items():
         result[layer].amounts[COMPUTE, counters.peak[layer]] += macs
+    for (layer, unit), elements in lane_reads(counters).items():
+        vector = machine.unit(unit)
+        assert isinstance(vector, Vector)
+        result[layer].amounts[unit, vector.elements_per_cycle] += elements
     for (layer, unit), moved in counters.transferred.items():
         # Never more than moved: tensors that overlap may be counted twice.
         size = min(distinct.get((layer, unit), 0), moved)

@@ -19,25 +19,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import Final, cast
+from typing import cast
 
 from ..costmodel.dma import transfer_cost
-from ..costmodel.energy import What
-from ..costmodel.vector import OPERANDS
 from ..machines.model import Dma, Machine
-from .bounds import Place, place_of, sum_apart
+from .bounds import Place, lane_reads, place_of, sum_apart
 from .counters import Counters
 from .footprint import Plan
 from .layer_order import Needs, needs_of
 from .roles import Roles
-
-READ: Final[Mapping[What, int]] = {
-    "requantise": OPERANDS["vquant"],
-    "add": OPERANDS["vadd"],
-    "table": OPERANDS["vlut"],
-    "pool": 1,
-}
-"""Elements that a lane reads for each of the counted actions of a vector class."""
 
 
 @dataclass(frozen=True)
@@ -120,16 +110,13 @@ def layers_of(plan: Plan, machine: Machine) -> Layers:
 
 def works_of(layers: Layers, machine: Machine, counters: Counters) -> list[LayerWork]:
     """The work of each layer of a program in their order, from what a run counted."""
-    vector: defaultdict[tuple[int, str], int] = defaultdict(int)
-    for layer, actions in counters.actions.items():
-        for action, times in actions.items():
-            if action.what in READ:
-                vector[layer, action.where] += times * READ[action.what]
+    vector = lane_reads(counters)
     order = {layer: place for place, layer in enumerate(layers.needs)}
     works: list[LayerWork] = []
     for (layer, need), size in zip(layers.needs.items(), layers.weights, strict=True):
         lanes = [
-            Fraction(vector[layer, unit.name], unit.elements_per_cycle) for unit in machine.vectors
+            Fraction(vector.get((layer, unit.name), 0), unit.elements_per_cycle)
+            for unit in machine.vectors
         ]
         macs = counters.macs.get(layer, 0)
         start = need.finish if need.start is None else need.start

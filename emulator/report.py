@@ -41,7 +41,9 @@ class Row:
 
     `cycles` is what the layer adds to the time when all before it is complete, so layers sum to the
     total; `units` are the cycles that units spent on its instructions, whenever that was.
-    `utilisation` is products over cycles times the peak of all arrays at the layer's precision.
+    `utilisation` is products over cycles times the peak of all arrays at the layer's precision;
+    where layers overlap so that one adds less than its busiest unit works, over what this works
+    (`working`).
     Bytes are by memory, direction and operand. `energy` is in pJ by component (`costmodel.energy`),
     None without a technology or without timing. `bound` says how few cycles would do (see
     `bounds`), and `distance` how many times as many it took: less than 1 for a layer whose work
@@ -87,9 +89,14 @@ class Row:
         return self.cycles / self.layer_by_layer if self.layer_by_layer else 0.0
 
     @property
+    def working(self) -> int:
+        """Cycles that the row adds, or that its busiest unit is busy if these are more."""
+        return max(self.cycles, *(time.busy for time in self.units.values()), 0)
+
+    @property
     def utilisation(self) -> float:
-        """Products over the most that the row's cycles allow; 0 if it has none."""
-        return self.macs / (self.cycles * self.peak) if self.cycles and self.peak else 0.0
+        """Products over the most that can be done while the row works; 0 if it has none."""
+        return self.macs / (self.working * self.peak) if self.working and self.peak else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionaries."""
