@@ -263,8 +263,8 @@ def findings(rows: Sequence[Row]) -> list[str]:
     """In how many rows each step saves cycles, changes none and costs some."""
     steps = (
         ("changing the mode", "fixed", "one_fold"),
-        ("a fold for each layer", "one_fold", "alone"),
-        ("charging switches", "alone", "charged"),
+        ("a fold for each layer, switches charged", "one_fold", "charged"),
+        ("charging switches, not leaving them free", "alone", "charged"),
         ("prefetching", "charged", "prefetched"),
     )
     lines: list[str] = []
@@ -289,11 +289,9 @@ def markdown(rows: Sequence[Row], refused: Mapping[str, str]) -> str:
     fixed: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         fixed.setdefault((row.configuration, row.fold), []).append(f"{row.network} {row.rows}")
-    lines += [
-        "",
-        "The single configuration and the single fold that are best (network, rows, switch):",
-    ]
-    lines += ["", *(f"- {one}; {fold}: {'; '.join(of)}" for (one, fold), of in fixed.items())]
+    lines += ["", "The single configuration and the single fold that are best:", ""]
+    for (one, fold), where in fixed.items():
+        lines.append(f"- {one}; {fold}: {', '.join(dict.fromkeys(where))} rows")
     lines += ["", "What each step does, over all rows:", "", *findings(rows)]
     if refused:
         lines += ["", "Not supported yet:", ""]
