@@ -21,6 +21,7 @@ from light import light, names
 from rich.table import Table
 from tilefold.backend.program import Program
 from tilefold.compiler import compile_levels, context_for
+from tilefold.costmodel.integers import IntArray
 from tilefold.dialects import nn
 from tilefold.dialects.fabric import FoldAttr
 from tilefold.dialects.store import Store
@@ -33,7 +34,8 @@ from tilefold.machines import load_machine
 from tilefold.machines.model import Machine, parse_machine
 from tilefold.passes.attach_machine import attach_machine
 from tilefold.passes.choose_fold import ChooseFoldPass, fold_space
-from tilefold.passes.folding.choice import cost
+from tilefold.passes.folding.choice import all_together, cost
+from tilefold.passes.folding.space import Space
 from tilefold.passes.fuse_epilogue import FuseEpiloguePass
 from tilefold.passes.pipelines import nn_passes, run_passes
 from tilefold.tools.command import console, write_files
@@ -54,22 +56,25 @@ Folds = tuple[FoldAttr, ...]
 class Row:
     """Emulated cycles of a network on a variant of the machine, and utilisation 0..1.
 
-    `fixed`: the best single configuration; `alone`: each layer's best, switches taken to be free;
-    `charged`: all layers together; `prefetched`: the same on a machine with shadow registers.
-    `switches` counts the changes of configuration of `alone`, `charged` and `prefetched`.
+    `fixed`: the best single configuration; `one_fold`: the best single fold, whose mode may change;
+    `alone`: each layer's best, switches taken to be free; `charged`: all layers together;
+    `prefetched`: the same on a machine with shadow registers. `switches` counts the changes of
+    configuration of the last four.
     """
 
     network: str
     rows: str
     switch: int
     fixed: int
+    one_fold: int
     alone: int
     charged: int
     prefetched: int
     before: float
     after: float
-    switches: tuple[int, int, int]
+    switches: tuple[int, ...]
     configuration: str
+    fold: str
 
 
 @cache
@@ -153,57 +158,85 @@ def _folds(module: ModuleOp) -> list[FoldAttr]:
     return [fold for fold in folds if isinstance(fold, FoldAttr)]
 
 
-def best_fixed(network: Network, rows: int) -> tuple[Folds, str]:
-    """The single configuration of fewest emulated cycles, and what it is.
+@dataclass(frozen=True)
+class Restricted:
+    """A choice among some of the configurations: its cycles, the folds, and what they are."""
 
-    All are candidates on which every layer is legal. Those whose arrays alone, by the cost model,
+    cycles: int
+    folds: Folds
+    label: str
+
+
+def best_of(
+    network: Network, space: Space, groups: Mapping[str, IntArray], rows: int, switch: int
+) -> Restricted:
+    """The group of columns within which the network takes the fewest emulated cycles.
+
+    All are candidates in which every layer is legal. Those whose arrays alone, by the cost model,
     take longer than the best so far are not emulated.
     """
-    _, space = fold_space(network.on(machine_with(rows, 0, False)), network.store)
-    whole = np.flatnonzero(space.legal.all(axis=0))
-    order = sorted(whole, key=lambda c: cost(space, np.full(len(space.works), c)))
-    best: tuple[int, Folds, str] | None = None
-    for column in order:
-        configuration = space.columns[column]
-        if best and space.cycles[:, column].sum() >= best[0]:
-            continue
-        folds = tuple(configuration.attribute(work.bits) for work in space.works)
-        cycles = network.cycles(folds, rows, 0)
-        if best is None or cycles < best[0]:
-            fold, array = configuration.fold, space.machine.array(configuration.array)
-            factors = " ".join(f"{k}={v}" for k, v in asdict(fold).items() if v > 1)
-            best = cycles, folds, f"{array.modes[configuration.mode].name} {factors}".strip()
+    choices: list[tuple[int, int, Folds, str]] = []
+    for label, columns in groups.items():
+        within = space.take(columns)
+        if within.legal.any(axis=1).all():
+            choice = all_together(within)
+            cycles = within.cycles[np.arange(len(choice)), choice].sum()
+            folds = tuple(
+                within.columns[int(column)].attribute(work.bits)
+                for column, work in zip(choice, space.works, strict=True)
+            )
+            choices.append((cost(within, choice), int(cycles), folds, label))
+    best: Restricted | None = None
+    for _, cycles, folds, label in sorted(choices, key=lambda choice: choice[0]):
+        if best is None or cycles < best.cycles:
+            tried = Restricted(network.cycles(folds, rows, switch), folds, label)
+            best = tried if best is None or tried.cycles < best.cycles else best
     if best is None:
         raise TilefoldError(f"{network.name}: no configuration is legal for all layers")
-    return best[1:]
+    return best
+
+
+def restrictions(space: Space) -> tuple[dict[str, IntArray], dict[str, IntArray]]:
+    """The columns by configuration, one each, and by fold, one for each mode."""
+    single: dict[str, IntArray] = {}
+    by_fold: dict[str, IntArray] = {}
+    for place, column in enumerate(space.columns):
+        mode = space.machine.array(column.array).modes[column.mode].name
+        factors = (f"{name} = {n}" for name, n in asdict(column.fold).items() if n > 1)
+        fold = ", ".join(factors) or "one unit"
+        single[f"{mode}, {fold}"] = np.array([place])
+        by_fold[fold] = np.append(by_fold.get(fold, np.array([], np.int64)), place)
+    return single, by_fold
 
 
 def measure(network: Network) -> list[Row]:
     """All variants of one network."""
     result: list[Row] = []
     for label, rows in ROWS.items():
-        fixed, configuration = best_fixed(network, rows)
-        macs, peak = network.macs_per_cycle(fixed, rows)
         for switch in SWITCHES:
             plain, shadowed = (machine_with(rows, switch, shadow) for shadow in (False, True))
+            _, space = fold_space(network.on(plain), network.store)
+            fixed, fold = (best_of(network, space, g, rows, switch) for g in restrictions(space))
             alone = network.chosen(plain, "free")
             charged = network.chosen(plain, "charged")
             ahead = network.chosen(shadowed, "charged")
-            before = network.cycles(fixed, rows, switch)
             after = network.cycles(ahead, rows, switch, shadow=True)
+            macs, peak = network.macs_per_cycle(fixed.folds, rows)
             result.append(
                 Row(
                     network.name,
                     label,
                     switch,
-                    before,
+                    fixed.cycles,
+                    fold.cycles,
                     network.cycles(alone, rows, switch),
                     network.cycles(charged, rows, switch),
                     after,
-                    macs / (before * peak),
+                    macs / (fixed.cycles * peak),
                     macs / (after * peak),
-                    (_changes(alone), _changes(charged), _changes(ahead)),
-                    configuration,
+                    (_changes(fold.folds), *map(_changes, (alone, charged, ahead))),
+                    fixed.label,
+                    fold.label,
                 )
             )
     return result
@@ -215,12 +248,13 @@ def _changes(folds: Folds) -> int:
 
 def cells(rows: Sequence[Row]) -> list[list[str]]:
     """A heading, and a line for each row."""
-    heading = ["network", "rows", "switch", "fixed", "each alone", "charged", "prefetched"]
-    lines = [[*heading, "fixed / prefetched", "switches", "utilisation"]]
+    heading = ["network", "rows", "switch", "fixed", "one fold", "alone", "charged", "ahead"]
+    lines = [[*heading, "fixed / ahead", "one fold / ahead", "switches", "utilisation"]]
     for row in rows:
-        counts = (row.fixed, row.alone, row.charged, row.prefetched)
+        counts = (row.fixed, row.one_fold, row.alone, row.charged, row.prefetched)
         lines.append([row.network, row.rows, str(row.switch), *(f"{n:,}" for n in counts)])
-        lines[-1] += [f"{row.fixed / row.prefetched:.2f}", " / ".join(map(str, row.switches))]
+        lines[-1] += [f"{old / row.prefetched:.2f}" for old in (row.fixed, row.one_fold)]
+        lines[-1] += [" / ".join(map(str, row.switches))]
         lines[-1].append(f"{row.before:.1%} to {row.after:.1%}")
     return lines
 
@@ -228,8 +262,9 @@ def cells(rows: Sequence[Row]) -> list[list[str]]:
 def findings(rows: Sequence[Row]) -> list[str]:
     """In how many rows each step saves cycles, changes none and costs some."""
     steps = (
-        ("a fold for each layer", "fixed", "alone"),
-        ("charging switches", "alone", "charged"),
+        ("changing the mode", "fixed", "one_fold"),
+        ("a fold for each layer, switches charged", "one_fold", "charged"),
+        ("charging switches, not leaving them free", "alone", "charged"),
         ("prefetching", "charged", "prefetched"),
     )
     lines: list[str] = []
@@ -251,9 +286,12 @@ def markdown(rows: Sequence[Row], refused: Mapping[str, str]) -> str:
     heading, *body = cells(rows)
     rule = ["---", "--:", *["--:"] * (len(heading) - 2)]
     lines = ["| " + " | ".join(line) + " |" for line in (heading, rule, *body)]
-    fixed = {(row.network, row.rows): row.configuration for row in rows}
-    lines += ["", "The single configurations, by network and rows of weights a cycle:", ""]
-    lines += [f"- {name}, {count}: `{what}`" for (name, count), what in fixed.items()]
+    fixed: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        fixed.setdefault((row.configuration, row.fold), []).append(f"{row.network} {row.rows}")
+    lines += ["", "The single configuration and the single fold that are best:", ""]
+    for (one, fold), where in fixed.items():
+        lines.append(f"- {one}; {fold}: {', '.join(dict.fromkeys(where))} rows")
     lines += ["", "What each step does, over all rows:", "", *findings(rows)]
     if refused:
         lines += ["", "Not supported yet:", ""]
