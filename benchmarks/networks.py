@@ -92,6 +92,11 @@ WITHOUT: Mapping[str, Edit] = {
     "shadow registers": ("shadow = true", "shadow = false"),
     "switching in 16 cycles: 800": ("switch_cycles = 16", "switch_cycles = 800"),
     "half of the vector lanes": ("lanes = 64", "lanes = 32"),
+    "the mode for few channels": (
+        '    fabric.mode @window {spatial = {y = ["C", "FY", "FX"], x = ["K"]}, '
+        'src = "assumed: rows that few channels leave take the positions of the window"}\n',
+        "",
+    ),
     "the mode for depthwise layers": (
         '    fabric.mode @depthwise {spatial = {y = ["FY", "FX"], x = ["G", "K"]}, '
         'src = "assumed; the machine has no separate depthwise unit"}\n',
