@@ -15,8 +15,9 @@ from .code import Code, Instruction
 class Provenance:
     """Where instructions came from.
 
-    `layers` are the names of layers, in the order in which they first appear; `layer_of` has, for
-    every instruction, an index into them, or -1.
+    `layers` are the names of layers, in the order in which they first do something (a prefetch
+    serves a later layer and does not count); `layer_of` has, for every instruction, an index into
+    them, or -1.
     """
 
     layers: tuple[str, ...]
@@ -31,16 +32,18 @@ def emit(module: ModuleOp) -> tuple[Code, Provenance]:
     programs = [op for op in module.ops if isinstance(op, ProgramOp)]
     if len(programs) != 1:
         raise TilefoldError(f"the module has {len(programs)} isa.program operations, not one")
-    numbers: dict[str, int] = {}
     instructions: list[Instruction] = []
-    layer_of: list[int] = []
+    names: list[str] = []
     for mnemonic, operands, op in programs[0].instructions():
         instructions.append(Instruction(mnemonic, operands))
-        name = name_of(op)
-        layer_of.append(numbers.setdefault(name, len(numbers)) if name else -1)
+        names.append(name_of(op))
     code = Code(programs[0].header, tuple(instructions))
     code.check()
-    return code, Provenance(tuple(numbers), tuple(layer_of))
+    pairs = zip(names, instructions, strict=True)
+    acting = [name for name, instruction in pairs if instruction.mnemonic != "prefetch"]
+    layers = tuple(dict.fromkeys(name for name in (*acting, *names) if name))
+    numbers = {name: number for number, name in enumerate(layers)}
+    return code, Provenance(layers, tuple(numbers.get(name, -1) for name in names))
 
 
 def raise_to_isa(code: Code, provenance: Provenance | None = None) -> ModuleOp:

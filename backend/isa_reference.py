@@ -44,8 +44,9 @@ Version {ISA_VERSION}. This page is written by `python -m tilefold.backend.isa_r
 A program is one list of instructions in a sequentially correct order. Each instruction belongs to
 the queue of one unit (a DMA class, an array unit or a vector class); `configure` belongs to the
 queues of all units that it names. Every queue runs its own instructions in order, with all loops,
-at its own pace; `wait` and `signal` order the queues. The *values* that a program computes are
-those of program order.
+at its own pace; `wait` and `signal` order the queues. An array starts an instruction before the
+results of those before it have drained: one that reads them waits for a token, even of its own. The
+*values* that a program computes are those of program order.
 
 ## Text
 

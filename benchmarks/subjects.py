@@ -55,9 +55,15 @@ def subject(name: str) -> Subject:
         return Subject(name, model, fashion.int8_model(), {"image": image})
     image = random_images(1, seed=1)
     if name == EFFICIENTNET_LITE0:
-        model = onnx.load(EFFICIENTNET)
-        return Subject(name, model, quantised_file(model, name, CACHE), {"input": image})
-    return Subject(name, build(name), quantised(name, CACHE), {"image": image})
+        return Subject(name, onnx.load(EFFICIENTNET), quantised_subject(name), {"input": image})
+    return Subject(name, build(name), quantised_subject(name), {"image": image})
+
+
+def quantised_subject(name: str) -> Path:
+    """The int8 file of one of `NETWORKS`, or of EfficientNet-Lite0."""
+    if name == EFFICIENTNET_LITE0:
+        return quantised_file(onnx.load(EFFICIENTNET), name, CACHE)
+    return quantised(name, CACHE)
 
 
 def available() -> tuple[str, ...]:

@@ -23,7 +23,7 @@ import numpy as np
 
 from ..dialects.fabric_array import LOOP_DIMS
 from ..machines.model import Array, Fold, Mode
-from .dataflow import Walk, walk
+from .dataflow import Factors, Walk, walk
 from .integers import IntArray, Ints, as_array, ceil_div, plain
 
 
@@ -65,7 +65,7 @@ def find_mode(array: Array, mode: Mode | int | str) -> Mode:
 def conv_cost(
     array: Array,
     mode: Mode | int | str,
-    fold: Fold,
+    fold: Fold | Factors,
     *,
     rows: Ints,
     cols: Ints,
@@ -90,19 +90,21 @@ def conv_cost(
     from unit to unit of a chain, `drain_lanes` the elements a cycle that the vector units take from
     the accumulators (0: draining is not charged), `step_cycles` how long one step of a pass takes
     because inputs conflict in their memory (`costmodel.banks`). `starts` and `finishes` say whether
-    the sums begin at zero and whether they are complete at the end. All shape arguments and these
-    three may be arrays that broadcast; a shape with a size of 0 costs nothing.
+    the sums begin at zero and whether they are complete at the end. Sizes, the factors of the fold
+    and these three may be arrays that broadcast; a shape with a size of 0 costs nothing.
 
     Raises TilefoldError for a precision that the array lacks.
     """
-    given = (groups, k, c, rows, cols, kh, kw, starts, finishes)
-    *shape, begin, end = np.broadcast_arrays(*map(as_array, given))
+    factors = (fold.chain, fold.cols, fold.pixels, fold.groups)
+    given = (*factors, groups, k, c, rows, cols, kh, kw, starts, finishes)
+    *arrays, begin, end = np.broadcast_arrays(*map(as_array, given))
+    folded, shape = Factors(*arrays[:4]), arrays[4:]
     sizes = dict(zip(LOOP_DIMS, shape, strict=True))
     macs = np.multiply.reduce(shape)
     pixels = sizes["OY"] * sizes["OX"]
     outputs = sizes["G"] * sizes["K"] * pixels * (macs > 0)
     flow = find_mode(array, mode)
-    passes = walk(array, flow, fold, sizes, array.products(act_bits, wgt_bits))
+    passes = walk(array, flow, folded, sizes, array.products(act_bits, wgt_bits))
     passes = replace(passes, stream=passes.stream * as_array(step_cycles))
 
     room = array.accumulator.lines * array.accumulator.planes
@@ -115,7 +117,7 @@ def conv_cost(
     return ConvCost(
         preload=plain(pace.fill * works),
         occupancy=plain(busy * works),
-        latency=plain((after + (fold.chain - 1) * hop_cycles) * works),
+        latency=plain((after + (folded.chain - 1) * hop_cycles) * works),
         drain=plain(ceil_div(moved, lanes)),
         macs=plain(macs),
         passes=plain(passes.blocks * passes.reduction * works),

@@ -11,15 +11,31 @@ step does and a worked example are in `docs/time.md`.
 | outputs O | C, FY, FX | one |
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
 from ..dialects.fabric_array import SUMMED
 from ..machines.model import Array, Fold, Mode
-from .integers import IntArray, as_array, ceil_div
+from .integers import IntArray, Ints, as_array, ceil_div
 
 Sizes = dict[str, IntArray]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The factors of one fold, or of many at once as int64 arrays of one shape."""
+
+    chain: Ints
+    cols: Ints
+    pixels: Ints
+    groups: Ints
+
+    @staticmethod
+    def of(folds: Sequence[Fold]) -> "Factors":
+        """The factors of several folds, one array element each."""
+        return Factors(*np.array([astuple(fold) for fold in folds], np.int64).reshape(-1, 4).T)
 
 
 @dataclass(frozen=True)
@@ -73,8 +89,11 @@ def unroll(array: Array, mode: Mode, sizes: Sizes, products: int) -> tuple[Sizes
     return steps, used
 
 
-def walk(array: Array, mode: Mode, fold: Fold, sizes: Sizes, products: int) -> Walk:
-    """The passes of one unit of a fold for loops of the given sizes; sizes of 0 count as 1."""
+def walk(array: Array, mode: Mode, fold: Fold | Factors, sizes: Sizes, products: int) -> Walk:
+    """The passes of one unit of a fold for loops of the given sizes; sizes of 0 count as 1.
+
+    Sizes and factors may be arrays that broadcast.
+    """
     whole = {dim: np.maximum(size, 1) for dim, size in sizes.items()}
     share = dict(whole)
     for dim, factor in (("C", fold.chain), ("K", fold.cols), ("G", fold.groups)):

@@ -19,6 +19,8 @@ schedule.for %y = 7 {
 
 - A *tensor* lies in DRAM in memory form (see `dialects.layout`), a *buffer* on chip. A buffer of
   depth d is a ring of d tiles: the iteration of the loops around its writer picks the tile.
+- A temporary tensor may lie on chip as well. Steps compute on *windows* of it, in place, as they do
+  on buffers; nothing is loaded or stored.
 - Every buffer has exactly one writer. The writer says where in its logical tensor the tile lies
   (`origin`, affine in the loop counters, and `extents`); elements outside are padding. Readers of
   the buffer see the same tile in the same iteration.
@@ -42,11 +44,13 @@ from xdsl.traits import IsolatedFromAbove, NoTerminator
 from .schedule_control import (
     ConfigureOp,
     ForOp,
+    PrefetchOp,
     ReadyOp,
     SignalOp,
     WaitOp,
     YieldOp,
     loops_around,
+    placed_by,
     ring_loops,
     steps_in,
     writer_of,
@@ -57,15 +61,19 @@ from .schedule_steps import (
     POOL_KINDS,
     AddOp,
     ComputeOp,
+    ConvolvingOp,
     ConvOp,
     DepthwiseOp,
     LoadOp,
     LutOp,
+    PlacingOp,
     PoolOp,
     RequantisingOp,
     RequantizeOp,
     StepOp,
     StoreOp,
+    ViewingOp,
+    WindowOp,
     box_of,
 )
 from .schedule_types import (
@@ -88,11 +96,14 @@ __all__ = [
     "ComputeOp",
     "ConfigureOp",
     "ConvOp",
+    "ConvolvingOp",
     "DepthwiseOp",
     "ForOp",
     "LoadOp",
     "LutOp",
+    "PlacingOp",
     "PoolOp",
+    "PrefetchOp",
     "ProgramOp",
     "ReadyOp",
     "RequantisingOp",
@@ -105,10 +116,13 @@ __all__ = [
     "TensorType",
     "TilingAttr",
     "TokenType",
+    "ViewingOp",
     "WaitOp",
+    "WindowOp",
     "YieldOp",
     "box_of",
     "loops_around",
+    "placed_by",
     "ring_loops",
     "steps_in",
     "words_up",
@@ -151,6 +165,8 @@ Schedule = Dialect(
         SignalOp,
         WaitOp,
         ConfigureOp,
+        PrefetchOp,
+        WindowOp,
         LoadOp,
         StoreOp,
         ConvOp,

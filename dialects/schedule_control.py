@@ -21,7 +21,7 @@ from xdsl.traits import IsTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from .fabric import FoldAttr
-from .schedule_steps import StepOp
+from .schedule_steps import PlacingOp, StepOp, WindowOp
 from .schedule_types import TokenType
 
 
@@ -185,6 +185,21 @@ class ConfigureOp(IRDLOperation):
         super().__init__(properties={"fold": fold})
 
 
+@irdl_op_definition
+class PrefetchOp(IRDLOperation):
+    """Loads the shadow registers of a group that goes on; the next `configure` to it is a switch.
+
+    It runs in the queue of the lowest unit of the fold.
+    """
+
+    name = "schedule.prefetch"
+    fold = prop_def(FoldAttr)
+    assembly_format = "$fold attr-dict"
+
+    def __init__(self, fold: FoldAttr):
+        super().__init__(properties={"fold": fold})
+
+
 def _check_token(token: SSAValue) -> None:
     """Refuse a token that is used twice, also by the iterations of a loop inside."""
     uses = list(token.uses)
@@ -193,6 +208,14 @@ def _check_token(token: SSAValue) -> None:
     block = token.owner if isinstance(token.owner, Block) else token.owner.parent_block()
     if any(use.operation.parent_block() is not block for use in uses):
         raise VerifyException("a token goes into a loop as an iteration argument only")
+
+
+def placed_by(tile: SSAValue) -> PlacingOp:
+    """What says where a tile lies in its logical tensor: its window, or the writer of its buffer.
+
+    Raises VerifyException for a buffer without a writer or with several.
+    """
+    return tile.owner if isinstance(tile.owner, WindowOp) else writer_of(tile)
 
 
 def writer_of(buffer: SSAValue) -> StepOp:

@@ -29,8 +29,9 @@ KINDS = ("input", "output", "constant", "temporary")
 
 @irdl_op_definition
 class TensorOp(IRDLOperation):
-    """A tensor in DRAM: the network's `input` or `output`, a `constant` or a `temporary`.
+    """A tensor: the network's `input` or `output`, a `constant` or a `temporary`.
 
+    It lies in DRAM, or, if it is a temporary one with a `memory`, on chip in that.
     `logical` is the network's type of a port, for the host's conversion; a port with `host_float`
     is seen by users in float32. `data` is the digest of a constant's bytes in the side store.
     """
@@ -41,6 +42,7 @@ class TensorOp(IRDLOperation):
     logical = opt_prop_def(Attribute)
     host_float = opt_prop_def(BoolAttr)
     data = opt_prop_def(StringAttr)
+    memory = opt_prop_def(StringAttr)
     address = opt_prop_def(IntegerAttr)
     result = result_def(TensorType)
     irdl_options = (ParsePropInAttrDict(),)
@@ -55,6 +57,7 @@ class TensorOp(IRDLOperation):
         logical: Attribute | None = None,
         host_float: bool = False,
         data: str | None = None,
+        memory: str | None = None,
     ):
         super().__init__(
             properties={
@@ -63,6 +66,7 @@ class TensorOp(IRDLOperation):
                 "logical": logical,
                 "host_float": BoolAttr.from_bool(True) if host_float else None,
                 "data": StringAttr(data) if data else None,
+                "memory": StringAttr(memory) if memory else None,
             },
             result_types=[type],
         )
@@ -76,6 +80,8 @@ class TensorOp(IRDLOperation):
             raise VerifyException(f'"{self.data.data}" is no digest of {DIGEST_LENGTH} hex digits')
         if (self.kind.data in ("input", "output")) != (self.logical is not None):
             raise VerifyException("exactly the inputs and outputs have a logical type")
+        if self.memory is not None and self.kind.data != "temporary":
+            raise VerifyException("only temporary tensors lie on chip")
         if self.logical is not None:
             self._check_logical(self.logical)
         _check_address(self.address)

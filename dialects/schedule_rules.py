@@ -9,6 +9,7 @@ from .fields import FieldOp
 from .schedule_control import (
     ConfigureOp,
     ForOp,
+    PrefetchOp,
     ReadyOp,
     SignalOp,
     WaitOp,
@@ -18,12 +19,32 @@ from .schedule_control import (
     writer_of,
 )
 from .schedule_places import BufferOp, TensorOp
-from .schedule_steps import ComputeOp, ConvolvingOp, LoadOp, StepOp, StoreOp
+from .schedule_steps import (
+    ComputeOp,
+    ConvolvingOp,
+    LoadOp,
+    PlacingOp,
+    StepOp,
+    StoreOp,
+    TransferOp,
+    WindowOp,
+)
 
 PLACES = (TensorOp, BufferOp)
 """What stands at the top level only, for all of the program."""
 
-PARTS = (*PLACES, ForOp, YieldOp, ReadyOp, SignalOp, WaitOp, ConfigureOp, StepOp)
+PARTS = (
+    *PLACES,
+    ForOp,
+    YieldOp,
+    ReadyOp,
+    SignalOp,
+    WaitOp,
+    ConfigureOp,
+    PrefetchOp,
+    WindowOp,
+    StepOp,
+)
 """What a program is made of."""
 
 
@@ -36,8 +57,12 @@ def check_program(program: Operation, machine: str) -> None:
             raise VerifyException(f"{op.name} is no part of a schedule")
         if isinstance(op, PLACES) and op.parent_op() is not program:
             raise VerifyException(f"{op.name} stands at the program's top level, not in a loop")
+        if isinstance(op, PlacingOp):
+            _check_counters(op)
         if isinstance(op, StepOp):
             _check_loops(op)
+        if isinstance(op, WindowOp | TransferOp):
+            _check_side(op)
     for op in program.walk():
         if isinstance(op, BufferOp):
             _check_readers(op)
@@ -56,10 +81,27 @@ def _check_loops(step: StepOp) -> None:
         raise VerifyException(
             f"{step.name} sums over {step.reduction_loops} loops, {len(loops)} are around it"
         )
-    if any(counter not in [loop.counter for loop in loops] for counter in step.counters):
-        raise VerifyException(f"{step.name} has an index that counts no loop around it")
     if any(loop.counter in step.counters for loop in loops[outer:]):
         raise VerifyException(f"the tile of {step.name} moves with a loop that it sums over")
+
+
+def _check_counters(op: PlacingOp) -> None:
+    """A tile moves with loops around it only."""
+    counters = [loop.counter for loop in loops_around(op)]
+    if any(counter not in counters for counter in op.counters):
+        raise VerifyException(f"{op.name} has an index that counts no loop around it")
+
+
+def _check_side(op: WindowOp | TransferOp) -> None:
+    """Windows are of tensors on chip; loads and stores move between DRAM and buffers."""
+    tensor = op.operands[0] if isinstance(op, WindowOp | StoreOp) else op.operands[1]
+    assert isinstance(tensor.owner, TensorOp), "tensors stand at the top level"
+    on_chip = tensor.owner.memory is not None
+    if on_chip != isinstance(op, WindowOp):
+        where = "on chip" if on_chip else "in DRAM"
+        raise VerifyException(f"{op.name} cannot reach a tensor {where}")
+    if any(isinstance(value.owner, WindowOp) for value in op.operands):
+        raise VerifyException(f"{op.name} moves buffers, not windows")
 
 
 def _check_readers(buffer: BufferOp) -> None:
@@ -100,8 +142,10 @@ class _Machine:
         for op in program.walk():
             match op:
                 case BufferOp():
-                    self._check_buffer(op)
-                case ConfigureOp():
+                    self._check_place(op, "a buffer", op.memory.data, op.total_bytes)
+                case TensorOp() if op.memory is not None:
+                    self._check_place(op, "a tensor", op.memory.data, op.box.byte_size)
+                case ConfigureOp() | PrefetchOp():
                     self._check_fold(op.fold)
                 case SignalOp() | WaitOp():
                     self._unit(op.unit.data)
@@ -115,17 +159,14 @@ class _Machine:
             raise VerifyException(f"machine {self.name} has no unit {name}")
         return self.units[name]
 
-    def _check_buffer(self, buffer: BufferOp) -> None:
-        memory = self.parts.get(buffer.memory.data)
+    def _check_place(self, op: BufferOp | TensorOp, what: str, name: str, size: int) -> None:
+        memory = self.parts.get(name)
         if not isinstance(memory, fabric.MemoryOp) or memory.get("kind") == "dram":
+            raise VerifyException(f"machine {self.name} has no memory @{name} on chip")
+        end = size + (op.address.value.data if op.address else 0)
+        if end > memory.get("bytes"):
             raise VerifyException(
-                f"machine {self.name} has no memory @{buffer.memory.data} on chip"
-            )
-        start = buffer.address.value.data if buffer.address else 0
-        if start + buffer.total_bytes > memory.get("bytes"):
-            raise VerifyException(
-                f"a buffer ends at byte {start + buffer.total_bytes} of memory "
-                f"@{buffer.memory.data}, which has {memory.get('bytes')}"
+                f"{what} ends at byte {end} of memory @{name}, which has {memory.get('bytes')}"
             )
 
     def _check_fold(self, fold: fabric.FoldAttr) -> None:

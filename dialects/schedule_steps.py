@@ -22,6 +22,7 @@ from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
     prop_def,
+    result_def,
     var_operand_def,
 )
 from xdsl.utils.exceptions import VerifyException
@@ -33,42 +34,21 @@ from .schedule_types import PARAMETER_BYTES, BoxType, BufferType, TensorType
 TABLE_ENTRIES = 256
 
 
-class StepOp(IRDLOperation):
-    """A step of a unit: reads tensors or buffers, writes one of them.
+class PlacingOp(IRDLOperation):
+    """Says where in a logical tensor a tile lies.
 
-    `origin` gives, for each dimension of the logical tensor that the written tile lies in (the
-    read tensor for a load), the tile's first element, affine in `indices`; `extents` its sizes.
+    `origin` gives the tile's first element in each dimension, affine in the loop counters among the
+    operands; `extents` are the sizes of the tensor.
     """
 
-    unit = prop_def(StringAttr)
     origin = prop_def(AffineMapAttr)
     extents = prop_def(DenseArrayBase.constr(i64))
     irdl_options = (ParsePropInAttrDict(),)
 
     @property
-    def target(self) -> SSAValue:
-        """What the step writes."""
-        return self.operands[0]
-
-    @property
-    def sources(self) -> tuple[SSAValue, ...]:
-        """What the step reads."""
-        raise NotImplementedError
-
-    @property
     def counters(self) -> tuple[SSAValue, ...]:
         """The loop counters that `origin` takes."""
         return tuple(value for value in self.operands if not isinstance(value.type, BoxType))
-
-    @property
-    def queue(self) -> str:
-        """The unit in whose queue the step runs."""
-        return self.unit.data
-
-    @property
-    def reduction_loops(self) -> int:
-        """How many of the innermost loops around the step accumulate into one tile."""
-        return 0
 
     def check_access(self, tile: SSAValue) -> None:
         """Refuse an origin and extents that do not fit the tile's rank or the loop counters."""
@@ -88,6 +68,35 @@ class StepOp(IRDLOperation):
             raise VerifyException(f"extents {list(extents)} must be positive")
 
 
+class StepOp(PlacingOp):
+    """A step of a unit: reads tensors or buffers, writes one of them.
+
+    The tile that it places is what it writes, for a load in the tensor that it reads.
+    """
+
+    unit = prop_def(StringAttr)
+
+    @property
+    def target(self) -> SSAValue:
+        """What the step writes."""
+        return self.operands[0]
+
+    @property
+    def sources(self) -> tuple[SSAValue, ...]:
+        """What the step reads."""
+        raise NotImplementedError
+
+    @property
+    def queue(self) -> str:
+        """The unit in whose queue the step runs."""
+        return self.unit.data
+
+    @property
+    def reduction_loops(self) -> int:
+        """How many of the innermost loops around the step accumulate into one tile."""
+        return 0
+
+
 def _is_affine(expression: AffineExpr) -> bool:
     """Whether an expression has no division and no remainder."""
     if not isinstance(expression, AffineBinaryOpExpr):
@@ -102,16 +111,16 @@ def box_of(value: SSAValue) -> BoxType:
     return value.type
 
 
-class TransferOp(StepOp):
-    """Moves a tile between DRAM and a buffer.
+class ViewingOp(PlacingOp):
+    """Says where the elements of a tile lie in memory, too.
 
     `strides` (in elements, one a dimension of the tile) and `extents` view the tensor; any order
-    and reinterpretation of its elements can be moved.
+    and reinterpretation of its elements can be seen.
     """
 
     strides = prop_def(DenseArrayBase.constr(i64))
 
-    def check_transfer(self, tensor: SSAValue, tile: SSAValue) -> None:
+    def check_view(self, tensor: SSAValue, tile: SSAValue) -> None:
         """Refuse tiles that do not fit the view, and views beyond the tensor."""
         box, buffer = box_of(tensor), box_of(tile)
         self.check_access(tile)
@@ -123,6 +132,28 @@ class TransferOp(StepOp):
         last = sum((extent - 1) * stride for extent, stride in zip(extents, strides, strict=True))
         if min(strides, default=0) < 0 or last * box.bits // 8 >= box.byte_size:
             raise VerifyException("the view reaches beyond the tensor")
+
+
+@irdl_op_definition
+class WindowOp(ViewingOp):
+    """A tile of a tensor that lies on chip, in place: nothing moves.
+
+    Who reads it finds `pad` outside the extents; who writes it drops what lies there.
+    """
+
+    name = "schedule.window"
+    tensor = operand_def(TensorType)
+    indices = var_operand_def(IndexType)
+    pad = prop_def(IntegerAttr)
+    tile = result_def(BufferType)
+    assembly_format = "$tensor `[` $indices `]` attr-dict `:` type($tensor) `to` type($tile)"
+
+    def verify_(self) -> None:
+        self.check_view(self.tensor, self.tile)
+
+
+class TransferOp(ViewingOp, StepOp):
+    """Moves a tile between DRAM and a buffer."""
 
 
 @irdl_op_definition
@@ -144,7 +175,7 @@ class LoadOp(TransferOp):
         return (self.tensor,)
 
     def verify_(self) -> None:
-        self.check_transfer(self.tensor, self.buffer)
+        self.check_view(self.tensor, self.buffer)
 
 
 @irdl_op_definition
@@ -165,7 +196,7 @@ class StoreOp(TransferOp):
         return (self.buffer,)
 
     def verify_(self) -> None:
-        self.check_transfer(self.tensor, self.buffer)
+        self.check_view(self.tensor, self.buffer)
 
 
 class ComputeOp(StepOp):

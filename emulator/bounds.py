@@ -1,11 +1,11 @@
 """Lower bounds of cycles: the roofline of a layer, and of a whole program.
 
-No run can be faster than its products at the arrays' peak, than the bytes that must move at the
-bandwidth of the DMA class that must move them, or than all those bytes at the DRAM's: the roofline
-model (Williams, Waterman and Patterson, CACM 52(4), 2009) with a roof for every port. What must
-move are code, configurations and the bytes in DRAM that a layer's loads and stores touch, each
-counted once: what a schedule loads again, padding to bursts and the time to fill and drain are
-distance from the bound.
+No run can be faster than its products at the arrays' peak, than the elements that vector lanes
+must read, than the bytes that must move at the bandwidth of the DMA class that must move them, or
+than all those bytes at the DRAM's: the roofline model (Williams, Waterman and Patterson, CACM
+52(4), 2009) with a roof for every port. What must move are code, configurations and the bytes in
+DRAM that a layer's loads and stores touch, each counted once: what a schedule loads again, padding
+to bursts and the time to fill and drain are distance from the bound.
 """
 
 from collections import defaultdict
@@ -13,22 +13,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
+from typing import Final
 
 import numpy as np
 
-from ..machines.model import Dma, Machine
+from ..costmodel.energy import What
+from ..costmodel.vector import OPERANDS
+from ..machines.model import Dma, Machine, Vector
+from .buffers import extent_of
 from .counters import Counters
 from .footprint import Plan
 from .memory import ViewPlan
 
 COMPUTE = "compute"
 
+Place = tuple[int, int, int]
+"""Where a view lies in a memory, the first byte and the one after the last, and how many of them
+it touches over all its iterations, at least."""
+
 
 @dataclass
 class Bound:
-    """Cycles that each resource needs at least: `compute`, the DMA classes, the DRAM.
+    """Cycles that each resource needs at least: `compute`, vector and DMA classes, the DRAM.
 
-    `amounts` are products or bytes by resource and by how many of them it does in a cycle.
+    `amounts` are products, elements or bytes, by resource and how many of them it does in a cycle.
     """
 
     amounts: defaultdict[tuple[str, int], int] = field(
@@ -60,6 +68,25 @@ class Bound:
             self.amounts[key] += amount
 
 
+READ: Final[Mapping[What, int]] = {
+    "requantise": OPERANDS["vquant"],
+    "add": OPERANDS["vadd"],
+    "table": OPERANDS["vlut"],
+    "pool": 1,
+}
+"""Elements that a lane reads for each of the counted actions of a vector class."""
+
+
+def lane_reads(counters: Counters) -> dict[tuple[int, str], int]:
+    """Elements that the lanes of a vector class read, by layer and class."""
+    read: defaultdict[tuple[int, str], int] = defaultdict(int)
+    for layer, actions in counters.actions.items():
+        for action, times in actions.items():
+            if action.what in READ:
+                read[layer, action.where] += times * READ[action.what]
+    return read
+
+
 def bounds(
     distinct: Mapping[tuple[int, str], int], machine: Machine, counters: Counters
 ) -> dict[int, Bound]:
@@ -68,6 +95,10 @@ def bounds(
     dram = machine.dram
     for layer, macs in counters.macs.items():
         result[layer].amounts[COMPUTE, counters.peak[layer]] += macs
+    for (layer, unit), elements in lane_reads(counters).items():
+        vector = machine.unit(unit)
+        assert isinstance(vector, Vector)
+        result[layer].amounts[unit, vector.elements_per_cycle] += elements
     for (layer, unit), moved in counters.transferred.items():
         # Never more than moved: tensors that overlap may be counted twice.
         size = min(distinct.get((layer, unit), 0), moved)
@@ -83,13 +114,19 @@ def bounds(
 
 def distinct_bytes(plan: Plan, dram: str) -> dict[tuple[int, str], int]:
     """Bytes of `dram` that the transfers of each layer and DMA class touch, each counted once."""
-    touched: defaultdict[tuple[int, str], list[tuple[int, int, int]]] = defaultdict(list)
+    touched: defaultdict[tuple[int, str], list[Place]] = defaultdict(list)
     for step in plan.tree.steps:
         if step.mnemonic in ("load", "store"):
             view = plan.views(step)["src" if step.mnemonic == "load" else "dst"]
-            if view.view.memory == dram and (size := _distinct(view)):
-                touched[step.layer, step.unit].append((view.view.base, view.reach(), size))
-    return {key: _sum_apart(places) for key, places in touched.items()}
+            if view.view.memory == dram:
+                touched[step.layer, step.unit].append(place_of(view))
+    return {key: sum_apart(places) for key, places in touched.items()}
+
+
+def place_of(view: ViewPlan) -> Place:
+    """Where a view lies, and how much of that it touches."""
+    _, first, end = extent_of(view.view, view.counts)
+    return first, end, _distinct(view)
 
 
 def _distinct(view: ViewPlan) -> int:
@@ -118,8 +155,8 @@ def _distinct(view: ViewPlan) -> int:
     return elements * view.view.bits // 8
 
 
-def _sum_apart(places: Sequence[tuple[int, int, int]]) -> int:
-    """The sizes of places (first, end, size), of places that overlap only the largest."""
+def sum_apart(places: Sequence[Place]) -> int:
+    """The sizes of places, of places that overlap only the largest."""
     total = largest = 0
     ordered = sorted(places)
     reached = -1

@@ -109,10 +109,12 @@ def overlap(one: Extent, other: Extent) -> bool:
 
 
 def find_writers(sites: Sequence[Site], dram: str) -> dict[tuple[int, str], Site]:
-    """For each site (its number) and view read on chip: the site that wrote it.
+    """For each site (its number) and buffer read on chip: the site that wrote it.
 
-    What is read at loop counters was then written at the same counters, as far as loops enclose
-    both. Raises UnknownWriterError where that is not so.
+    Tensors on chip, which views see globally, are not looked at: they are where they are. What is
+    read at loop counters was then written at the same counters, as far as loops enclose both.
+
+    Raises UnknownWriterError where that is not so.
     """
     writes = [
         (extent_of(site.view("dst"), site.step.counts), site)
@@ -129,7 +131,7 @@ def find_writers(sites: Sequence[Site], dram: str) -> dict[tuple[int, str], Site
     for site in sites:
         for name in site.reads:
             view = site.view(name)
-            if view.memory != dram:
+            if view.memory != dram and view.local:
                 extent = extent_of(view, site.step.counts)
                 found = [item for item in live.values() if overlap(item[0], extent)]
                 writers[site.number, name] = _only(found, extent, site, view, by_loop)

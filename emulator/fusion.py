@@ -6,6 +6,7 @@ on whole tensors. Then
 - a load moves nothing: who reads its buffer reads DRAM, with the load's padding outside;
 - a buffer that an instruction computes becomes the tensor in DRAM that its tiles are stored to, or,
   if it is read otherwise, a memory of its own that holds the whole tensor;
+- a tensor that lies on chip is read and written where it lies;
 - every instruction is executed once, on all its tiles together (`wholes.py`).
 
 That gives the same values if all of these hold; a nest for which one fails runs tile by tile:
@@ -91,7 +92,17 @@ def fuse(plan: Plan, dram: Memory, sizes: Mapping[str, int], segments: Sequence[
 
 
 def _check_extents(sites: Sequence[Site], sizes: Mapping[str, int], dram: str) -> None:
-    """Check that all accesses lie within the memories, and that stores in loops are apart."""
+    """Check that all accesses lie within the memories, and that stores in loops are apart.
+
+    No tensor on chip is read where something is written.
+    """
+    written = [extent_of(site.view("dst"), site.step.counts) for site in sites]
+    for site in sites:
+        for view in map(site.view, site.reads):
+            if view.memory != dram and not view.local:
+                read = extent_of(view, site.step.counts)
+                if any(overlap(read, extent) for extent in written):
+                    raise UnfitError
     stores = [extent for site in sites if site.loops for extent in writes_of([site], dram)]
     if any(overlap(one, other) for one, other in combinations(stores, 2)):
         raise UnfitError

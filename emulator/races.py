@@ -1,9 +1,10 @@
 """The check that a program is correct: no data race, no read of bytes never written.
 
 Two accesses conflict when they touch the same byte, at least one writes, and they are in different
-queues. A program is correct when every conflicting pair is ordered by tokens or configurations in
-the direction of program order; then time cannot change values. The check does not depend on
-values.
+queues. An array starts an instruction before the results of earlier ones have drained, so two
+accesses conflict in its queue, too, when one reads what an earlier one wrote. A program is correct
+when every conflicting pair is ordered by tokens or configurations in the direction of program
+order; then time cannot change values. The check does not depend on values.
 
 Method: one run of the queues gives each instruction a vector clock, how many instructions of every
 other queue are complete before it starts. A walk in program order then keeps, for each granule of
@@ -140,6 +141,7 @@ class Checker:
         Queues(plan, clocks).run()
         self.known = clocks.known
         self.numbers = {unit: number for number, unit in enumerate(plan.code.header.units)}
+        self.arrays = frozenset(plan.code.header.arrays)
         self.done: dict[str, list[Event]] = {unit: [] for unit in self.numbers}
         self.shadows = {
             memory: Shadow(granule or 1, size) for memory, (granule, size) in granules.items()
@@ -194,7 +196,7 @@ class Checker:
         """Fault if an earlier access by another queue is not known to be complete."""
         memory = touch.box.memory
         for other, last in accesses.items():
-            if other == event[0].unit:
+            if other == event[0].unit and not (event[0].unit in self.arrays and not touch.write):
                 continue
             epochs = region.of(last)
             if int(epochs.max()) > known[self.numbers[other]]:

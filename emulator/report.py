@@ -41,11 +41,14 @@ class Row:
 
     `cycles` is what the layer adds to the time when all before it is complete, so layers sum to the
     total; `units` are the cycles that units spent on its instructions, whenever that was.
-    `utilisation` is products over cycles times the peak of all arrays at the layer's precision.
+    `utilisation` is products over cycles times the peak of all arrays at the layer's precision;
+    where layers overlap so that one adds less than its busiest unit works, over what this works
+    (`working`).
     Bytes are by memory, direction and operand. `energy` is in pJ by component (`costmodel.energy`),
     None without a technology or without timing. `bound` says how few cycles would do (see
     `bounds`), and `distance` how many times as many it took: less than 1 for a layer whose work
-    was partly done while those before it were not complete.
+    was partly done while those before it were not complete. `layer_by_layer` says it for running
+    layers one after the other (see `layer_bound`): of the total, None elsewhere.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Row:
     energy: dict[str, float] | None = None
     dram: str = ""
     bound: Bound = field(default_factory=Bound)
+    layer_by_layer: int | None = None
 
     @property
     def picojoules(self) -> float | None:
@@ -80,12 +84,23 @@ class Row:
         return self.cycles / self.bound.cycles if self.bound.cycles else 0.0
 
     @property
+    def serial_distance(self) -> float:
+        """Cycles over `layer_by_layer`; 0 if that is not known."""
+        return self.cycles / self.layer_by_layer if self.layer_by_layer else 0.0
+
+    @property
+    def working(self) -> int:
+        """Cycles that the row adds, or that its busiest unit is busy if these are more."""
+        return max(self.cycles, *(time.busy for time in self.units.values()), 0)
+
+    @property
     def utilisation(self) -> float:
-        """Products over the most that the row's cycles allow; 0 if it has none."""
-        return self.macs / (self.cycles * self.peak) if self.cycles and self.peak else 0.0
+        """Products over the most that can be done while the row works; 0 if it has none."""
+        return self.macs / (self.working * self.peak) if self.working and self.peak else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionaries."""
+        serial = {} if self.layer_by_layer is None else {"layer_by_layer": self.layer_by_layer}
         return {
             "name": self.name,
             "cycles": self.cycles,
@@ -99,6 +114,7 @@ class Row:
                 "resources": {
                     name: ceil(cycles) for name, cycles in sorted(self.bound.resources.items())
                 },
+                **serial,
             },
             "distance": round(self.distance, 6),
             "bytes": self.bytes,
@@ -164,7 +180,11 @@ class Report:
         for column in ("cycles", "operations", "ops/byte", "bound", "distance"):
             table.add_column(column, justify="right", no_wrap=True)
         table.add_column("bound by")
-        return self._filled(table, _roofline_cells)
+        self._filled(table, _roofline_cells)
+        if self.total.layer_by_layer:
+            serial = [f"{self.total.layer_by_layer:,}", f"{self.total.serial_distance:.2f}"]
+            table.add_row("layer by layer", *[""] * 3, *serial, "order of layers", style="bold")
+        return table
 
     def _filled(self, table: Table, cells: Callable[[Row], list[str]]) -> Table:
         for row in self.layers:

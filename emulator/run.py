@@ -141,6 +141,9 @@ def _report(
         "output_bytes": sum(port.bytes for port in program.outputs),
     }
     units = program.code.header.units
-    return build_report(
+    report = build_report(
         machine, program.network, program.layers, units, counters, lower, host, prices
     )
+    if counters:
+        report.total.layer_by_layer = session.layer_by_layer(counters)
+    return report

@@ -17,10 +17,12 @@ from ..errors import TilefoldError
 from ..machines.model import Machine, parse_machine
 from .bounds import distinct_bytes
 from .buffers import Extent, overlap, sites_of
+from .counters import Counters
 from .footprint import Plan
 from .fusion import Fusion, fuse, run, tile_by_tile
 from .gather import writes_of
 from .host import from_device, to_device
+from .layer_bound import Layers, layer_bound, layers_of, supply_of, works_of
 from .memory import Memory
 from .races import check as check_races
 from .state import State
@@ -55,6 +57,7 @@ class Session:
         self._scratch: dict[str, npt.NDArray[np.float32]] = {}
         self._lock = Lock()
         self._proven = False
+        self._layer_by_layer: int | None = None
 
     def _dram_bytes(self) -> int:
         """The bytes of DRAM that the program can touch."""
@@ -103,6 +106,18 @@ class Session:
     def distinct_bytes(self) -> dict[tuple[int, str], int]:
         """See `bounds.distinct_bytes`."""
         return distinct_bytes(self.plan, self.machine.dram.name)
+
+    @cached_property
+    def layers(self) -> Layers:
+        """See `layer_bound`."""
+        return layers_of(self.plan, self.machine)
+
+    def layer_by_layer(self, counters: Counters) -> int:
+        """The fewest cycles with one layer after the other; every run counts the same work."""
+        if self._layer_by_layer is None:
+            works = works_of(self.layers, self.machine, counters)
+            self._layer_by_layer = layer_bound(works, supply_of(self.machine, counters.start))
+        return self._layer_by_layer
 
     @cached_property
     def _dram(self) -> Memory:

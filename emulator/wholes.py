@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..dialects.isa_operands import Affine, ElementType
+from ..dialects.isa_operands import Affine, ElementType, View
 from .buffers import Extent, Site, extent_of, overlap
 from .convolution import make_filters
 from .footprint import Footprint, Plan
@@ -76,7 +76,9 @@ class Network:
     def _find_frame(self, site: Site) -> Frame:
         counts = site.step.counts
         if site.mnemonic == "load":
-            return tuple(dim.origin for dim in site.view("src").dims)
+            return _origins(site.view("src"))
+        if not site.view("dst").local:
+            return _origins(site.view("dst"))
         frame: list[Affine] = []
         for number, dim in enumerate(site.view("dst").dims):
             clips = clip(dim, dim.origin, counts) is not None
@@ -87,6 +89,11 @@ class Network:
         levels = {level for origin in frame for level, _ in origin.terms}
         fit(all(level < len(counts) for level in levels) and not levels & site.reduced)
         return tuple(frame)
+
+    def source(self, site: Site, name: str) -> Frame:
+        """The frame of what a view reads."""
+        view = site.view(name)
+        return self.frame(self.writers[site.number, name]) if view.local else _origins(view)
 
     def _wanted(self, site: Site, dim: int) -> tuple[tuple[int, int], ...]:
         """The terms of the origin that the first reader of a computed buffer gives it."""
@@ -140,8 +147,11 @@ class Network:
 
         `needed` are positions in the writer's frame by dimension.
         """
+        view = reader.view(name)
+        if not view.local:
+            return _seen(view)
         writer = self.writers[reader.number, name]
-        view, target = reader.view(name), writer.view("dst")
+        target = writer.view("dst")
         fit(len(view.dims) == len(target.dims))
         fit(view.base == target.base and view.bits == target.bits)
         fit(all(a.size <= b.size for a, b in zip(view.dims, target.dims, strict=True)))
@@ -159,6 +169,17 @@ class Network:
                 limits = region.ranges[number]
             fit(limits is None or (limits[0] <= low and high <= limits[1]))
         return region
+
+
+def _origins(view: View) -> Frame:
+    return tuple(dim.origin for dim in view.dims)
+
+
+def _seen(view: View) -> Region:
+    """The tensor that a global view sees."""
+    strides = tuple(dim.stride for dim in view.dims)
+    ranges = tuple((0, dim.extent) for dim in view.dims)
+    return Region(view.memory, view.bits, view.base * 8, strides, ranges)
 
 
 def whole_of(network: Network, site: Site) -> Whole | None:
@@ -215,9 +236,7 @@ def _stored(network: Network, store: Site, frame: Frame) -> tuple[Ranges, Region
             low, high = max(low, limits[0]), min(high, limits[1])
         fit(low < high)
         ranges.append((low, high))
-    strides = tuple(dim.stride for dim in target.dims)
-    extents = tuple((0, dim.extent) for dim in target.dims)
-    region = Region(network.dram, target.bits, target.base * 8, strides, extents)
+    region = _seen(target)
     return tuple(ranges), region, shifts
 
 
@@ -257,6 +276,9 @@ def _result(network: Network, site: Site) -> tuple[Ranges, Box]:
     """The range that a site computes, in its frame, and where to."""
     view, frame = site.view("dst"), network.frame(site)
     computed = union(view.dims, frame, site.step.counts)
+    if not view.local:
+        fit(injective(view))
+        return computed, _seen(view).box(view.type, computed)
     store = _direct(network, site)
     if store is None:
         return computed, network.region(site).box(view.type, computed)
@@ -310,10 +332,15 @@ def _words(network: Network, site: Site, frame: Affine, wanted: Range) -> Box:
 def _same(network: Network, site: Site, name: str, frame: Frame, ranges: Ranges) -> Box:
     """The elements that a view has where the result has `ranges`."""
     view = site.view(name)
-    source = network.frame(network.writers[site.number, name])
+    source = network.source(site, name)
+    fit(len(source) == len(frame))
     shifts = tuple(offset(a, b) for a, b in zip(source, frame, strict=True))
     wanted = _moved(ranges, shifts)
     region = network.needs(site, name, dict(enumerate(wanted)))
+    if not view.local:
+        # What is not stored is computed all the same, and must be there.
+        computed = _moved(union(site.view("dst").dims, frame, site.step.counts), shifts)
+        fit(all(a <= c and d <= b for (a, b), (c, d) in zip(region.ranges, computed, strict=True)))
     for number, (low, high) in enumerate(wanted):
         limits = clip(view.dims[number], source[number], site.step.counts)
         for first, end in (region.ranges[number], limits or (low, high)):
@@ -326,7 +353,7 @@ def _windowed(network: Network, site: Site) -> Whole:
     frame = network.frame(site)
     ranges, target = _result(network, site)
     instruction, view = site.step.instruction, site.view("src")
-    source = network.frame(network.writers[site.number, "src"])
+    source = network.source(site, "src")
     fit(len(source) == 3 == len(frame))
     needed: list[Range] = []
     shifts: list[int] = []

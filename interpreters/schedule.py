@@ -113,6 +113,8 @@ class _Execution:
                 for iteration in range(op.trips):
                     self.counters[op.counter] = iteration, op.trips
                     self.run(op.body.block)
+            elif isinstance(op, schedule.WindowOp):
+                self.tiles[op.tile] = self._loaded(op, op.tensor, op.tile)
             elif isinstance(op, schedule.StepOp):
                 try:
                     self.step(op)
@@ -123,13 +125,9 @@ class _Execution:
         """Execute one step."""
         match op:
             case schedule.LoadOp():
-                places, real = self._places(op, op.indices)
-                box = schedule.box_of(op.buffer)
-                loaded = self.tensors[op.tensor][np.where(real, places, 0)]
-                self.tiles[op.buffer] = np.where(real, loaded, op.pad.value.data).reshape(box.sizes)
+                self.tiles[op.buffer] = self._loaded(op, op.tensor, op.buffer)
             case schedule.StoreOp():
-                places, real = self._places(op, op.indices)
-                self.tensors[op.tensor][places[real]] = self.tiles[op.buffer][real]
+                self._store(op, op.tensor, op.buffer)
             case schedule.ConvOp() | schedule.DepthwiseOp():
                 self._convolve(op)
             case schedule.AddOp():
@@ -147,19 +145,33 @@ class _Execution:
                 self._pool(op)
             case _:
                 raise AssertionError(f"{op.name} has no meaning")
+        if isinstance(op.target.owner, schedule.WindowOp) and op.target in self.tiles:
+            self._store(op.target.owner, op.target.owner.tensor, op.target)
 
-    def _origin(self, step: schedule.StepOp, indices: Sequence[SSAValue]) -> Sequence[int]:
-        return step.origin.data.eval([self.counters[index][0] for index in indices], [])
+    def _loaded(self, view: schedule.ViewingOp, tensor: SSAValue, tile: SSAValue) -> Int32Array:
+        """The elements of a tile of a tensor, padding outside."""
+        places, real = self._places(view, tile)
+        assert isinstance(view, schedule.LoadOp | schedule.WindowOp)
+        loaded = self.tensors[tensor][np.where(real, places, 0)]
+        return np.where(real, loaded, view.pad.value.data).reshape(schedule.box_of(tile).sizes)
+
+    def _store(self, view: schedule.ViewingOp, tensor: SSAValue, tile: SSAValue) -> None:
+        """Write what of a tile is inside a tensor."""
+        places, real = self._places(view, tile)
+        self.tensors[tensor][places[real]] = self.tiles[tile][real]
+
+    def _origin(self, op: schedule.PlacingOp) -> Sequence[int]:
+        return op.origin.data.eval([self.counters[index][0] for index in op.counters], [])
 
     def _places(
-        self, step: schedule.LoadOp | schedule.StoreOp, indices: Sequence[SSAValue]
+        self, step: schedule.ViewingOp, tile: SSAValue
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """Where the elements of a tile lie in the tensor, and which of them are inside it."""
-        sizes = schedule.box_of(step.buffer).sizes
+        sizes = schedule.box_of(tile).sizes
         places, real = np.zeros(sizes, np.int64), np.ones(sizes, bool)
         for axis, (start, size, extent, stride) in enumerate(
             zip(
-                self._origin(step, indices),
+                self._origin(step),
                 sizes,
                 step.extents.get_values(),
                 step.strides.get_values(),
@@ -223,9 +235,9 @@ class _Execution:
         self.tiles[op.out] = data.view(np.int8 if target.signed else np.uint8).astype(np.int32)
 
     def _pool(self, op: schedule.PoolOp) -> None:
-        writer = schedule.writer_of(op.source)
+        place = schedule.placed_by(op.source)
         tile, pads = self.tiles[op.source], [[0, 0], [0, 0]]
-        starts, extents = self._origin(writer, writer.counters), writer.extents.get_values()
+        starts, extents = self._origin(place), place.extents.get_values()
         ends = zip(starts[:2], extents[:2], strict=True)
         for axis, (start, extent) in enumerate(ends):
             size = tile.shape[axis]

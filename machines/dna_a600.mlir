@@ -10,6 +10,7 @@ fabric.machine @dna_a600 {hz = 800000000, technology = "16nm", src = "MERA 1.6, 
     fabric.local @wreg {operand = "W", axis = "y", planes = 2, rows_per_cycle = 1, src = "assumed"}
     fabric.accumulator @acc {lines = 512, planes = 2, src = "512 lines of 32 bits: MERA 1.6, SAKURA_1; two planes assumed"}
     fabric.mode @dense {spatial = {y = ["C"], x = ["K"]}, src = "assumed"}
+    fabric.mode @window {spatial = {y = ["C", "FY", "FX"], x = ["K"]}, src = "assumed: rows that few channels leave take the positions of the window"}
     fabric.mode @depthwise {spatial = {y = ["FY", "FX"], x = ["G", "K"]}, src = "assumed; the machine has no separate depthwise unit"}
   }
   fabric.vector @act {count = 3, lanes = 64, paths = [[@acc, @data], [@data, @data]], src = "three activation units: MERA 1.6, SAKURA_1; 64 lanes assumed, one a channel"}

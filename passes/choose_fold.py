@@ -4,100 +4,80 @@
 %y = nn.conv %x, %w {...}  ->  %y = nn.conv %x, %w {..., fold = #fabric.fold<@conv, units = 6, ...>}
 ```
 
-Every legal fold of every array and every mode is priced by the cost model for the layer as a whole;
-the fewest cycles win, then the fewest units, then the machine file's order.
+Every legal fold of every array and every mode is priced by the cost model for each layer as a
+whole. With `switching` = "charged" all are chosen together, so that their cycles and those of
+the switches between layers that follow each other are fewest: the drain of the units, the fetch of
+the configuration unless shadow registers and a long enough layer hide it, the switch; nothing where
+the configuration stays. With "free" each layer gets the fold of its own fewest cycles. Then the
+fewest units win, then the machine file's order. `docs/folds.md` has the equations.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from ..costmodel.array import ConvCost, conv_cost
-from ..costmodel.integers import Ints, ceil_div
 from ..dialects import nn
 from ..dialects.fabric import FoldAttr
 from ..dialects.location import name_of
 from ..dialects.nn_types import element_of
-from ..dialects.store import store_of
+from ..dialects.store import Store, store_of
 from ..errors import TilefoldError
-from ..machines.model import Machine, fold_of
+from ..machines.model import Machine, check_fold
 from .attach_machine import machine_of
+from .folding.choice import all_together, each_alone
+from .folding.space import Configuration, Space, Work, layer_cost, space_of
 from .lowering.convolution import Convolution, conv_shape
-from .lowering.shapes import ConvShape
+
+__all__ = ["SWITCHING", "ChooseFoldPass", "fold_space", "layer_cost"]
+
+SWITCHING = {"charged": all_together, "free": each_alone}
+"""What a choice takes switches to cost."""
 
 
 @dataclass(frozen=True)
 class ChooseFoldPass(ModulePass):
-    """Attach the fold that the cost model finds fastest to every layer that has none."""
+    """Attach a fold to every layer that has none; `switching` is "charged" or "free"."""
 
     name = "choose-fold"
 
+    switching: str = "charged"
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        machine, store = machine_of(op), store_of(ctx)
-        for layer in op.walk():
-            if isinstance(layer, nn.ConvOp | nn.MatmulOp) and "fold" not in layer.attributes:
-                layer.attributes["fold"] = _best(machine, layer, conv_shape(layer, store))
+        if self.switching not in SWITCHING:
+            names = " or ".join(SWITCHING)
+            raise TilefoldError(
+                f'{self.name}: switching is "{self.switching}", but must be {names}'
+            )
+        layers, space = fold_space(op, store_of(ctx))
+        if all(work.given for work in space.works):
+            return
+        chosen = SWITCHING[self.switching](space)
+        for layer, work, column in zip(layers, space.works, chosen, strict=True):
+            if work.given is None:
+                layer.attributes["fold"] = space.columns[column].attribute(work.bits)
 
 
-def layer_cost(
-    machine: Machine,
-    attribute: FoldAttr,
-    shape: ConvShape,
-    tile: Mapping[str, Ints] | None = None,
-    finishes: bool = True,
-) -> ConvCost:
-    """The cost of a layer, or of tiles of it, on a fold.
+def fold_space(module: ModuleOp, store: Store) -> tuple[Sequence[Convolution], Space]:
+    """The layers that run on arrays, and what each costs on every configuration of the machine.
 
-    `tile` may give `rows`, `cols`, `k` and `c` as arrays in place of the layer's own.
+    Raises TilefoldError where a layer fits none, or is given a fold that the machine lacks.
     """
-    array = machine.array(attribute.array.data)
-    numbers = attribute.numbers()
-    sizes: dict[str, Ints] = {"rows": shape.rows, "cols": shape.columns, "k": shape.k, "c": shape.c}
-    sizes.update(tile or {})
-    if shape.depthwise:
-        groups = ceil_div(sizes["k"], shape.multiplier)
-        sizes |= {"groups": groups, "k": shape.multiplier, "c": 1}
-    return conv_cost(
-        array,
-        numbers["mode"],
-        fold_of(attribute),
-        **sizes,
-        kh=shape.kernel[0],
-        kw=shape.kernel[1],
-        act_bits=numbers["act_bits"],
-        wgt_bits=numbers["wgt_bits"],
-        hop_cycles=machine.folds_for(array.name).hop_cycles,
-        drain_lanes=machine.drain_for(array).elements_per_cycle,
-        finishes=finishes,
-    )
+    machine = machine_of(module)
+    layers = [each for each in module.walk() if isinstance(each, nn.ConvOp | nn.MatmulOp)]
+    return layers, space_of(machine, [_work(machine, layer, store) for layer in layers])
 
 
-def _candidates(machine: Machine, op: Convolution) -> Iterator[FoldAttr]:
-    act_bits, wgt_bits = element_of(op.input).bits, element_of(op.weight).bits
-    for array in machine.arrays:
-        for mode in range(len(array.modes)):
-            for fold in machine.folds(array.name):
-                yield FoldAttr.get(
-                    array.name,
-                    chain=fold.chain,
-                    cols=fold.cols,
-                    pixels=fold.pixels,
-                    groups=fold.groups,
-                    mode=mode,
-                    act_bits=act_bits,
-                    wgt_bits=wgt_bits,
-                )
-
-
-def _best(machine: Machine, op: Convolution, shape: ConvShape) -> FoldAttr:
-    def price(fold: FoldAttr) -> tuple[int, int]:
-        cost = layer_cost(machine, fold, shape)
-        return int(cost.occupancy) * shape.groups + int(cost.latency), fold.units.data
-
+def _work(machine: Machine, layer: Convolution, store: Store) -> Work:
+    name, shape = name_of(layer), conv_shape(layer, store)
+    fold = layer.attributes.get("fold")
+    if not isinstance(fold, FoldAttr):
+        bits = element_of(layer.input).bits, element_of(layer.weight).bits
+        return Work(name, shape, bits)
     try:
-        return min(_candidates(machine, op), key=price)
+        check_fold(machine, fold)
     except TilefoldError as error:
-        raise TilefoldError(f"{name_of(op)}: {error}") from None
+        raise TilefoldError(f"{name}: {error}") from None
+    return Work(name, shape, (fold.act_bits.data, fold.wgt_bits.data), Configuration.of(fold))

@@ -5,53 +5,31 @@
                                           rows = 8, columns = 56, k = 64, c = 64, order = "k y x">}
 ```
 
-Candidates are all combinations of few sizes in each dimension and of two loop orders: output
-channels outside (weights are loaded once) or pixels outside (inputs are). Those whose buffers fit
-the memories, double buffered where they are in loops, are priced at once as
-
-    max(compute, each DMA class, DRAM, each ring) + the first loads + the last store
-
-cycles, where a ring of d slots takes the d-th part of all transfers with their latency and all the
-work on them; the cheapest wins, then the one of fewest tiles. Without overlap only weights are
-double buffered, and a layer takes
-
-    max(compute, loading weights) + the first weights + all inputs + all results
-
-cycles.
+The cheapest of many candidates wins, then the one of fewest tiles; `passes/tilings.py` says what
+they cost.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from math import ceil
+from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from ..costmodel.dma import transfer_cost
-from ..costmodel.integers import IntArray, as_array, ceil_div
 from ..dialects import nn
 from ..dialects.fabric import FoldAttr
 from ..dialects.isa_operands import ElementType
 from ..dialects.location import name_of
-from ..dialects.schedule import PARAMETER_BYTES, TilingAttr
-from ..dialects.store import store_of
+from ..dialects.schedule import TilingAttr
+from ..dialects.store import Store, store_of
 from ..errors import TilefoldError
-from ..machines.model import Direction, Machine, Operand
+from ..machines.model import Machine, Operand
 from .attach_machine import machine_of
-from .choose_fold import layer_cost
 from .fuse_epilogue import EPILOGUE, epilogue_of, other_operand
-from .lowering.budget import ceil_to
+from .keep_on_chip import room_in
 from .lowering.convolution import Convolution, conv_shape
 from .lowering.shapes import TABLE_BYTES, ConvShape
-from .lowering.state import container_of
-
-ORDERS = ("k y x", "y x k")
-
-MAX_SIZES = 14
-"""Sizes tried in each dimension."""
+from .lowering.state import address_of, container_of
+from .tilings import Extras, best_tiling
 
 
 @dataclass(frozen=True)
@@ -72,12 +50,11 @@ class ChooseTilePass(ModulePass):
                 fold = layer.attributes.get("fold")
                 if not isinstance(fold, FoldAttr):
                     raise TilefoldError(f"{name_of(layer)}: has no fold; run choose-fold first")
-                shape = conv_shape(layer, store)
-                best = best_tiling(machine, shape, fold, epilogue_types(layer, shape), self.overlap)
+                room = room_in(machine, layer)
+                best = _tiling(room, layer, fold, store, self.overlap)
                 if best is None and (epilogue := epilogue_of(layer)):
                     del epilogue.attributes[EPILOGUE]
-                    shape = conv_shape(layer, store)
-                    best = best_tiling(machine, shape, fold, overlap=self.overlap)
+                    best = _tiling(room, layer, fold, store, self.overlap)
                 if best is None:
                     raise TilefoldError(
                         f"{name_of(layer)}: not even its smallest tile fits the memories of "
@@ -86,279 +63,27 @@ class ChooseTilePass(ModulePass):
                 layer.attributes["tiling"] = best
 
 
-@dataclass(frozen=True)
-class Extras:
-    """What an epilogue keeps on chip besides the layer's own buffers.
-
-    `tiles` are buffers of the size of an output tile, by operand and elements; `table` is the bytes
-    that stay in the memory of weights.
-    """
-
-    tiles: Sequence[tuple[Operand, ElementType]] = ()
-    table: int = 0
-
-
-def epilogue_types(layer: Convolution, shape: ConvShape) -> Extras:
-    """The buffers that the epilogue of a layer of `shape` takes: its result, and what it adds."""
-    epilogue = epilogue_of(layer)
-    if epilogue is None:
-        return Extras()
-    result: tuple[Operand, ElementType] = ("O", shape.stored_type)
-    if isinstance(epilogue, nn.LutOp):
-        return Extras([result], TABLE_BYTES)
-    return Extras([result, ("I", container_of(other_operand(epilogue, layer)))])
-
-
-def best_tiling(
-    machine: Machine,
-    shape: ConvShape,
-    fold: FoldAttr,
-    extras: Extras = Extras(),
-    overlap: bool = True,
+def _tiling(
+    machine: Machine, layer: Convolution, fold: FoldAttr, store: Store, overlap: bool
 ) -> TilingAttr | None:
-    """The cheapest tiling of a layer; None where no tile fits."""
-    for depth in (2, 1):
-        best: tuple[int, int, TilingAttr] | None = None
-        for order in ORDERS:
-            candidates = _Candidates(
-                machine, shape, fold, extras, depth, overlap, order, *_grid(shape)
-            )
-            fitting = np.flatnonzero(candidates.fit())
-            if fitting.size:
-                cycles = candidates.cycles()[fitting]
-                tiles = candidates.tiles[fitting]
-                index = int(np.lexsort((tiles, cycles))[0])
-                choice = candidates.tiling(fitting[index])
-                if best is None or (cycles[index], tiles[index]) < best[:2]:
-                    best = (int(cycles[index]), int(tiles[index]), choice)
-        if best:
-            return best[2]
-    return None
+    shape = conv_shape(layer, store)
+    return best_tiling(machine, shape, fold, extras_of(layer, shape), overlap)
 
 
-def _sizes(size: int, step: int) -> list[int]:
-    """Few tile sizes, from the whole dimension down to one step by like factors."""
-    trips = np.geomspace(1, ceil(size / step), MAX_SIZES)
-    return sorted({min(size, ceil_to(ceil(size / n), step)) for n in map(round, trips)})
-
-
-def _grid(shape: ConvShape) -> list[IntArray]:
-    """All combinations of rows, columns, k and c of a tile, one array each."""
-    k = _sizes(shape.k, shape.channel_step)
-    c = [shape.c] if shape.depthwise else _sizes(shape.c, shape.reduction_step)
-    axes = [_sizes(shape.rows, 1), _sizes(shape.columns, 1), k, c]
-    return [as_array(axis.ravel()) for axis in np.meshgrid(*axes, indexing="ij")]
-
-
-def _packed_bytes(elements: IntArray, bits: int) -> IntArray:
-    """Bytes of rows of `elements` padded to whole bytes."""
-    return ceil_div(elements * bits, 8)
-
-
-def _runs_of(
-    rows: IntArray,
-    columns: IntArray,
-    channels: IntArray,
-    whole_pixels: npt.NDArray[np.bool_],
-    whole_rows: npt.NDArray[np.bool_],
-) -> tuple[IntArray, IntArray]:
-    """Contiguous runs of tiles in a tensor (H, W, C), and their bytes; `channels` is in bytes."""
-    pieces = np.where(whole_pixels, rows, rows * columns)
-    runs = np.where(whole_pixels & whole_rows, 1, pieces)
-    return runs, rows * columns * channels // runs
-
-
-@dataclass
-class _Transfer:
-    """A transfer that each candidate makes `count` times; cycles of its port and of the DRAM."""
-
-    operand: Operand
-    dma: str
-    count: IntArray
-    port: IntArray
-    dram: IntArray
-
-    def cycles(self, machine: Machine) -> IntArray:
-        """From its start to its end, alone."""
-        return np.maximum(self.port, self.dram) + machine.dram.latency_cycles
-
-
-@dataclass
-class _Candidates:
-    """Tilings of one layer in one loop order, one array element each."""
-
-    machine: Machine
-    shape: ConvShape
-    fold: FoldAttr
-    extras: Extras
-    depth: int
-    overlap: bool
-    order: str
-    rows: IntArray
-    columns: IntArray
-    k: IntArray
-    c: IntArray
-    pixel_trips: IntArray = field(init=False)
-    k_trips: IntArray = field(init=False)
-    c_trips: IntArray = field(init=False)
-
-    def __post_init__(self) -> None:
-        shape = self.shape
-        self.pixel_trips = ceil_div(shape.rows, self.rows) * ceil_div(shape.columns, self.columns)
-        self.k_trips = ceil_div(shape.k, self.k)
-        self.c_trips = ceil_div(shape.c, self.c)
-
-    @property
-    def tiles(self) -> IntArray:
-        """Steps of the whole layer."""
-        return self.shape.groups * self.pixel_trips * self.k_trips * self.c_trips
-
-    def tiling(self, index: int) -> TilingAttr:
-        """The attribute of one candidate."""
-        axes = (self.rows, self.columns, self.k, self.c)
-        rows, columns, k, c = (IntAttr(int(axis[index])) for axis in axes)
-        return TilingAttr(rows, columns, k, c, StringAttr(self.order))
-
-    def _window(self) -> tuple[IntArray, IntArray]:
-        shape = self.shape
-        return (
-            (self.rows - 1) * shape.strides[0] + (shape.kernel[0] - 1) * shape.dilations[0] + 1,
-            (self.columns - 1) * shape.strides[1] + (shape.kernel[1] - 1) * shape.dilations[1] + 1,
-        )
-
-    def _input_channels(self) -> IntArray:
-        return self.k // self.shape.multiplier if self.shape.depthwise else self.c
-
-    def _input_bytes(self) -> IntArray:
-        rows, columns = self._window()
-        return rows * columns * _packed_bytes(self._input_channels(), self.shape.input_type.bits)
-
-    def _weight_bytes(self) -> IntArray:
-        shape, bits = self.shape, self.shape.weight_type.bits
-        ky, kx = shape.kernel
-        if shape.depthwise:
-            weights = ky * _packed_bytes(as_array(kx), bits)
-        else:
-            weights = ky * kx * _packed_bytes(self.c, bits)
-        return self.k * (weights + PARAMETER_BYTES)
-
-    def _output_bytes(self, element: ElementType) -> IntArray:
-        return self.rows * self.columns * _packed_bytes(self.k, element.bits)
-
-    def _loads(self) -> tuple[IntArray, IntArray]:
-        """How often input and weight tiles are loaded: all loops out of the innermost they need."""
-        pixels, k, c = self.pixel_trips, self.k_trips, self.c_trips
-        every = pixels * k * c
-        if self.shape.depthwise:
-            inputs = every
-            weights = k if self.order == "k y x" else np.where(k > 1, every, 1)
-        elif self.order == "k y x":
-            inputs = np.where(pixels * c > 1, every, 1)
-            weights = np.where(c > 1, every, k)
-        else:
-            inputs = np.where(c > 1, every, pixels)
-            weights = np.where(k * c > 1, every, 1)
-        return inputs * self.shape.groups, weights * self.shape.groups
-
-    def fit(self) -> npt.NDArray[np.bool_]:
-        """Which candidates fit the memories, with rings of their depth, and the accumulators."""
-        inputs, weights = self._loads()
-        outputs = self.pixel_trips * self.k_trips * self.shape.groups
-        used: dict[str, IntArray] = {}
-        needs: list[tuple[Operand, IntArray, IntArray]] = [
-            ("I", self._input_bytes(), inputs),
-            ("W", self._weight_bytes(), weights),
-            ("O", self._output_bytes(self.shape.output_type), outputs),
-        ]
-        needs.extend(
-            (operand, self._output_bytes(element), outputs)
-            for operand, element in self.extras.tiles
-        )
-        needs.append(("W", as_array(self.extras.table), as_array(1)))
-        for operand, size, count in needs:
-            memory = self.machine.memory_for(operand)
-            depth = self.depth if self.overlap or operand == "W" else 1
-            taken = ceil_div(size, 4) * 4 * np.where(count > 1, depth, 1)
-            lines = ceil_div(taken, memory.line) * memory.line
-            used[memory.name] = used.get(memory.name, as_array(0)) + lines
-        fits = np.ones(self.k.shape, bool)
-        for name, size in used.items():
-            fits &= size <= self.machine.memory(name).bytes
-        partial = layer_cost(self.machine, self.fold, self.shape, self._tile(), finishes=False)
-        return fits & ((self.c_trips == 1) | (as_array(partial.spilled) == 0))
-
-    def _tile(self) -> dict[str, IntArray]:
-        return {"rows": self.rows, "cols": self.columns, "k": self.k, "c": self.c}
-
-    def _runs(self) -> tuple[IntArray, IntArray]:
-        """Contiguous runs of an input tile in DRAM, and their bytes."""
-        shape = self.shape
-        rows, columns = self._window()
-        rows, columns = np.minimum(rows, shape.rows_in), np.minimum(columns, shape.columns_in)
-        channels = _packed_bytes(self._input_channels(), shape.input_type.bits)
-        whole_pixels = (self._input_channels() == shape.c) & (shape.groups == 1)
-        return _runs_of(rows, columns, channels, whole_pixels, columns == shape.columns_in)
-
-    def _result_runs(self, element: ElementType) -> tuple[IntArray, IntArray]:
-        """Contiguous runs of a tile like the layer's results in DRAM, and their bytes."""
-        shape = self.shape
-        whole_pixels = (self.k == shape.k) & (shape.groups == 1)
-        channels = _packed_bytes(self.k, element.bits)
-        whole_rows = self.columns == shape.columns
-        return _runs_of(self.rows, self.columns, channels, whole_pixels, whole_rows)
-
-    def _transfers(self) -> list[_Transfer]:
-        """All transfers of the layer."""
-        inputs, weights = self._loads()
-        outputs = self.pixel_trips * self.k_trips * self.shape.groups
-        runs, run_bytes = self._runs()
-        results = [element for operand, element in self.extras.tiles if operand == "O"]
-        added = [element for operand, element in self.extras.tiles if operand == "I"]
-        result = self._result_runs(results[0] if results else self.shape.output_type)
-        given: list[tuple[Operand, Direction, IntArray, IntArray, IntArray]] = [
-            ("I", "load", inputs, runs, run_bytes),
-            ("W", "load", weights, as_array(1), self._weight_bytes()),
-            ("O", "store", outputs, *result),
-        ]
-        given.extend(("I", "load", outputs, *self._result_runs(element)) for element in added)
-        transfers: list[_Transfer] = []
-        for operand, direction, count, rows, row_bytes in given:
-            dma = self.machine.dma_for_operand(operand, direction)
-            price = transfer_cost(dma, self.machine.dram, rows=rows, row_bytes=row_bytes)
-            port, dram = as_array(price.port_cycles), as_array(price.dram_cycles)
-            transfers.append(_Transfer(operand, dma.name, count, port, dram))
-        return transfers
-
-    def cycles(self) -> IntArray:
-        """The estimated cycles of the whole layer."""
-        cost = layer_cost(self.machine, self.fold, self.shape, self._tile())
-        compute = as_array(cost.occupancy) * self.tiles
-        if self.overlap:
-            return self._overlapped(compute, as_array(cost.latency))
-        return self._serial(compute + as_array(cost.latency) * self.tiles)
-
-    def _overlapped(self, compute: IntArray, latency: IntArray) -> IntArray:
-        longest, exposed = compute, latency
-        busy: dict[str, IntArray] = {}
-        for each in self._transfers():
-            busy[each.dma] = busy.get(each.dma, as_array(0)) + each.count * each.port
-            busy["dram"] = busy.get("dram", as_array(0)) + each.count * each.dram
-            transfer = each.cycles(self.machine)
-            exposed = exposed + transfer
-            # A slot of the ring is free again only after its transfer and the work on it.
-            ring = np.where(each.count > 1, (each.count * transfer + compute) // self.depth, 0)
-            longest = np.maximum(longest, ring)
-        for cycles in busy.values():
-            longest = np.maximum(longest, cycles)
-        return longest + exposed
-
-    def _serial(self, compute: IntArray) -> IntArray:
-        longest, alone = compute, as_array(0)
-        for each in self._transfers():
-            transfer = each.cycles(self.machine)
-            if each.operand == "W":
-                longest = np.maximum(longest, each.count * transfer)
-                alone = alone + transfer
-            else:
-                alone = alone + each.count * transfer
-        return longest + alone
+def extras_of(layer: Convolution, shape: ConvShape) -> Extras:
+    """What a layer of `shape` takes for its epilogue, and what is kept on chip around it."""
+    epilogue = epilogue_of(layer)
+    keeps_input = address_of(layer.input) is not None
+    if epilogue is None:
+        keeps_result = address_of(layer.result) is not None
+        return Extras(keeps_input=keeps_input, keeps_result=keeps_result)
+    keeps_result = address_of(epilogue.result) is not None
+    tiles: list[tuple[Operand, ElementType]] = []
+    if not keeps_result:
+        tiles.append(("O", shape.stored_type))
+    if isinstance(epilogue, nn.LutOp):
+        return Extras(tiles, TABLE_BYTES, "vlut", keeps_input, keeps_result)
+    other = other_operand(epilogue, layer)
+    if address_of(other) is None:
+        tiles.append(("I", container_of(other)))
+    return Extras(tiles, 0, "vadd", keeps_input, keeps_result)

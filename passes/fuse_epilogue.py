@@ -41,7 +41,7 @@ class FuseEpiloguePass(ModulePass):
         if not _reads_outputs(machine_of(op)):
             return
         for candidate in op.walk():
-            if isinstance(candidate, nn.AddOp | nn.LutOp) and _producer(candidate):
+            if isinstance(candidate, nn.AddOp | nn.LutOp) and producer_of(candidate):
                 candidate.attributes[EPILOGUE] = UnitAttr()
 
 
@@ -50,7 +50,7 @@ def epilogue_of(producer: Producer) -> Epilogue | None:
     for use in producer.result.uses:
         op = use.operation
         if isinstance(op, nn.AddOp | nn.LutOp) and EPILOGUE in op.attributes:
-            return op if _producer(op) is producer else None
+            return op if producer_of(op) is producer else None
     return None
 
 
@@ -68,7 +68,7 @@ def _reads_outputs(machine: Machine) -> bool:
     return True
 
 
-def _producer(epilogue: Epilogue) -> Producer | None:
+def producer_of(epilogue: Epilogue) -> Producer | None:
     """The layer whose tiles an operation can work on: the last of those that make its operands."""
     if isinstance(epilogue, nn.LutOp):
         return _only_used_here(epilogue.input)

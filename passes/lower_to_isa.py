@@ -84,10 +84,12 @@ def _lower_block(block: Block, semaphores: Semaphores, dram: str) -> Iterator[Op
             case schedule.WaitOp() if semaphores.used(op.token):
                 number = semaphores.number(op.token)
                 lowered = isa.WaitOp(unit=op.unit.data, sem=number)
-            case schedule.ConfigureOp():
+            case schedule.ConfigureOp() | schedule.PrefetchOp():
                 numbers = op.fold.numbers()
-                first = numbers.pop("first")
-                lowered = isa.ConfigureOp(unit=f"{op.fold.array.data}.{first}", **numbers)
+                unit = f"{op.fold.array.data}.{numbers.pop('first')}"
+                configures = isinstance(op, schedule.ConfigureOp)
+                instruction_of = isa.ConfigureOp if configures else isa.PrefetchOp
+                lowered = instruction_of(unit=unit, **numbers)
             case schedule.StepOp():
                 mnemonic, operands = instruction(op, dram)
                 lowered = isa.OPERATIONS[mnemonic](**operands)

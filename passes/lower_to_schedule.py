@@ -11,9 +11,10 @@ func.func @main(%image: tensor<...xf32>) ...       schedule.program {
 ```
 
 Convolutions and matrix products must have been given a fold and a tiling (`choose-fold`,
-`choose-tile`). Quantising inputs and dequantising outputs is the host's work: such values become
-ports that users see in float32. A sub-byte result whose rows do not lie at whole bytes is stored in
-bytes first, and then packed by a table. The program is sequentially correct and has no tokens yet.
+`choose-tile`). What is kept on chip (`keep-on-chip`) is computed on in place. Quantising inputs and
+dequantising outputs is the host's work: such values become ports that users see in float32. A
+sub-byte result whose rows do not lie at whole bytes is stored in bytes first, and then packed by a
+table. The program is sequentially correct and has no tokens yet.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,8 +37,9 @@ from ..dialects.store import store_of
 from ..errors import TilefoldError
 from .attach_machine import machine_of
 from .fuse_epilogue import EPILOGUE
+from .keep_on_chip import room_in
 from .lowering import convolution, movement, pooling, vector
-from .lowering.state import Lowering
+from .lowering.state import PIECE, Lowering
 
 LOWERINGS: Mapping[type[Operation], Callable[[Lowering, Any], None]] = {
     nn.ConvOp: convolution.lower,
@@ -60,17 +62,21 @@ LOWERINGS: Mapping[type[Operation], Callable[[Lowering, Any], None]] = {
 class LowerToSchedulePass(ModulePass):
     """Replace the function `@main` of `nn` operations by a `schedule.program`.
 
-    Without `overlap` vector work and data movement are cut into as few tiles as fit.
+    Without `overlap` vector work and data movement are cut into as few tiles as fit. A layer whose
+    input is on chip and whose weights take more bytes than a `piece` becomes several nests.
     """
 
     name = "lower-to-schedule"
 
     overlap: bool = True
+    piece: int = PIECE
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network, machine = network_of(op), machine_of(op)
         block = Block()
-        state = Lowering(machine, store_of(ctx), Builder(InsertPoint.at_end(block)), self.overlap)
+        state = Lowering(
+            machine, store_of(ctx), Builder(InsertPoint.at_end(block)), self.overlap, self.piece
+        )
         _lower_network(state, network, block)
         function = network.function
         program = schedule.ProgramOp(function.sym_name.data, machine.name, Region(block))
@@ -79,6 +85,7 @@ class LowerToSchedulePass(ModulePass):
 
 
 def _lower_network(state: Lowering, network: Network, block: Block) -> None:
+    machine = state.machine
     copies = _make_ports(state, network)
     for op in network.function.body.ops:
         if isinstance(op, nn.ConstantOp | nn.QuantizeOp | nn.DequantizeOp | func.ReturnOp):
@@ -88,8 +95,10 @@ def _lower_network(state: Lowering, network: Network, block: Block) -> None:
         if type(op) not in LOWERINGS:
             raise TilefoldError(f"{name_of(op)}: {op.name} cannot be lowered to a schedule")
         before = block.last_op
+        state.machine = room_in(machine, op)
         LOWERINGS[type(op)](state, op)
         _locate(block, before, op.location)
+    state.machine = machine
     for name, source, port in copies:
         before = block.last_op
         movement.copy_whole(state, name, state.tensor(source), port)

@@ -13,6 +13,7 @@ from .attach_machine import AttachMachinePass
 from .choose_fold import ChooseFoldPass
 from .choose_tile import ChooseTilePass
 from .fuse_epilogue import FuseEpiloguePass
+from .keep_on_chip import KeepOnChipPass
 from .location import unlocated
 from .lower_to_isa import LowerToIsaPass
 from .lower_to_schedule import LowerToSchedulePass
@@ -23,6 +24,7 @@ from .schedule_allocate import ScheduleAllocatePass
 from .schedule_buffer_depth import ScheduleBufferDepthPass
 from .schedule_drop_configure import ScheduleDropConfigurePass
 from .schedule_insert_tokens import ScheduleInsertTokensPass
+from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
 from .schedule_take_turns import ScheduleTakeTurnsPass
 
 
@@ -49,11 +51,15 @@ def schedule_passes(schedule: Schedule = Schedule.OVERLAPPED) -> tuple[ModulePas
     overlap = schedule is Schedule.OVERLAPPED
     return (
         FuseEpiloguePass(),
+        *((KeepOnChipPass(),) if overlap else ()),
         ChooseFoldPass(),
         ChooseTilePass(overlap),
         LowerToSchedulePass(overlap),
-        ScheduleBufferDepthPass(constants_only=not overlap),
+        ScheduleBufferDepthPass()
+        if overlap
+        else ScheduleBufferDepthPass(2, 2, constants_only=True),
         ScheduleDropConfigurePass(),
+        *((SchedulePrefetchConfigurePass(),) if overlap else ()),
         ScheduleAllocatePass(),
         ScheduleInsertTokensPass(),
         *(() if overlap else (ScheduleTakeTurnsPass(),)),

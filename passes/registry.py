@@ -6,6 +6,7 @@ from .attach_machine import AttachMachinePass
 from .choose_fold import ChooseFoldPass
 from .choose_tile import ChooseTilePass
 from .fuse_epilogue import FuseEpiloguePass
+from .keep_on_chip import KeepOnChipPass
 from .lower_to_isa import LowerToIsaPass
 from .lower_to_schedule import LowerToSchedulePass
 from .nn_canonicalize import NnCanonicalizePass
@@ -16,6 +17,7 @@ from .schedule_allocate import ScheduleAllocatePass
 from .schedule_buffer_depth import ScheduleBufferDepthPass
 from .schedule_drop_configure import ScheduleDropConfigurePass
 from .schedule_insert_tokens import ScheduleInsertTokensPass
+from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
 from .schedule_take_turns import ScheduleTakeTurnsPass
 from .verify_semantics import VerifySemanticsPass
 
@@ -25,11 +27,13 @@ PASSES: tuple[type[ModulePass], ...] = (
     NnFusePass,
     AttachMachinePass,
     FuseEpiloguePass,
+    KeepOnChipPass,
     ChooseFoldPass,
     ChooseTilePass,
     LowerToSchedulePass,
     ScheduleBufferDepthPass,
     ScheduleDropConfigurePass,
+    SchedulePrefetchConfigurePass,
     ScheduleAllocatePass,
     ScheduleInsertTokensPass,
     ScheduleTakeTurnsPass,

@@ -4,9 +4,11 @@
 %t = schedule.buffer "data" {depth = 2}  ->  %t = schedule.buffer "data" {depth = 2, address = 0}
 ```
 
-On chip, the buffers of one nest lie side by side; nests take turns from the two ends of each
-memory, so that the next one's first loads need not wait for this one's last reads wherever both
-fit. In DRAM, constants, inputs and outputs stay; temporaries share space when their
+On chip, the buffers of one nest lie side by side. In a memory that holds weights alone, those of
+the next nest follow, and the first place comes after the last: weights are loaded ahead as far as
+the memory is free. In other memories nests take turns from the two ends of what the tensors on chip
+leave, so that the next one's first loads need not wait for this one's last reads wherever both fit.
+In DRAM, constants, inputs and outputs stay; temporaries share space when their
 lifetimes, first write to last read, do not overlap (largest first, first fit).
 """
 
@@ -38,13 +40,14 @@ class ScheduleAllocatePass(ModulePass):
         for program in op.walk():
             if isinstance(program, schedule.ProgramOp):
                 machine = machine_of(op)
-                for turn, buffers in enumerate(buffers_by_nest(program)):
-                    _place_buffers(buffers, machine, from_top=turn % 2 == 1)
+                places = _Places(machine, _kept(program))
+                for buffers in buffers_by_nest(program):
+                    places.place(buffers)
                 _place_tensors(program, machine)
 
 
 def buffers_by_nest(program: schedule.ProgramOp) -> list[list[schedule.BufferOp]]:
-    """The buffers in use together, in program order: those made before the same result is stored.
+    """The buffers in use together, in program order: those made before the same result is written.
 
     A layer has one nest, a concatenation one for each input.
     """
@@ -52,9 +55,14 @@ def buffers_by_nest(program: schedule.ProgramOp) -> list[list[schedule.BufferOp]
     for op in program.body.ops:
         if isinstance(op, schedule.BufferOp):
             nests[-1].append(op)
-        elif nests[-1] and any(isinstance(inner, schedule.StoreOp) for inner in op.walk()):
+        elif nests[-1] and any(map(writes_tensor, schedule.steps_in(op))):
             nests.append([])
     return [buffers for buffers in nests if buffers]
+
+
+def writes_tensor(step: schedule.StepOp) -> bool:
+    """Whether a step writes a tensor, in DRAM or on chip."""
+    return isinstance(step, schedule.StoreOp) or isinstance(step.target.owner, schedule.WindowOp)
 
 
 def _aligned(size: int, alignment: int) -> int:
@@ -70,34 +78,91 @@ def occupied(buffers: Iterable[schedule.BufferOp], memory: Memory) -> int:
     )
 
 
-def _place_buffers(buffers: Sequence[schedule.BufferOp], machine: Machine, from_top: bool) -> None:
-    for name in sorted({buffer.memory.data for buffer in buffers}):
-        memory = machine.memory(name)
-        needed = occupied(buffers, memory)
-        if needed > memory.bytes:
-            raise TilefoldError(
-                f"{name_of(buffers[0])}: its buffers take {needed} bytes of memory @{name}, which "
-                f"has {memory.bytes}; choose smaller tiles"
-            )
-        address = (memory.bytes - needed) // memory.line * memory.line if from_top else 0
-        for buffer in buffers:
-            if buffer.memory.data == name:
-                buffer.address = IntegerAttr(address, i64)
-                address += _aligned(buffer.total_bytes, memory.line)
+@dataclass(frozen=True)
+class _Kept:
+    """A tensor on chip: where it ends, and the first and last top-level operation that touch it."""
+
+    memory: str
+    end: int
+    first: int
+    last: int
+
+
+def _kept(program: schedule.ProgramOp) -> list[_Kept]:
+    """All tensors on chip."""
+    kept: list[_Kept] = []
+    for op in program.body.ops:
+        if isinstance(op, schedule.TensorOp) and op.memory is not None:
+            if op.address is None:
+                raise TilefoldError(f"{name_of(op)}: a tensor on chip has no address")
+            end = op.address.value.data + op.box.byte_size
+            kept.append(_Kept(op.memory.data, end, *_lifetime(op.result)))
+    return kept
+
+
+class _Places:
+    """Where the buffers of one nest after the other lie."""
+
+    def __init__(self, machine: Machine, kept: Sequence[_Kept]):
+        self._machine = machine
+        self._kept = kept
+        self._turn = 0
+        self._next = dict.fromkeys((memory.name for memory in machine.memories), 0)
+
+    def place(self, buffers: Sequence[schedule.BufferOp]) -> None:
+        """Give the buffers of the next nest their addresses."""
+        for name in sorted({buffer.memory.data for buffer in buffers}):
+            memory = self._machine.memory(name)
+            low, needed = self._floor(buffers, memory), occupied(buffers, memory)
+            if needed > memory.bytes - low:
+                raise TilefoldError(
+                    f"{name_of(buffers[0])}: its buffers take {needed} bytes of memory @{name}, "
+                    f"which has {memory.bytes - low}; choose smaller tiles"
+                )
+            address = self._start(memory, low, needed)
+            for buffer in buffers:
+                if buffer.memory.data == name:
+                    buffer.address = IntegerAttr(address, i64)
+                    address += _aligned(buffer.total_bytes, memory.line)
+        self._turn += 1
+
+    def _floor(self, buffers: Sequence[schedule.BufferOp], memory: Memory) -> int:
+        """The end of the tensors on chip that are needed while `buffers` are."""
+        lives = [_lifetime(buffer.result) for buffer in buffers]
+        first, last = min(life[0] for life in lives), max(life[1] for life in lives)
+        ends = [
+            kept.end
+            for kept in self._kept
+            if kept.memory == memory.name and kept.first <= last and first <= kept.last
+        ]
+        return _aligned(max(ends, default=0), memory.line)
+
+    def _start(self, memory: Memory, low: int, needed: int) -> int:
+        """Where the buffers of a nest start."""
+        if memory.holds == ("W",):
+            start = self._next[memory.name]
+            start = start if start + needed <= memory.bytes else 0
+            self._next[memory.name] = start + needed
+            return start
+        top = (memory.bytes - needed) // memory.line * memory.line
+        return top if self._turn % 2 else low
 
 
 def _lifetime(tensor: SSAValue) -> tuple[int, int]:
-    """The first and last top-level operation that touches a temporary."""
+    """The first and last top-level operation that touches a temporary, or a window of it."""
     block = tensor.owner.parent_block()
     assert block is not None
-    uses = [block.find_ancestor_op_in_block(use.operation) for use in tensor.uses]
+    users = [use.operation for use in tensor.uses]
+    windows = [user.tile for user in users if isinstance(user, schedule.WindowOp)]
+    users += [use.operation for window in windows for use in window.uses]
+    uses = [block.find_ancestor_op_in_block(user) for user in users]
     positions = [block.get_operation_index(op) for op in uses if op is not None]
     return min(positions, default=0), max(positions, default=0)
 
 
 def _place_tensors(program: schedule.ProgramOp, machine: Machine) -> None:
     tensors = [op for op in program.body.ops if isinstance(op, schedule.TensorOp)]
-    temporary = [op for op in tensors if op.kind.data == "temporary"]
+    temporary = [op for op in tensors if op.kind.data == "temporary" and op.memory is None]
     top = 0
     for tensor in tensors:
         if tensor.kind.data != "temporary":

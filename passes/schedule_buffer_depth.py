@@ -1,22 +1,26 @@
-"""Double buffering: give rings inside loops a second slot where the memory has room.
+"""Double buffering, and more: give rings inside loops slots where the memory has room.
 
 ```mlir
 %t = schedule.buffer "data" {depth = 1}  ->  %t = schedule.buffer "data" {depth = 2}
 ```
 
-A second slot lets the writer fill one tile while the reader works on the other. Nests are looked
-at one by one, as their buffers share the memories only in turn; within a nest smaller buffers
-come first, since they buy the same overlap for less memory.
+A second slot lets the writer fill one tile while the reader works on the other. Constants can be
+loaded long before they are needed, while the layers before compute: their rings get as many slots
+as they have tiles, up to `constant_depth`, within the `share`-th part of the memory. Nests are
+looked at one by one, as their buffers share the memories only in turn; within a nest smaller
+buffers come first, since they buy the same overlap for less memory.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 
 from ..dialects import schedule
-from ..machines.model import Machine
+from ..machines.model import Machine, Memory
 from .attach_machine import machine_of
 from .schedule_allocate import buffers_by_nest, occupied
 from .schedule_take_turns import loads_constant
@@ -24,14 +28,16 @@ from .schedule_take_turns import loads_constant
 
 @dataclass(frozen=True)
 class ScheduleBufferDepthPass(ModulePass):
-    """Raise the depth of rings to `depth` where they fit their memory.
+    """Raise the depth of rings to `depth` where they fit their memory, that of constants further.
 
-    With `constants_only` only that of rings that constants are loaded into, as weights are.
+    With `constants_only` no other rings are.
     """
 
     name = "schedule-buffer-depth"
 
     depth: int = 2
+    constant_depth: int = 32
+    share: int = 2
     constants_only: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
@@ -45,10 +51,25 @@ class ScheduleBufferDepthPass(ModulePass):
                 writer = schedule.writer_of(buffer.result)
                 if not schedule.ring_loops(writer):
                     continue
-                if self.constants_only and not loads_constant(writer):
+                constant = loads_constant(writer)
+                if self.constants_only and not constant:
                     continue
                 memory = machine.memory(buffer.memory.data)
-                before = buffer.depth
-                buffer.depth = IntegerAttr(max(self.depth, before.value.data), i64)
-                if occupied(buffers, memory) > memory.bytes:
-                    buffer.depth = before
+                self._raise(buffer, buffers, memory, self.depth)
+                if constant:
+                    tiles = prod(loop.trips for loop in schedule.ring_loops(writer))
+                    room = memory.bytes // self.share // buffer.slot_bytes
+                    self._raise(buffer, buffers, memory, min(tiles, room, self.constant_depth))
+
+    def _raise(
+        self,
+        buffer: schedule.BufferOp,
+        buffers: Sequence[schedule.BufferOp],
+        memory: Memory,
+        depth: int,
+    ) -> None:
+        """Raise the depth of a buffer if all `buffers` of its nest then fit."""
+        before = buffer.depth
+        buffer.depth = IntegerAttr(max(depth, before.value.data), i64)
+        if occupied(buffers, memory) > memory.bytes:
+            buffer.depth = before

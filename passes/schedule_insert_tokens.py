@@ -17,7 +17,8 @@ schedule.for %i = 4 {                          schedule.for %i = 4 iter(%f = %a,
 
 Between top-level steps and nests, two that touch the same bytes (one of them writing) from
 different queues are ordered by a token from after the first to before the second, unless the
-tokens that are already there imply it.
+tokens that are already there imply it. An array starts before its last results have drained, so
+one that reads what it wrote itself waits for its own token.
 """
 
 from collections.abc import Iterator, Sequence
@@ -120,8 +121,10 @@ class _Access:
 def _accesses(step: schedule.StepOp) -> Iterator[_Access]:
     for value in (step.target, *step.sources):
         owner, write = value.owner, value is step.target
+        if isinstance(owner, schedule.WindowOp):
+            owner = owner.tensor.owner
         if isinstance(owner, schedule.TensorOp):
-            memory, size = "", owner.box.byte_size
+            memory, size = owner.memory.data if owner.memory else "", owner.box.byte_size
         else:
             assert isinstance(owner, schedule.BufferOp)
             memory, size = owner.memory.data, owner.total_bytes
@@ -157,7 +160,8 @@ class _NodeOrder:
             unit = step.queue
             knows[step] = self._known_at(step, knows)
             accesses = list(_accesses(step))
-            for source, before in self._conflicts(unit, accesses):
+            overlapping = isinstance(step, schedule.ConvolvingOp)
+            for source, before in self._conflicts(unit, accesses, overlapping):
                 if knows[step].get(source, -1) < before:
                     self._edges.append((before, source, index, unit))
                     _learn(self._known[unit], self._known_after[before, source])
@@ -181,11 +185,22 @@ class _NodeOrder:
             _learn(known, knows[writer])
         return known
 
-    def _conflicts(self, unit: str, accesses: Sequence[_Access]) -> list[tuple[str, int]]:
-        """For each other unit, its last operation in conflict; the most recent first."""
+    def _conflicts(
+        self, unit: str, accesses: Sequence[_Access], overlapping: bool
+    ) -> list[tuple[str, int]]:
+        """For each unit, its last operation in conflict; the most recent first.
+
+        A unit conflicts with itself where its steps start before earlier ones are done
+        (`overlapping`) and one reads what an earlier one wrote.
+        """
         latest: Knowledge = {}
         for index, source, past in self._past:
-            if source != unit and any(past.conflicts(access) for access in accesses):
+            if source != unit:
+                conflict = any(past.conflicts(access) for access in accesses)
+            else:
+                reads = (access for access in accesses if not access.write)
+                conflict = overlapping and any(past.conflicts(access) for access in reads)
+            if conflict:
                 latest[source] = index
         return sorted(latest.items(), key=lambda item: -item[1])
 
@@ -195,7 +210,7 @@ def _ring_writers(
 ) -> Iterator[schedule.StepOp]:
     """The steps of other units in the same nest whose rings `step` reads."""
     for source in step.sources:
-        if isinstance(source.type, schedule.BufferType):
+        if isinstance(source.owner, schedule.BufferOp):
             writer = schedule.writer_of(source)
             if writer in knows and writer.queue != step.queue and schedule.ring_loops(writer):
                 yield writer

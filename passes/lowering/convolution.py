@@ -1,6 +1,6 @@
 """Convolutions and matrix products: tiles of input and packed weights, one step for each pair."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -22,6 +22,7 @@ from .nest import HERE, Access, Nest, Place, Position, ints
 from .shapes import ConvShape, Tile
 from .state import Lowering, constant_of, container_of, int64, numbers
 from .tables import look_up_step, stored, table_buffer
+from .tiles import At, Tiles
 from .vector import add_step
 from .weights import IntArray, pack_blocks, parameters
 
@@ -197,50 +198,79 @@ class _ConvolutionNest:
             shape.kernel[1] if shape.depthwise else tile.c,
             shape.weight_type.bits,
         )
-        source = state.tensor(self.op.input)
         weights = state.constant(name_of(self.op), blocks)
+        element = self.shape.stored_type
+        assert storable(element, self._output(element).strides) == element, name_of(self.op)
+        with stored(state, epilogue_of(self.op) or self.op, element) as target:
+            for first, count in self._pieces(blocks):
+                loops = [(axis, count if axis == "k" else n) for axis, n in tile.loops(shape)]
+                loops = [(axis, n) for axis, n in loops if n > 1]
+                nest = Nest(state.builder, loops, {"k": first} if first else None)
+                self._build_piece(nest, weights, blocks, target)
+
+    def _pieces(self, blocks: IntArray) -> Iterator[tuple[int, int]]:
+        """The first tile along k of each nest, and how many tiles it has.
+
+        Weights that take more than a piece are loaded into buffers of their own, each as soon as
+        there is room, if that costs no more loads of inputs.
+        """
+        tiles = self.tile.trips(self.shape)
+        size = tiles["c"] * blocks.shape[2]
+        count = max(1, self.state.piece // size)
+        outside = self.tile.order[0] == "k" or tiles["y"] * tiles["x"] == 1
+        if self.shape.groups > 1 or not outside or not self.state.on_chip(self._source):
+            count = tiles["k"]
+        for first in range(0, tiles["k"], count):
+            yield first, min(count, tiles["k"] - first)
+
+    @property
+    def _source(self) -> SSAValue:
+        return self.state.tensor(self.op.input)
+
+    def _build_piece(
+        self, nest: Nest, weights: SSAValue, blocks: IntArray, target: SSAValue
+    ) -> None:
+        """Load weights and inputs, compute tiles, and store them or what the epilogue makes."""
+        state, shape, tile = self.state, self.shape, self.tile
         block = state.buffer("W", (1, 1, blocks.shape[2]), ElementType.U8)
-        inputs = state.buffer("I", shape.input_sizes(tile), shape.input_type)
-        outputs = state.buffer("O", shape.output_sizes(tile), shape.output_type)
-        nest = Nest(state.builder, tile.loops(shape))
-        channel_axes = "k" if shape.depthwise else "gc"
-        pad = element_of(self.op.input).zero_point
         nest.load("gkc", lambda at: state.load(at, "W", weights, block, self._block(blocks)))
-        nest.load(
-            "yx" + channel_axes,
-            lambda at: state.load(at, "I", source, inputs, self._input(), pad),
+        pad = element_of(self.op.input).zero_point
+        sizes, element = shape.input_sizes(tile), shape.input_type
+        inputs = Tiles(state, self._source, sizes, element, self._input(), pad).loaded(
+            nest, "yx" + ("k" if shape.depthwise else "gc")
         )
-        nest.result("gkyxc", lambda at: self._compute(at, outputs, inputs, block))
-        self._finish(nest, outputs)
+        sizes, element = shape.output_sizes(tile), shape.stored_type
+        tiles = Tiles(state, target, sizes, element, self._output(element))
+        results = tiles.written()
+        if (epilogue := epilogue_of(self.op)) is None:
+            nest.result("gkyxc", lambda at: self._compute(at, results(at), inputs(at), block))
+        else:
+            made = state.buffer("O", sizes, shape.output_type)
+            nest.result("gkyxc", lambda at: self._compute(at, made, inputs(at), block))
+            self._run(nest, epilogue, made, results)
+        tiles.stored(nest, "gkyx", results)
+        nest.emit()
 
-    def _finish(self, nest: Nest, outputs: SSAValue) -> None:
-        """Store the tiles, or what the epilogue makes of them, and build the nest."""
-        state, epilogue, element = self.state, epilogue_of(self.op), self.shape.stored_type
-        if epilogue is not None:
-            outputs = self._run(nest, epilogue, outputs)
-        access = self._output(element)
-        assert storable(element, access.strides) == element, name_of(self.op)
-        with stored(state, epilogue or self.op, element) as target:
-            nest.result("gkyx", lambda at: state.store_tile(at, outputs, target, access))
-            nest.emit()
-
-    def _run(self, nest: Nest, epilogue: Epilogue, made: SSAValue) -> SSAValue:
-        """Put the epilogue into the nest; returns the buffer of its results."""
+    def _run(self, nest: Nest, epilogue: Epilogue, made: SSAValue, results: At) -> None:
+        """Put the epilogue into the nest: from the tiles `made` to `results`."""
         state, sizes = self.state, self.shape.output_sizes(self.tile)
-        result = state.buffer("O", sizes, self.shape.stored_type)
         access = self._output(self.shape.stored_type)
         if isinstance(epilogue, nn.LutOp):
             table = table_buffer(state, epilogue, epilogue.entries)
-            nest.result("gkyx", lambda at: look_up_step(state, at, result, made, table, access))
-            return result
+            nest.result(
+                "gkyx", lambda at: look_up_step(state, at, results(at), made, table, access)
+            )
+            return
         value = other_operand(epilogue, self.op)
-        tensor, element = state.tensor(value), container_of(value)
-        other = state.buffer("I", sizes, element)
+        element = container_of(value)
         where = self._output(element)
-        nest.load("gkyx", lambda at: state.load(at, "I", tensor, other, where))
-        ins = (made, other) if epilogue.lhs is self.op.result else (other, made)
-        nest.result("gkyx", lambda at: add_step(state, epilogue, at, result, ins, access))
-        return result
+        others = Tiles(state, state.tensor(value), sizes, element, where).loaded(nest, "gkyx")
+
+        def add(at: Place) -> None:
+            ins = (made, others(at)) if epilogue.lhs is self.op.result else (others(at), made)
+            add_step(state, epilogue, at, results(at), ins, access)
+
+        nest.result("gkyx", add)
 
     def _block(self, blocks: IntArray) -> Access:
         k_tiles = self.tile.trips(self.shape)["k"]

@@ -20,6 +20,7 @@ from ...machines.model import Operand
 from .budget import Needs, cut
 from .nest import HERE, Access, Nest, Place, Position
 from .state import Lowering
+from .tiles import Tiles
 
 Compute = Callable[[Place, SSAValue, Sequence[SSAValue], Access], None]
 """Builds the computing step from (place, output buffer, input buffers, output access)."""
@@ -120,6 +121,7 @@ def map_nest(
         needs: list[tuple[Operand, int]] = [
             ("O" if side is target else "I", _tile_bytes(tile, side.element))
             for side in (sides if compute else sources)
+            if not state.on_chip(side.tensor)
         ]
         return [*needs, ("W", PARAMETER_BYTES * tile[-1] if words else held)]
 
@@ -129,21 +131,25 @@ def map_nest(
         for axis, (size, part) in enumerate(zip(box, tile, strict=True))
         if size > part
     ]
-    inputs = [state.buffer("I", tile, side.element) for side in sources]
-    output = state.buffer("O", tile, target.element) if compute else inputs[0]
-    nest = Nest(state.builder, loops)
-    axes = [axis for axis, _ in loops]
-    for side, buffer in zip(sources, inputs, strict=True):
-        nest.load(axes, _loading(state, side, buffer, tile))
+    nest, axes = Nest(state.builder, loops), [axis for axis, _ in loops]
+    inputs = [_tiles(state, side, tile).loaded(nest, axes) for side in sources]
+    result = _tiles(state, target, tile)
+    output = result.written() if compute else inputs[0]
     if words:
         last = str(len(box) - 1)
-        inputs.append(state.buffer("W", (tile[-1], 3), ElementType.I32))
+        parameters = state.buffer("W", (tile[-1], 3), ElementType.I32)
         access = Access([(0, {last: tile[-1]}), HERE], (box[-1], 3), (3, 1))
-        nest.load([last], lambda at: state.load(at, "W", words, inputs[-1], access))
+        nest.load([last], lambda at: state.load(at, "W", words, parameters, access))
+        inputs.append(lambda _: parameters)
     if compute:
-        nest.result(axes, lambda at: compute(at, output, inputs, _within(box, tile)))
-    nest.result(axes, lambda at: state.store_tile(at, output, target.tensor, _at(target, tile)))
+        within = _within(box, tile)
+        nest.result(axes, lambda at: compute(at, output(at), [each(at) for each in inputs], within))
+    result.stored(nest, axes, output)
     nest.emit()
+
+
+def _tiles(state: Lowering, side: Side, tile: Sequence[int]) -> Tiles:
+    return Tiles(state, side.tensor, tile, side.element, _at(side, tile), side.pad)
 
 
 def byte_wide(element: ElementType) -> ElementType:
@@ -169,12 +175,6 @@ def storable(
 def _tile_bytes(tile: Sequence[int], element: ElementType) -> int:
     row = row_elements(tile[-1], element.bits)
     return prod(tile[:-1]) * row * element.bits // 8
-
-
-def _loading(
-    state: Lowering, side: Side, buffer: SSAValue, tile: Sequence[int]
-) -> Callable[[Place], None]:
-    return lambda at: state.load(at, "I", side.tensor, buffer, _at(side, tile), side.pad)
 
 
 def _at(side: Side, tile: Sequence[int]) -> Access:

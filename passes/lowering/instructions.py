@@ -46,27 +46,29 @@ def _address(op: schedule.TensorOp | schedule.BufferOp) -> int:
     return op.address.value.data
 
 
-def tensor_view(
-    dram: str, step: schedule.LoadOp | schedule.StoreOp, indices: Sequence[SSAValue]
-) -> View:
-    """The global view of the tensor that a step loads from or stores to."""
-    tensor = step.tensor.owner
-    assert isinstance(tensor, schedule.TensorOp)
-    sizes = schedule.box_of(step.buffer).sizes
+def tensor_view(memory: str, view: schedule.ViewingOp, tensor: SSAValue, tile: SSAValue) -> View:
+    """The global view of a tile of a tensor."""
+    assert isinstance(tensor.owner, schedule.TensorOp)
+    box = schedule.box_of(tile)
     dims = zip(
-        affine(step.origin, indices),
-        sizes,
-        numbers(step.extents),
-        numbers(step.strides),
+        affine(view.origin, view.counters),
+        box.sizes,
+        numbers(view.extents),
+        numbers(view.strides),
         strict=True,
     )
-    element = schedule.box_of(step.buffer).element_type
-    return View(dram, _address(tensor), None, element, False, tuple(Dim(*dim) for dim in dims))
+    address = _address(tensor.owner)
+    return View(memory, address, None, box.element_type, False, tuple(Dim(*dim) for dim in dims))
 
 
-def buffer_view(buffer: SSAValue) -> View:
-    """The local view of a whole tile, nothing clipped."""
-    op = buffer.owner
+def tile_view(tile: SSAValue) -> View:
+    """The view of a whole tile: of a buffer a local one, nothing clipped; of a window its own."""
+    op = tile.owner
+    if isinstance(op, schedule.WindowOp):
+        tensor = op.tensor.owner
+        assert isinstance(tensor, schedule.TensorOp) and tensor.memory is not None
+        return tensor_view(tensor.memory.data, op, op.tensor, tile)
+    buffer = tile
     assert isinstance(op, schedule.BufferOp)
     depth = op.depth.value.data
     level = len(schedule.ring_loops(schedule.writer_of(buffer)))
@@ -75,12 +77,14 @@ def buffer_view(buffer: SSAValue) -> View:
     return View(op.memory.data, _address(op), ring, op.box.element_type, True, dims)
 
 
-def clipped(view: View, writer: schedule.StepOp) -> View:
-    """A view of a tile of which only what lies in its writer's logical tensor is real."""
-    starts = affine(writer.origin, writer.counters)
+def clipped(view: View, place: schedule.PlacingOp) -> View:
+    """A view of a tile of which only what lies in its logical tensor is real."""
+    if not view.local:
+        return view
+    starts = affine(place.origin, place.counters)
     dims = [
         replace(dim, origin=start, extent=extent)
-        for dim, start, extent in zip(view.dims, starts, numbers(writer.extents), strict=True)
+        for dim, start, extent in zip(view.dims, starts, numbers(place.extents), strict=True)
     ]
     return replace(view, dims=tuple(dims))
 
@@ -133,31 +137,35 @@ def _pair(names: tuple[str, str], values: Sequence[int]) -> Operands:
 
 
 def _load(step: schedule.LoadOp, dram: str) -> Operands:
-    source = tensor_view(dram, step, step.indices)
-    return {"src": source, "dst": buffer_view(step.buffer), **_values(step, "pad")}
+    source = tensor_view(dram, step, step.tensor, step.buffer)
+    return {"src": source, "dst": tile_view(step.buffer), **_values(step, "pad")}
 
 
 def _store(step: schedule.StoreOp, dram: str) -> Operands:
-    target = tensor_view(dram, step, step.indices)
-    return {"src": buffer_view(step.buffer), "dst": target}
+    target = tensor_view(dram, step, step.tensor, step.buffer)
+    return {"src": tile_view(step.buffer), "dst": target}
 
 
 def _target(step: schedule.ComputeOp) -> View:
-    return clipped(buffer_view(step.target), step)
+    return clipped(tile_view(step.target), step)
 
 
 def _source(buffer: SSAValue) -> View:
-    return clipped(buffer_view(buffer), schedule.writer_of(buffer))
+    return clipped(tile_view(buffer), schedule.placed_by(buffer))
 
 
 def _channels_clipped(buffer: SSAValue) -> View:
-    """An input tile whose padding counts as data, but whose channels end where the tensor's do."""
-    whole, clip = buffer_view(buffer), _source(buffer)
+    """An input tile whose channels end where the tensor's do.
+
+    The padding around it counts as data in a buffer; around a window there is none, which counts as
+    `src_zero`.
+    """
+    whole, clip = tile_view(buffer), _source(buffer)
     return _three_dims(replace(whole, dims=(*whole.dims[:-1], clip.dims[-1])))
 
 
 def _convolving(step: schedule.ConvOp | schedule.DepthwiseOp) -> Operands:
-    block, target = buffer_view(step.weights), _three_dims(_target(step))
+    block, target = tile_view(step.weights), _three_dims(_target(step))
     source = _channels_clipped(step.source)
     k, c = target.sizes[-1], source.sizes[-1]
     ky, kx = numbers(step.kernel)
@@ -200,8 +208,8 @@ def _depthwise(step: schedule.DepthwiseOp) -> Operands:
 
 def _add(step: schedule.AddOp) -> Operands:
     return {
-        "a": buffer_view(step.lhs),
-        "b": buffer_view(step.rhs),
+        "a": tile_view(step.lhs),
+        "b": tile_view(step.rhs),
         "dst": _target(step),
         **_values(step, "ra", "rb", "fix", "lo", "hi"),
     }
@@ -209,16 +217,16 @@ def _add(step: schedule.AddOp) -> Operands:
 
 def _lut(step: schedule.LutOp) -> Operands:
     return {
-        "src": buffer_view(step.source),
-        "table": buffer_view(step.table),
+        "src": tile_view(step.source),
+        "table": tile_view(step.table),
         "dst": _target(step),
     }
 
 
 def _requantize(step: schedule.RequantizeOp) -> Operands:
     return {
-        "src": buffer_view(step.source),
-        "par": buffer_view(step.params),
+        "src": tile_view(step.source),
+        "par": tile_view(step.params),
         "dst": _target(step),
         **_values(step, "src_zero", "dst_zero", "lo", "hi"),
     }

@@ -82,14 +82,30 @@ def _merged(runs: Sequence[_Run]) -> list[_Run]:
     return merged
 
 
-def lower_reorder(state: Lowering, op: nn.ReshapeOp | nn.TransposeOp) -> None:
-    """A reshape or transpose: nothing where memory stays the same, else a strided copy."""
-    element = container_of(op.input)
+Reorder = nn.ReshapeOp | nn.TransposeOp
+
+
+def _runs_of(op: Reorder) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """(size, stride) of each axis of the result in row-major order, in the source and in itself."""
+    bits = container_of(op.input).bits
     shape, result = shape_of(op.input), shape_of(op.result)
-    source = list(zip(shape, logical_strides(shape, element.bits), strict=True))
-    target = list(zip(result, logical_strides(result, element.bits), strict=True))
+    source = list(zip(shape, logical_strides(shape, bits), strict=True))
+    target = list(zip(result, logical_strides(result, bits), strict=True))
     if isinstance(op, nn.TransposeOp):
         source = [source[axis] for axis in numbers(op.perm)]
+    return source, target
+
+
+def moves_nothing(op: Reorder) -> bool:
+    """Whether source and result of a reshape or transpose are the same in memory."""
+    runs = _common_refinement(*_runs_of(op))
+    return runs is not None and all(run.source == run.target for run in runs)
+
+
+def lower_reorder(state: Lowering, op: Reorder) -> None:
+    """A reshape or transpose: nothing where memory stays the same, else a strided copy."""
+    element, shape = container_of(op.input), shape_of(op.input)
+    source, target = _runs_of(op)
     runs = _common_refinement(source, target)
     if runs is None or storable(element, [run.target for run in _merged(runs)]) != element:
         # Row-major order in whole bytes can be stored, and has runs in common with any other.
@@ -97,7 +113,7 @@ def lower_reorder(state: Lowering, op: nn.ReshapeOp | nn.TransposeOp) -> None:
         between = state.temporary(schedule.TensorType((prod(shape),), byte_wide(element)))
         _copy(state, op, _common_refinement(source, linear), state.tensor(op.input), between)
         _copy(state, op, _common_refinement(linear, target), between, state.result(op.result))
-    elif all(run.source == run.target for run in runs) and op.result not in state.tensors:
+    elif moves_nothing(op) and op.result not in state.tensors:
         state.tensors[op.result] = state.tensor(op.input)
     else:
         _copy(state, op, runs, state.tensor(op.input), state.result(op.result))

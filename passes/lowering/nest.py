@@ -1,7 +1,7 @@
 """Tile loops: builds a nest and puts every step at the innermost loop that it depends on."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from xdsl.builder import Builder
@@ -35,16 +35,21 @@ def ints(values: Sequence[int]) -> DenseArrayBase[Any]:
 
 @dataclass(frozen=True)
 class Place:
-    """A point in a nest: where to build, and the counters of the open loops by axis."""
+    """A point in a nest: where to build, and the counters of the open loops by axis.
+
+    The counter of an axis counts from its number in `first` on, from 0 where it has none.
+    """
 
     builder: Builder
     counters: Mapping[str, SSAValue]
+    first: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def origin(self, positions: Sequence[Position]) -> tuple[AffineMapAttr, list[SSAValue]]:
         """The affine map of a tile's position, and the counters that it takes."""
         axes = [axis for axis in self.counters if any(axis in steps for _, steps in positions)]
         results: list[AffineExpr] = []
-        for const, steps in positions:
+        for start, steps in positions:
+            const = start + sum(steps.get(axis, 0) * number for axis, number in self.first.items())
             expression = AffineExpr.constant(const)
             for index, axis in enumerate(axes):
                 if step := steps.get(axis, 0):
@@ -61,12 +66,19 @@ Build = Callable[[Place], None]
 class Nest:
     """The loops of a layer, outermost first, as (axis, trips); trips are more than one.
 
+    `first` has the number of the first iteration along axes of which the nest is only a part.
+
     Loads are built before the inner loops, at the innermost loop among their axes; results
     (computing and storing steps) after them.
     """
 
-    def __init__(self, builder: Builder, loops: Iterable[tuple[str, int]]):
-        self._builder = builder
+    def __init__(
+        self,
+        builder: Builder,
+        loops: Iterable[tuple[str, int]],
+        first: Mapping[str, int] | None = None,
+    ):
+        self._start = Place(builder, {}, first or {})
         self._loops = list(loops)
         self._loads: list[tuple[int, Build]] = []
         self._results: list[tuple[int, Build]] = []
@@ -86,7 +98,7 @@ class Nest:
 
     def emit(self) -> None:
         """Build the loops and all steps."""
-        self._emit(0, Place(self._builder, {}))
+        self._emit(0, self._start)
 
     def _emit(self, depth: int, place: Place) -> None:
         for level, build in self._loads:
@@ -96,7 +108,8 @@ class Nest:
             axis, trips = self._loops[depth]
             body = Block(arg_types=[IndexType()])
             inner = Builder(InsertPoint.at_end(body))
-            self._emit(depth + 1, Place(inner, {**place.counters, axis: body.args[0]}))
+            counters = {**place.counters, axis: body.args[0]}
+            self._emit(depth + 1, Place(inner, counters, place.first))
             inner.insert(schedule.YieldOp())
             place.builder.insert(schedule.ForOp(trips, (), Region(body)))
         for level, build in self._results:

@@ -9,10 +9,12 @@ from ...dialects import nn, schedule
 from ...dialects.layout import memory_form, row_elements
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
+from ...machines.model import Operand
 from .budget import Needs, cut
 from .elementwise import logical_strides
 from .nest import Access, Nest, Place, Position, ints
-from .state import Lowering, container_of, int64, numbers, real
+from .state import Lowering, address_of, container_of, int64, numbers, real
+from .tiles import Tiles
 
 Pool = nn.MaxPoolOp | nn.AvgPoolOp | nn.GlobalAvgPoolOp
 
@@ -48,10 +50,14 @@ class _PoolNest:
     def _needs(self, tile: Sequence[int]) -> Needs:
         source, target = container_of(self.op.input), container_of(self.op.result)
         rows, columns = self._window(tile)
-        return [
-            ("I", rows * columns * row_elements(tile[2], source.bits) * source.bits // 8),
-            ("O", tile[0] * tile[1] * row_elements(tile[2], target.bits) * target.bits // 8),
-        ]
+        needs: list[tuple[Operand, int]] = []
+        if address_of(self.op.input) is None:
+            row = row_elements(tile[2], source.bits) * source.bits // 8
+            needs.append(("I", rows * columns * row))
+        if address_of(self.op.result) is None:
+            row = row_elements(tile[2], target.bits) * target.bits // 8
+            needs.append(("O", tile[0] * tile[1] * row))
+        return needs
 
     def build(self) -> None:
         """Build everything."""
@@ -61,14 +67,19 @@ class _PoolNest:
         tile = cut(state.machine, box, (1, 1, step), self._needs, name_of(op), state.overlap)
         trips = [-(-size // part) for size, part in zip(box, tile, strict=True)]
         loops = [(axis, count) for axis, count in zip("yxc", trips, strict=True) if count > 1]
-        inputs = state.buffer("I", (*self._window(tile), tile[2]), container_of(op.input))
-        outputs = state.buffer("O", tile, container_of(op.result))
-        source, target = state.tensor(op.input), state.result(op.result)
-        output = self._access(op.result, tile, (0, 0), box)
         nest = Nest(state.builder, loops)
-        nest.load("yxc", lambda at: state.load(at, "I", source, inputs, self._input(tile)))
-        nest.result("yxc", lambda at: self._compute(at, outputs, inputs, output))
-        nest.result("yxc", lambda at: state.store_tile(at, outputs, target, output))
+        output = self._access(op.result, tile, (0, 0), box)
+        inputs = Tiles(
+            state,
+            state.tensor(op.input),
+            (*self._window(tile), tile[2]),
+            container_of(op.input),
+            self._input(tile),
+        ).loaded(nest, "yxc")
+        tiles = Tiles(state, state.result(op.result), tile, container_of(op.result), output)
+        outputs = tiles.written()
+        nest.result("yxc", lambda at: self._compute(at, outputs(at), inputs(at), output))
+        tiles.stored(nest, "yxc", outputs)
         nest.emit()
 
     def _input(self, tile: Sequence[int]) -> Access:

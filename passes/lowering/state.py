@@ -21,6 +21,20 @@ from ...errors import TilefoldError
 from ...machines.model import Machine, Operand
 from .nest import Access, Place, ints
 
+KEPT = "kept"
+"""The attribute of a layer whose result is kept on chip: its address (`keep-on-chip`)."""
+
+
+PIECE = 1 << 18
+"""Bytes of weights that are loaded as a whole, unless told otherwise."""
+
+
+def address_of(value: SSAValue) -> int | None:
+    """Where a value is kept on chip; None where it is not."""
+    owner = value.owner
+    address = owner.attributes.get(KEPT) if isinstance(owner, Operation) else None
+    return address.value.data if isinstance(address, IntegerAttr) else None
+
 
 def container_of(value: SSAValue) -> ElementType:
     """The container of a quantised tensor's elements in memory."""
@@ -76,15 +90,17 @@ def real(value: float | np.float32) -> FloatAttr[Any]:
 
 @dataclass
 class Lowering:
-    """The lowering of one network: `tensors` maps values of `nn` to tensors in DRAM.
+    """The lowering of one network: `tensors` maps values of `nn` to tensors.
 
-    `overlap` says whether tiles are cut so that loads, work and stores overlap.
+    `overlap` says whether tiles are cut so that loads, work and stores overlap; weights of more
+    bytes than a `piece` are loaded in pieces.
     """
 
     machine: Machine
     store: Store
     builder: Builder
     overlap: bool = True
+    piece: int = PIECE
     tensors: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     _temporaries: int = 0
 
@@ -106,17 +122,47 @@ class Lowering:
         return self.tensors[value]
 
     def result(self, value: SSAValue) -> SSAValue:
-        """The tensor in DRAM that a value is to be stored in, made where it is no output."""
+        """The tensor that a value is to be stored in, made where it is no output."""
         if value not in self.tensors:
             assert isinstance(value.owner, Operation)
-            self.tensors[value] = self.temporary(box_type(value, name_of(value.owner)))
+            box = box_type(value, name_of(value.owner))
+            self.tensors[value] = self.temporary(box, address_of(value))
         return self.tensors[value]
 
-    def temporary(self, type: schedule.TensorType) -> SSAValue:
-        """A new tensor in DRAM for what is computed on the way."""
+    def temporary(self, type: schedule.TensorType, kept: int | None = None) -> SSAValue:
+        """A new tensor for what is computed on the way: in DRAM, or `kept` at an address."""
         self._temporaries += 1
-        tensor = schedule.TensorOp("temporary", f"t{self._temporaries}", type)
+        memory = self.machine.memory_for("O").name if kept is not None else None
+        tensor = schedule.TensorOp("temporary", f"t{self._temporaries}", type, memory=memory)
+        tensor.address = None if kept is None else int64(kept)
         return self.builder.insert(tensor).result
+
+    def on_chip(self, tensor: SSAValue) -> bool:
+        """Whether a tensor lies on chip."""
+        return isinstance(tensor.owner, schedule.TensorOp) and tensor.owner.memory is not None
+
+    def window(
+        self,
+        place: Place,
+        tensor: SSAValue,
+        sizes: Sequence[int],
+        element: ElementType,
+        access: Access,
+        pad: int = 0,
+    ) -> SSAValue:
+        """The tile at `access` of a tensor on chip, in place."""
+        origin, indices = place.origin(access.positions)
+        window = schedule.WindowOp(
+            operands=[tensor, indices],
+            properties={
+                "origin": origin,
+                "extents": ints(access.extents),
+                "strides": ints(access.strides),
+                "pad": int64(pad),
+            },
+            result_types=[schedule.BufferType(sizes, element)],
+        )
+        return place.builder.insert(window).tile
 
     def port(self, kind: str, name: str, value: SSAValue, host_float: bool) -> SSAValue:
         """A new tensor in DRAM for an input or output of the network."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tilefold.costmodel.array import ConvCost, conv_cost, find_mode
+from tilefold.costmodel.dataflow import Factors
 from tilefold.errors import TilefoldError
 from tilefold.machines import load_machine
 from tilefold.machines.model import Fold, Mode
@@ -209,3 +210,20 @@ def test_more_units_never_take_longer(shape: dict[str, int]) -> None:
 
 def test_modes_are_found_by_index_and_name() -> None:
     assert find_mode(TINY, "depthwise") is find_mode(TINY, 1) is TINY.modes[1]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_many_folds_at_once_cost_what_each_does(seed: int) -> None:
+    rng = Random(seed)
+    machine = random_machine(rng)
+    (array,) = machine.arrays
+    sizes = {name: rng.randint(1, 12) for name in ("rows", "cols", "k", "c")}
+    sizes |= {"kh": rng.randint(1, 3), "kw": rng.randint(1, 3), "groups": rng.randint(1, 4)}
+    others = {"hop_cycles": rng.randint(0, 3), "drain_lanes": rng.choice((0, 2, 8))}
+    others["finishes"] = rng.random() < 0.7
+    folds = machine.folds(array.name)
+    for mode in array.modes:
+        together = conv_cost(array, mode, Factors.of(folds), **sizes, **others)
+        for place, fold in enumerate(folds):
+            alone = vars(conv_cost(array, mode, fold, **sizes, **others))
+            assert {name: field[place] for name, field in vars(together).items()} == alone

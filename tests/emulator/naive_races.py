@@ -16,11 +16,15 @@ Memories = dict[str, bytearray]
 
 @dataclass
 class Event:
-    """A dynamic instruction, its direct predecessors, and the bytes that it touches."""
+    """A dynamic instruction, its direct predecessors, and the bytes that it touches.
+
+    `signals` are the predecessors whose tokens it waits for.
+    """
 
     step: Step
     counters: Counters
     before: list[int] = field(default_factory=list[int])
+    signals: list[int] = field(default_factory=list[int])
     reads: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     writes: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
 
@@ -142,6 +146,7 @@ def events_of(plan: Plan, memories: Memories, cache: Cache | None = None) -> lis
         for number, wait in enumerate(waiting[credits:]):
             if number < len(signals[semaphore]):
                 events[wait].before.append(signals[semaphore][number])
+                events[wait].signals.append(signals[semaphore][number])
     return events
 
 
@@ -161,6 +166,27 @@ def closure(events: Sequence[Event]) -> list[int]:
             changed |= new != reach[number]
             reach[number] = new
     return reach
+
+
+def completion(events: Sequence[Event], reach: Sequence[int]) -> list[int]:
+    """For each event, what is sure to be complete before it, as bits of an int.
+
+    Tokens and configurations say so, of all that happened before them; the order of a queue does
+    not by itself.
+    """
+    complete: list[int] = []
+    last: dict[str, int] = {}
+    for number, event in enumerate(events):
+        configures = event.step.mnemonic == "configure"
+        units = group_units(event.step) if configures else [event.step.unit]
+        known = reach[number] if configures else 0
+        for unit in units:
+            known |= complete[last[unit]] if unit in last else 0
+            last[unit] = number
+        for signal in event.signals:
+            known |= reach[signal]
+        complete.append(known)
+    return complete
 
 
 def legal_order(events: Sequence[Event], reach: Sequence[int]) -> bool:
@@ -185,6 +211,7 @@ def faults(
     """Racing pairs of instructions' flat indices, and instructions that read unwritten bytes."""
     events = events_of(plan, memories, cache)
     reach = closure(events)
+    complete = completion(events, reach)
     races: set[tuple[int, int]] = set()
     unwritten: set[int] = set()
     numbers = Numbers()
@@ -197,7 +224,12 @@ def faults(
         present |= writes[number]
         for other in range(number):
             earlier = events[other]
-            if earlier.step.unit == event.step.unit or reach[number] >> other & 1:
+            if earlier.step.unit == event.step.unit:
+                drains = reads[number] & writes[other] and not complete[number] >> other & 1
+                if drains and event.step.unit in plan.code.header.arrays:
+                    races.add((earlier.step.index, event.step.index))
+                continue
+            if reach[number] >> other & 1:
                 continue
             if writes[number] & (writes[other] | reads[other]) or reads[number] & writes[other]:
                 races.add((earlier.step.index, event.step.index))

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -305,6 +307,119 @@ def test_partial_sums_in_tiles_of_channels() -> None:
         )
     fusion = check(builder)
     assert fusion.wholes == len(fusion.parts) == 1
+
+
+class Chains:
+    """Nests between tensors on chip, 4 x 4 x 4 bytes each, which nearly are whole operations."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = Random(seed)
+        self.builder = Builder()
+        self.odd = self.rng.random() < 0.5
+        self.size = self.rng.choice((1, 2, 3, 4))
+
+    def window(self, address: int, halo: int = 0) -> View:
+        """A tile of some rows of the tensor at an address, with rows and columns around it."""
+        row = Affine.of(-halo, {0: self.size}) if self.size < 4 else -halo
+        sizes, origins = (self.size + 2 * halo, 4 + 2 * halo, 4), (row, -halo, 0)
+        return view("data", address, sizes, local=False, origins=origins, extents=(4, 4, 4))
+
+    def build(self) -> Builder:
+        """Loads a tensor, goes from tensor to tensor, and stores the last one."""
+        rng, build = self.rng, self.builder
+        weights = [view(memory, 0, (4, 3, 3, 4), "i8") for memory in ("dram", "weights")]
+        build.load("wload", *weights)
+        build.load("wload", view("dram", 128, (4, 3), "i32"), view("weights", 192, (4, 3), "i32"))
+        build.load("wload", view("dram", 256, (256,)), view("weights", 256, (256,)))
+        build.group("configure", "conv.0")
+        at = 1024
+        for _ in range(rng.randint(1, 4)):
+            close = self.odd and rng.random() < 0.3
+            target = (
+                at + rng.choice((0, 16, -16))
+                if close
+                else rng.choice([other for other in (1024, 1088, 1152) if other != at])
+            )
+            with build.loop(-(-4 // self.size)) if self.size < 4 else nullcontext():
+                self.compute(at, target)
+            at = target
+        buffer = view("data", 0, (self.size, 4, 4))
+        with build.loop(-(-4 // self.size)) if self.size < 4 else nullcontext():
+            place = replace(self.window(1024), memory="dram")
+            clipped = [dim.origin for dim in place.dims]
+            target = view("data", 0, buffer.sizes, origins=clipped, extents=(4, 4, 4))
+            self.look_up(self.window(at), target)
+            build.store("store", buffer, place)
+        return build
+
+    def look_up(self, source: View, target: View) -> None:
+        """A table."""
+        table = view("weights", 256, (256,))
+        self.builder.add("vlut", unit="act", src=source, table=table, dst=target)
+
+    def compute(self, source: int, target: int) -> None:
+        """One step from a tensor to another."""
+        rng, build, out = self.rng, self.builder, self.window(target)
+        match rng.choice(("vlut", "vadd", "pool", "conv", "chain")):
+            case "vlut":
+                self.look_up(self.window(source), out)
+            case "vadd":
+                self.add(self.window(source), self.window(rng.choice((source, 1216))), out)
+            case "pool":
+                build.add(
+                    "vpool", unit="act", src=self.window(source, 1), dst=out,
+                    kind=rng.randint(0, 1), kernel_y=3, kernel_x=3, stride_y=1, stride_x=1, dil_y=1,
+                    dil_x=1, src_zero=3, dst_zero=1, src_scale=0.5, dst_scale=0.7109375, lo=0,
+                    hi=255, include_pad=rng.randint(0, 1),
+                )  # fmt: skip
+            case "conv":
+                self.convolve(source, out)
+            case _:
+                made = view("data", 0, (self.size, 4, 4), origins=[d.origin for d in out.dims],
+                            extents=(4, 4, 4))  # fmt: skip
+                self.convolve(source, made)
+                self.add(view("data", 0, (self.size, 4, 4)), self.window(1216), out)
+
+    def convolve(self, source: int, target: View) -> None:
+        """A convolution of 3 x 3, whose padding is outside the tensor."""
+        block = view("weights", 0, (4, 3, 3, 4), "i8"), view("weights", 192, (4, 3), "i32")
+        zero = self.rng.choice((0, 7))
+        self.builder.conv("conv.0", self.window(source, 1), *block, target, src_zero=zero)
+
+    def add(self, a: View, b: View, target: View) -> None:
+        """An addition."""
+        self.builder.add("vadd", unit="act", a=a, b=b, dst=target, ra=0.5, rb=0.25, fix=1.5,
+                         lo=0, hi=255)  # fmt: skip
+
+
+def test_chains_of_tensors_on_chip() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(300):
+        chains = Chains(seed)
+        fusion = check(chains.build(), seed)
+        parts = len(fusion.parts)
+        seen["all" if fusion.wholes == parts else "some"] += 1
+        assert chains.odd or fusion.wholes == parts
+    assert min(seen["all"], seen["some"]) > 20, seen
+
+
+def test_a_loop_that_writes_the_tensor_on_chip_that_it_reads_runs_tile_by_tile() -> None:
+    """Each row is made of the one before, which the loop has just made."""
+    builder = Builder()
+    row = Affine(0, ((0, 1),))
+    before, after = (
+        view("data", at, (1, 8), local=False, origins=(row, 0), extents=(4, 8)) for at in (512, 520)
+    )
+    builder.load("wload", view("dram", 256, (256,)), view("weights", 256, (256,)))
+    table = view("weights", 256, (256,))
+    with builder.loop(4):
+        builder.add("vlut", unit="act", src=before, table=table, dst=after)
+    made, buffer = view("data", 520, (4, 8), local=False), view("data", 0, (4, 8))
+    builder.add("vlut", unit="act", src=made, table=table, dst=buffer)
+    builder.store("store", buffer, view("dram", 2048, (4, 8)))
+    fusion = check(builder)
+    # The step after the loop and the store are whole operations; the loop and the load are not.
+    assert (fusion.wholes, len(fusion.parts)) == (2, 4)
 
 
 @pytest.mark.parametrize("start", range(0, 40, 10))

@@ -175,6 +175,111 @@ def test_programs_without_races_give_the_same_values_in_any_legal_order() -> Non
     assert clean > 20
 
 
+FULL = [(memory, 0, size) for memory, size in SIZES.items()]
+BLOCK = {
+    "wgt": view("weights", 0, (4, 1, 1, 4), "i8"),
+    "par": view("weights", 16, (4, 3), "i32"),
+}
+"""Weights and parameters of a convolution of four channels."""
+
+
+def kept(address: int) -> View:
+    """A tensor on chip of 1 x 2 x 4 bytes."""
+    return view("data", address, (1, 2, 4), local=False)
+
+
+def add_work(builder: Builder, unit: str, source: int, target: int) -> None:
+    """Something that a unit computes from one tensor on chip to another."""
+    tensors = {"src": kept(source), "dst": kept(target)}
+    if unit == "act":
+        builder.add("vlut", unit=unit, table=view("weights", 0, (256,), strides=(0,)), **tensors)
+    else:
+        builder.conv(unit, **tensors, **BLOCK)
+
+
+def random_work(rng: Random) -> Builder:
+    """Two arrays and a vector unit that compute on few tensors, with tokens, also to themselves."""
+    builder, units = Builder(), ("conv.0", "conv.1", "act")
+    builder.sem(0)
+    for unit in units[:2]:
+        builder.group("configure", unit)
+    with builder.loop(rng.randint(1, 2)):
+        source, target = rng.choice(units), rng.choice(units)
+        for _ in range(rng.randint(2, 4)):
+            addresses = rng.sample(range(0, 48, 4), 2)
+            add_work(builder, rng.choice((source, target)), *addresses)
+            if rng.random() < 0.5:
+                builder.signal(source, 0)
+                builder.wait(target, 0)
+            elif rng.random() < 0.2:
+                builder.group("configure", rng.choice(units[:2]))
+        builder.signal(source, 0)
+        builder.wait(target, 0)
+    return builder
+
+
+def test_what_arrays_write_and_read_agrees_with_the_oracle() -> None:
+    memories = {name: bytearray(size) for name, size in SIZES.items()}
+    written = {(memory, first + i) for memory, first, size in FULL for i in range(size)}
+    seen = {"clean": 0, "other": 0, "itself": 0}
+    for seed in range(500):
+        builder = random_work(Random(seed))
+        said, plan = verdict(builder, FULL), plan_of(builder.code())
+        races, _ = naive_races.faults(plan, memories, written)
+        if not said:
+            seen["clean"] += 1
+            assert not races, (seed, races)
+            continue
+        first, second = map(int, re.findall(r"instruction (\d+)", said))
+        assert (first, second) in races, (seed, said, races)
+        ran = [builder.instructions[index].operands["unit"] for index in (first, second)]
+        seen["itself" if ran[0] == ran[1] else "other"] += 1
+    assert min(seen.values()) > 50, seen
+
+
+def in_turn(unit: str, *, token: bool, reads: int = 8) -> Builder:
+    """Work of one unit that writes data[0x8..0xf], and then some that reads at `reads`."""
+    builder = Builder()
+    if token:
+        builder.sem(0)
+    if unit != "act":
+        builder.group("configure", unit)
+    builder.layer("one")
+    add_work(builder, unit, 0, 8)
+    if token:
+        builder.signal(unit, 0)
+        builder.wait(unit, 0)
+    builder.layer("two")
+    add_work(builder, unit, reads, 24)
+    return builder
+
+
+def test_an_array_that_reads_what_it_wrote_waits_for_itself() -> None:
+    program = in_turn("conv.0", token=False).program()
+    with pytest.raises(TilefoldError) as error:
+        check(Plan(program.code, program.layers, program.layer_of), FULL, SIZES)
+    assert str(error.value) == (
+        "data race on data[0x8]: instruction 1 (conv on conv.0, layer 'one') writes it, "
+        "instruction 2 (conv on conv.0, layer 'two') reads it, and no token orders them"
+    )
+    assert "data race" in verdict(in_turn("conv.0", token=False, reads=12), FULL)
+    assert verdict(in_turn("conv.0", token=True), FULL) == ""
+    assert verdict(in_turn("conv.0", token=False, reads=16), FULL) == ""
+
+
+def test_an_array_overwrites_what_it_read_and_wrote_in_order() -> None:
+    builder = Builder()
+    builder.group("configure", "conv.0")
+    add_work(builder, "conv.0", 0, 8)
+    add_work(builder, "conv.0", 16, 8)
+    add_work(builder, "conv.0", 24, 0)
+    assert verdict(builder, FULL) == ""
+
+
+def test_a_vector_unit_is_complete_in_order() -> None:
+    assert verdict(in_turn("act", token=False), FULL) == ""
+
+
 def handover(signal: bool, credits: int = 0) -> Builder:
     """A load and a store of the same tile, with or without a token between them."""
     builder = Builder()

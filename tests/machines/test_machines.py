@@ -106,7 +106,7 @@ def test_legal_folds() -> None:
         (fabric.FoldAttr.get("conv", first=5, chain=2), "2 units from @conv.5 on does not fit"),
         (fabric.FoldAttr.get("conv", cols=2), "cannot fold with cols = 2; it allows 1"),
         (fabric.FoldAttr.get("conv", pixels=4), "pixels = 4; it allows 1, 2, 3, 6"),
-        (fabric.FoldAttr.get("conv", mode=2), "has 2 modes, there is no mode 2"),
+        (fabric.FoldAttr.get("conv", mode=3), "has 3 modes, there is no mode 3"),
     ],
 )
 def test_folds_that_a_machine_cannot_take(fold: fabric.FoldAttr, error: str) -> None:

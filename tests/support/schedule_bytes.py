@@ -62,7 +62,7 @@ class Iterations:
             loop.counter: counter for loop, counter in zip(loops, numbers, strict=True)
         }
 
-    def tile(self, writer: schedule.StepOp, sizes: Sequence[int]) -> Ranges:
+    def tile(self, writer: schedule.PlacingOp, sizes: Sequence[int]) -> Ranges:
         """The elements of a tile of `sizes` that lie within the tensor of its `writer`."""
         at = [self.counters[counter] for counter in writer.counters]
         starts = writer.origin.data.eval(at, [])  # pyright: ignore[reportArgumentType]
@@ -97,11 +97,12 @@ def schedule_bytes(program: schedule.ProgramOp, machine: Machine) -> Counts:
 
 def _moved(op: Operation, at: Iterations, machine: Machine) -> Iterator[Moved]:
     match op:
-        case schedule.ConfigureOp():
-            folds = machine.folds_for(op.fold.array.data)
-            size = op.fold.units.data * folds.config_bytes
-            burst = machine.dram.burst
-            yield machine.dram.name, "read", -(-size // burst) * burst
+        case schedule.ConfigureOp() | schedule.PrefetchOp():
+            if not _prefetched(op):
+                folds = machine.folds_for(op.fold.array.data)
+                size = op.fold.units.data * folds.config_bytes
+                burst = machine.dram.burst
+                yield machine.dram.name, "read", -(-size // burst) * burst
         case schedule.LoadOp() | schedule.StoreOp():
             yield from _transferred(op, at, machine)
         case schedule.ConvOp() | schedule.DepthwiseOp():
@@ -114,9 +115,25 @@ def _moved(op: Operation, at: Iterations, machine: Machine) -> Iterator[Moved]:
             assert not isinstance(op, schedule.StepOp), op.name
 
 
+def _prefetched(op: Operation) -> bool:
+    """Whether a configuration is in the shadow registers: the last prefetch was for it."""
+    before = op.prev_op
+    while isinstance(op, schedule.ConfigureOp) and before is not None:
+        if isinstance(before, schedule.PrefetchOp):
+            return before.fold == op.fold
+        before = before.prev_op
+    return False
+
+
 def _memory(buffer: SSAValue) -> str:
-    assert isinstance(buffer.owner, schedule.BufferOp)
-    return buffer.owner.memory.data
+    place = buffer.owner
+    if isinstance(place, schedule.WindowOp):
+        place = place.tensor.owner
+        assert isinstance(place, schedule.TensorOp)
+    else:
+        assert isinstance(place, schedule.BufferOp)
+    assert place.memory is not None
+    return place.memory.data
 
 
 def _transferred(
@@ -175,19 +192,23 @@ def _windows(
 
 
 def _convolved(op: schedule.ConvOp | schedule.DepthwiseOp, at: Iterations) -> Iterator[Moved]:
-    """Inputs under the windows, padding included, and weights and parameters of valid channels.
+    """Inputs under the windows, and weights and parameters of valid channels.
 
+    Padding counts where it was loaded, not where inputs are read in place.
     Sums that are not complete stay in the accumulators: no schedule is made otherwise.
     """
     out, source = schedule.box_of(op.out), schedule.box_of(op.source)
     outputs = at.tile(op, out.sizes).without_group()
     worked = outputs.counts.min(axis=0) > 0
-    inside = at.tile(schedule.writer_of(op.source), source.sizes).without_group()
+    inside = at.tile(schedule.placed_by(op.source), source.sizes).without_group()
     first, end = inside.low[2], inside.high[2]
     if isinstance(op, schedule.DepthwiseOp):
         multiplier = op.multiplier.value.data
         first, end = outputs.low[2] // multiplier, (outputs.high[2] - 1) // multiplier + 1
     (top, bottom), (left, right) = _windows(op, outputs)
+    if isinstance(op.source.owner, schedule.WindowOp):
+        top, left = np.maximum(top, inside.low[0]), np.maximum(left, inside.low[1])
+        bottom, right = np.minimum(bottom, inside.high[0]), np.minimum(right, inside.high[1])
     inputs = Ranges(np.stack([top, left, first]), np.stack([bottom, right, end]))
     yield _memory(op.source), "read", inputs.bytes(source.bits) * worked
     yield from _weights(op, outputs.counts[2], inputs.counts[2], worked)
@@ -215,7 +236,7 @@ def _pooled(op: schedule.PoolOp, at: Iterations) -> Iterator[Moved]:
     """What lies under the windows and within the source."""
     out, source = schedule.box_of(op.out), schedule.box_of(op.source)
     outputs = at.tile(op, out.sizes)
-    inside = at.tile(schedule.writer_of(op.source), source.sizes)
+    inside = at.tile(schedule.placed_by(op.source), source.sizes)
     worked = outputs.counts.min(axis=0) > 0
     lows, highs = zip(*_windows(op, outputs), (outputs.low[2], outputs.high[2]), strict=True)
     read = Ranges(np.maximum(np.stack(lows), inside.low), np.minimum(np.stack(highs), inside.high))

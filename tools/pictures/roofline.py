@@ -73,9 +73,9 @@ def _decades(low: float, high: float) -> list[float]:
 
 def _point(row: Row, machine: Machine, hz: int) -> Point | None:
     size = sum(row.bytes.get(machine.dram.name, {}).values())
-    if not (row.macs and size and row.cycles):
+    if not (row.macs and size and row.working):
         return None
-    return Point(row, 2 * row.macs / size, 2 * row.macs * hz / row.cycles / 1e9)
+    return Point(row, 2 * row.macs / size, 2 * row.macs * hz / row.working / 1e9)
 
 
 def _roof(x: list[float], y: list[float]) -> dict[str, Any]:

@@ -73,6 +73,36 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
 
 // -----
 
+// Windows are global views of the memory on chip, clipped to the tensor wherever they are read or
+// written: what lies outside is no byte of it. A convolution reads the padding around as its zero
+// point, and a tile that has a buffer as it is in there. The tensor itself does not stay.
+// CHECK-LABEL: isa.program "network"
+// CHECK-NOT: schedule.tensor
+// CHECK: isa.conv @conv.0, src=data[0x40] u8 (2*i0-1:4 by 8, -1:6 of 4 by 2, 2 by 1), wgt=local weights[0x18] i8 (2 by 18, 3 by 6, 3 by 2, 2 by 1), par=local weights[0x0] i32 (2 by 3, 3 by 1), dst=local data[0x0] u8 (2*i0:2 of 4 by 8, 4 by 2, 2 by 1), {{.*}}src_zero=3
+// CHECK-NEXT: isa.vadd @act, a=data[0x40] u8 (2*i0:2 of 4 by 8, 4 by 2, 2 by 1), b=local data[0x0] u8 (2 by 8, 4 by 2, 2 by 1), dst=data[0x60] u8 (2*i0:2 of 4 by 8, 4 by 2, 2 by 1)
+// CHECK-NEXT: isa.vpool @act, src=data[0x60] u8 (2*i0:2 of 4 by 8, 4 by 2, 2 by 1), dst=data[0x80] u8 (i0:1 of 2 by 4, 2 by 2, 2 by 1)
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x", address = 0} : !schedule.tensor<60xu8>
+  %a = schedule.tensor {kind = "temporary", label = "a", memory = "data", address = 64} : !schedule.tensor<4x4x2xu8>
+  %b = schedule.tensor {kind = "temporary", label = "b", memory = "data", address = 96} : !schedule.tensor<4x4x2xu8>
+  %c = schedule.tensor {kind = "temporary", label = "c", memory = "data", address = 128} : !schedule.tensor<2x2x2xu8>
+  %w = schedule.buffer "weights" {depth = 1, address = 0} : !schedule.buffer<60xu8>
+  %made = schedule.buffer "data" {depth = 1, address = 0} : !schedule.buffer<2x4x2xu8>
+  schedule.configure <@conv, first = 0, units = 1, chain = 1, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 8>
+  schedule.load "wload" %x to %w[] {origin = affine_map<() -> (0)>, extents = array<i64: 60>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<60xu8> to !schedule.buffer<60xu8>
+  schedule.for %i = 2 {
+    %in = schedule.window %a[%i] {origin = affine_map<(d0) -> (d0 * 2 - 1, -1, 0)>, extents = array<i64: 4, 4, 2>, strides = array<i64: 8, 2, 1>, pad = 3} : !schedule.tensor<4x4x2xu8> to !schedule.buffer<4x6x2xu8>
+    schedule.conv "conv.0" %made = %in, %w[%i] {origin = affine_map<(d0) -> (d0 * 2, 0, 0)>, extents = array<i64: 4, 4, 2>, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, weight_type = "i8", src_zero = 3, dst_zero = 7, lo = 7, hi = 200, reduction = 0} : !schedule.buffer<2x4x2xu8> = !schedule.buffer<4x6x2xu8>, !schedule.buffer<60xu8>
+    %other = schedule.window %a[%i] {origin = affine_map<(d0) -> (d0 * 2, 0, 0)>, extents = array<i64: 4, 4, 2>, strides = array<i64: 8, 2, 1>, pad = 0} : !schedule.tensor<4x4x2xu8> to !schedule.buffer<2x4x2xu8>
+    %sum = schedule.window %b[%i] {origin = affine_map<(d0) -> (d0 * 2, 0, 0)>, extents = array<i64: 4, 4, 2>, strides = array<i64: 8, 2, 1>, pad = 0} : !schedule.tensor<4x4x2xu8> to !schedule.buffer<2x4x2xu8>
+    schedule.add "act" %sum = %other, %made[%i] {origin = affine_map<(d0) -> (d0 * 2, 0, 0)>, extents = array<i64: 4, 4, 2>, ra = 0.5 : f32, rb = 0.25 : f32, fix = -1.5 : f32, lo = 0, hi = 255} : !schedule.buffer<2x4x2xu8> = !schedule.buffer<2x4x2xu8>, !schedule.buffer<2x4x2xu8>
+    %max = schedule.window %c[%i] {origin = affine_map<(d0) -> (d0, 0, 0)>, extents = array<i64: 2, 2, 2>, strides = array<i64: 4, 2, 1>, pad = 0} : !schedule.tensor<2x2x2xu8> to !schedule.buffer<1x2x2xu8>
+    schedule.pool "act" %max = %sum[%i] {origin = affine_map<(d0) -> (d0, 0, 0)>, extents = array<i64: 2, 2, 2>, dst_zero = 0, lo = 0, hi = 255, kind = "max", kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, src_zero = 0, src_scale = 0.5 : f32, dst_scale = 0.5 : f32, include_pad = false} : !schedule.buffer<1x2x2xu8> = !schedule.buffer<2x4x2xu8>
+  }
+}
+
+// -----
+
 // A token that nobody awaits, and a loop without steps, become nothing.
 // CHECK-LABEL: isa.program "network"
 // CHECK-NEXT: isa.halt

@@ -12,7 +12,7 @@
 // CHECK: schedule.tensor {kind = "output", label = "y", {{.*}} loc("y"
 // CHECK: schedule.tensor {kind = "constant", label = "product", {{.*}} loc(fused["product", "round"])
 // CHECK: isa.program "net" on "tiny"
-// CHECK: isa.configure @conv.0, units=2, {{.*}} loc(fused["product", "round"])
+// CHECK: isa.configure @conv.0, units=1, {{.*}} loc(fused["product", "round"])
 // CHECK: isa.load @wload, {{.*}} loc(fused["product", "round"])
 // CHECK: isa.conv @conv.0, {{.*}} dst_zero=3, lo=3, hi=255, reduce={} loc(fused["product", "round"])
 // CHECK: isa.vadd @act, {{.*}} ra=1.0, rb=1.0, fix=-3.0, lo=0, hi=255 loc(

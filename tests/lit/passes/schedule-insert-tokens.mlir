@@ -93,6 +93,70 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
 
 // -----
 
+// An array that reads what it wrote waits for its own token. Nothing else that it does in its own
+// queue needs one: %c is written over %a, which has been read; reading %c says that %b is complete.
+// CHECK-LABEL: schedule.program
+// CHECK: schedule.conv "conv.0" %{{a.*}} = %in
+// CHECK-NEXT: %[[A:[0-9]+]] = schedule.signal "conv.0"
+// CHECK-NEXT: schedule.wait "conv.0", %[[A]]
+// CHECK-NEXT: schedule.conv "conv.0" %{{b.*}} = %{{a.*}}, %w
+// CHECK-NEXT: schedule.conv "conv.0" %{{c.*}} = %in, %w
+// CHECK-NEXT: %[[C:[0-9]+]] = schedule.signal "conv.0"
+// CHECK-NEXT: schedule.wait "conv.0", %[[C]]
+// CHECK-NEXT: schedule.conv "conv.0" %{{d.*}} = %{{c.*}}, %w
+// CHECK-NEXT: schedule.conv "conv.0" %{{e.*}} = %{{b.*}}, %w
+// CHECK-NEXT: }
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x", address = 0} : !schedule.tensor<28xu8>
+  %in = schedule.buffer "data" {depth = 1, address = 0} : !schedule.buffer<2x2x2xu8>
+  %w = schedule.buffer "weights" {depth = 1, address = 0} : !schedule.buffer<28xu8>
+  %a = schedule.tensor {kind = "temporary", label = "a", memory = "data", address = 8} : !schedule.tensor<2x2x2xu8>
+  %b = schedule.tensor {kind = "temporary", label = "b", memory = "data", address = 16} : !schedule.tensor<2x2x2xu8>
+  %c = schedule.tensor {kind = "temporary", label = "c", memory = "data", address = 8} : !schedule.tensor<2x2x2xu8>
+  %d = schedule.tensor {kind = "temporary", label = "d", memory = "data", address = 24} : !schedule.tensor<2x2x2xu8>
+  %e = schedule.tensor {kind = "temporary", label = "e", memory = "data", address = 32} : !schedule.tensor<2x2x2xu8>
+  schedule.load "load" %x to %in[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, strides = array<i64: 4, 2, 1>, pad = 0} : !schedule.tensor<28xu8> to !schedule.buffer<2x2x2xu8>
+  schedule.load "wload" %x to %w[] {origin = affine_map<() -> (0)>, extents = array<i64: 28>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<28xu8> to !schedule.buffer<28xu8>
+  %aw = schedule.window %a[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, strides = array<i64: 4, 2, 1>, pad = 0} : !schedule.tensor<2x2x2xu8> to !schedule.buffer<2x2x2xu8>
+  %bw = schedule.window %b[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, strides = array<i64: 4, 2, 1>, pad = 0} : !schedule.tensor<2x2x2xu8> to !schedule.buffer<2x2x2xu8>
+  %cw = schedule.window %c[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, strides = array<i64: 4, 2, 1>, pad = 0} : !schedule.tensor<2x2x2xu8> to !schedule.buffer<2x2x2xu8>
+  %dw = schedule.window %d[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, strides = array<i64: 4, 2, 1>, pad = 0} : !schedule.tensor<2x2x2xu8> to !schedule.buffer<2x2x2xu8>
+  %ew = schedule.window %e[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, strides = array<i64: 4, 2, 1>, pad = 0} : !schedule.tensor<2x2x2xu8> to !schedule.buffer<2x2x2xu8>
+  schedule.conv "conv.0" %aw = %in, %w[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, weight_type = "i8", src_zero = 0, dst_zero = 0, lo = 0, hi = 9, reduction = 0} : !schedule.buffer<2x2x2xu8> = !schedule.buffer<2x2x2xu8>, !schedule.buffer<28xu8>
+  schedule.conv "conv.0" %bw = %aw, %w[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, weight_type = "i8", src_zero = 0, dst_zero = 0, lo = 0, hi = 9, reduction = 0} : !schedule.buffer<2x2x2xu8> = !schedule.buffer<2x2x2xu8>, !schedule.buffer<28xu8>
+  schedule.conv "conv.0" %cw = %in, %w[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, weight_type = "i8", src_zero = 0, dst_zero = 0, lo = 0, hi = 9, reduction = 0} : !schedule.buffer<2x2x2xu8> = !schedule.buffer<2x2x2xu8>, !schedule.buffer<28xu8>
+  schedule.conv "conv.0" %dw = %cw, %w[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, weight_type = "i8", src_zero = 0, dst_zero = 0, lo = 0, hi = 9, reduction = 0} : !schedule.buffer<2x2x2xu8> = !schedule.buffer<2x2x2xu8>, !schedule.buffer<28xu8>
+  schedule.conv "conv.0" %ew = %bw, %w[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, weight_type = "i8", src_zero = 0, dst_zero = 0, lo = 0, hi = 9, reduction = 0} : !schedule.buffer<2x2x2xu8> = !schedule.buffer<2x2x2xu8>, !schedule.buffer<28xu8>
+}
+
+// -----
+
+// Vector instructions are complete in order. Between units a tensor on chip is like any other place.
+// CHECK-LABEL: schedule.program
+// CHECK: schedule.add "act" %{{a.*}} = %in
+// CHECK-NEXT: schedule.add "act" %{{b.*}} = %{{a.*}}
+// CHECK-NEXT: %[[B:[0-9]+]] = schedule.signal "act"
+// CHECK-NEXT: schedule.wait "conv.0", %[[B]]
+// CHECK: schedule.conv "conv.0" %{{c.*}} = %{{b.*}}, %w
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x", address = 0} : !schedule.tensor<28xu8>
+  %in = schedule.buffer "data" {depth = 1, address = 0} : !schedule.buffer<2x2x2xu8>
+  %w = schedule.buffer "weights" {depth = 1, address = 0} : !schedule.buffer<28xu8>
+  %a = schedule.tensor {kind = "temporary", label = "a", memory = "data", address = 8} : !schedule.tensor<2x2x2xu8>
+  %b = schedule.tensor {kind = "temporary", label = "b", memory = "data", address = 16} : !schedule.tensor<2x2x2xu8>
+  %c = schedule.tensor {kind = "temporary", label = "c", memory = "data", address = 24} : !schedule.tensor<2x2x2xu8>
+  schedule.load "wload" %x to %w[] {origin = affine_map<() -> (0)>, extents = array<i64: 28>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<28xu8> to !schedule.buffer<28xu8>
+  schedule.load "load" %x to %in[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, strides = array<i64: 4, 2, 1>, pad = 0} : !schedule.tensor<28xu8> to !schedule.buffer<2x2x2xu8>
+  %aw = schedule.window %a[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, strides = array<i64: 4, 2, 1>, pad = 0} : !schedule.tensor<2x2x2xu8> to !schedule.buffer<2x2x2xu8>
+  %bw = schedule.window %b[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, strides = array<i64: 4, 2, 1>, pad = 0} : !schedule.tensor<2x2x2xu8> to !schedule.buffer<2x2x2xu8>
+  %cw = schedule.window %c[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, strides = array<i64: 4, 2, 1>, pad = 0} : !schedule.tensor<2x2x2xu8> to !schedule.buffer<2x2x2xu8>
+  schedule.add "act" %aw = %in, %in[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, ra = 0.5 : f32, rb = 0.25 : f32, fix = 0.0 : f32, lo = 0, hi = 9} : !schedule.buffer<2x2x2xu8> = !schedule.buffer<2x2x2xu8>, !schedule.buffer<2x2x2xu8>
+  schedule.add "act" %bw = %aw, %aw[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, ra = 0.5 : f32, rb = 0.25 : f32, fix = 0.0 : f32, lo = 0, hi = 9} : !schedule.buffer<2x2x2xu8> = !schedule.buffer<2x2x2xu8>, !schedule.buffer<2x2x2xu8>
+  schedule.conv "conv.0" %cw = %bw, %w[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 2, 2>, kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, weight_type = "i8", src_zero = 0, dst_zero = 0, lo = 0, hi = 9, reduction = 0} : !schedule.buffer<2x2x2xu8> = !schedule.buffer<2x2x2xu8>, !schedule.buffer<28xu8>
+}
+
+// -----
+
 // CHECK: schedule-insert-tokens: the program already has tokens
 schedule.program attributes {sym_name = "main", machine = "tiny"} {
   %a = schedule.signal "load"

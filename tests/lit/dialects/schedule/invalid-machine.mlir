@@ -34,6 +34,27 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
 
 // -----
 
+// CHECK: machine tiny has no memory @sram on chip
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x", memory = "sram"} : !schedule.tensor<4xu8>
+}
+
+// -----
+
+// CHECK: machine tiny has no memory @dram on chip
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x", memory = "dram"} : !schedule.tensor<4xu8>
+}
+
+// -----
+
+// CHECK: a tensor ends at byte 4100 of memory @data, which has 4096
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x", memory = "data", address = 100} : !schedule.tensor<4000xu8>
+}
+
+// -----
+
 // CHECK: machine tiny has no array @gemm
 schedule.program attributes {sym_name = "main", machine = "tiny"} {
   schedule.configure <@gemm, first = 0, units = 1, chain = 1, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 8>

@@ -263,3 +263,79 @@ schedule.program attributes {sym_name = "main", machine = "m"} {
     schedule.load "load" %x to %t[%j] {origin = affine_map<(d0) -> (d0)>, extents = array<i64: 4>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<4xu8> to !schedule.buffer<4xu8>
   }
 }) : () -> ()
+
+// -----
+
+// Tensors on chip.
+
+// CHECK: only temporary tensors lie on chip
+schedule.program attributes {sym_name = "main", machine = "m"} {
+  %x = schedule.tensor {kind = "input", label = "x", logical = tensor<1x4x!quant.uniform<u8:f32, 0.5>>, memory = "data"} : !schedule.tensor<1x1x4xu8>
+}
+
+// -----
+
+// CHECK: schedule.load cannot reach a tensor on chip
+schedule.program attributes {sym_name = "main", machine = "m"} {
+  %k = schedule.tensor {kind = "temporary", label = "k", memory = "data"} : !schedule.tensor<4xu8>
+  %t = schedule.buffer "data" {depth = 1} : !schedule.buffer<4xu8>
+  schedule.load "load" %k to %t[] {origin = affine_map<() -> (0)>, extents = array<i64: 4>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<4xu8> to !schedule.buffer<4xu8>
+}
+
+// -----
+
+// CHECK: schedule.store cannot reach a tensor on chip
+schedule.program attributes {sym_name = "main", machine = "m"} {
+  %x = schedule.tensor {kind = "temporary", label = "x"} : !schedule.tensor<4xu8>
+  %k = schedule.tensor {kind = "temporary", label = "k", memory = "data"} : !schedule.tensor<4xu8>
+  %t = schedule.buffer "data" {depth = 1} : !schedule.buffer<4xu8>
+  schedule.load "load" %x to %t[] {origin = affine_map<() -> (0)>, extents = array<i64: 4>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<4xu8> to !schedule.buffer<4xu8>
+  schedule.store "store" %t to %k[] {origin = affine_map<() -> (0)>, extents = array<i64: 4>, strides = array<i64: 1>} : !schedule.buffer<4xu8> to !schedule.tensor<4xu8>
+}
+
+// -----
+
+// CHECK: schedule.window cannot reach a tensor in DRAM
+schedule.program attributes {sym_name = "main", machine = "m"} {
+  %x = schedule.tensor {kind = "temporary", label = "x"} : !schedule.tensor<4xu8>
+  %a = schedule.window %x[] {origin = affine_map<() -> (0)>, extents = array<i64: 4>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<4xu8> to !schedule.buffer<4xu8>
+}
+
+// -----
+
+// CHECK: schedule.load moves buffers, not windows
+schedule.program attributes {sym_name = "main", machine = "m"} {
+  %x = schedule.tensor {kind = "temporary", label = "x"} : !schedule.tensor<4xu8>
+  %k = schedule.tensor {kind = "temporary", label = "k", memory = "data"} : !schedule.tensor<4xu8>
+  %a = schedule.window %k[] {origin = affine_map<() -> (0)>, extents = array<i64: 4>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<4xu8> to !schedule.buffer<4xu8>
+  schedule.load "load" %x to %a[] {origin = affine_map<() -> (0)>, extents = array<i64: 4>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<4xu8> to !schedule.buffer<4xu8>
+}
+
+// -----
+
+// CHECK: schedule.store moves buffers, not windows
+schedule.program attributes {sym_name = "main", machine = "m"} {
+  %x = schedule.tensor {kind = "temporary", label = "x"} : !schedule.tensor<4xu8>
+  %k = schedule.tensor {kind = "temporary", label = "k", memory = "data"} : !schedule.tensor<4xu8>
+  %a = schedule.window %k[] {origin = affine_map<() -> (0)>, extents = array<i64: 4>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<4xu8> to !schedule.buffer<4xu8>
+  schedule.store "store" %a to %x[] {origin = affine_map<() -> (0)>, extents = array<i64: 4>, strides = array<i64: 1>} : !schedule.buffer<4xu8> to !schedule.tensor<4xu8>
+}
+
+// -----
+
+// CHECK: the view reaches beyond the tensor
+schedule.program attributes {sym_name = "main", machine = "m"} {
+  %k = schedule.tensor {kind = "temporary", label = "k", memory = "data"} : !schedule.tensor<4xu8>
+  %a = schedule.window %k[] {origin = affine_map<() -> (0)>, extents = array<i64: 5>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<4xu8> to !schedule.buffer<4xu8>
+}
+
+// -----
+
+// CHECK: schedule.window has an index that counts no loop around it
+"schedule.program"() <{sym_name = "main", machine = "m"}> ({
+^body(%j: index):
+  %k = schedule.tensor {kind = "temporary", label = "k", memory = "data"} : !schedule.tensor<4xu8>
+  schedule.for %i = 2 {
+    %a = schedule.window %k[%j] {origin = affine_map<(d0) -> (d0)>, extents = array<i64: 4>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<4xu8> to !schedule.buffer<4xu8>
+  }
+}) : () -> ()

@@ -33,6 +33,9 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
   // GENERIC: "schedule.configure"() <{fold = #fabric.fold<@conv, first = 0, units = 2, chain = 2, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 4>}> : () -> ()
   // CHECK: schedule.configure <@conv, first = 0, units = 2, chain = 2, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 4>
   schedule.configure <@conv, first = 0, units = 2, chain = 2, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 4>
+  // GENERIC: "schedule.prefetch"() <{fold = #fabric.fold<@conv, first = 0, units = 2, chain = 2, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 4>}> : () -> ()
+  // CHECK: schedule.prefetch <@conv, first = 0, units = 2, chain = 2, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 4>
+  schedule.prefetch <@conv, first = 0, units = 2, chain = 2, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 4>
   // CHECK: schedule.load "wload" %t to %params[] {origin = affine_map<() -> (0, 0)>, extents = array<i64: 8, 3>, strides = array<i64: 3, 1>, pad = 0 : i64} : !schedule.tensor<6x4x8xi32> to !schedule.buffer<8x3xi32>
   schedule.load "wload" %t to %params[] {origin = affine_map<() -> (0, 0)>, extents = array<i64: 8, 3>, strides = array<i64: 3, 1>, pad = 0} : !schedule.tensor<6x4x8xi32> to !schedule.buffer<8x3xi32>
   schedule.load "wload" %blocks to %table[] {origin = affine_map<() -> (0)>, extents = array<i64: 256>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<1x2x168xu8> to !schedule.buffer<256xu8>
@@ -79,6 +82,19 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
   schedule.load "load" %image to %dx[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 6, 6, 4>, strides = array<i64: 24, 4, 1>, pad = 0} : !schedule.tensor<6x6x4xu8> to !schedule.buffer<2x4x2xi8>
   // CHECK: schedule.depthwise "conv.1" %d = %dx, %dw[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 4, 4>, kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, weight_type = "u8", src_zero = 0 : i64, dst_zero = 0 : i64, lo = -128 : i64, hi = 127 : i64, multiplier = 2 : i64} : !schedule.buffer<2x4x4xi8> = !schedule.buffer<2x4x2xi8>, !schedule.buffer<1x1x52xu8>
   schedule.depthwise "conv.1" %d = %dx, %dw[] {origin = affine_map<() -> (0, 0, 0)>, extents = array<i64: 2, 4, 4>, kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, weight_type = "u8", src_zero = 0, dst_zero = 0, lo = -128, hi = 127, multiplier = 2} : !schedule.buffer<2x4x4xi8> = !schedule.buffer<2x4x2xi8>, !schedule.buffer<1x1x52xu8>
+  // GENERIC: "schedule.tensor"() <{kind = "temporary", label = "kept", memory = "data", address = 512 : i64}> : () -> !schedule.tensor<4x4x2xu8>
+  // CHECK: %kept = schedule.tensor {kind = "temporary", label = "kept", memory = "data", address = 512 : i64} : !schedule.tensor<4x4x2xu8>
+  %kept = schedule.tensor {kind = "temporary", label = "kept", memory = "data", address = 512} : !schedule.tensor<4x4x2xu8>
+  %half = schedule.tensor {kind = "temporary", label = "half", memory = "data"} : !schedule.tensor<2x2x2xu8>
+  schedule.for %i = 2 {
+    // GENERIC: %in = "schedule.window"(%kept, %{{i.*}}) <{origin = affine_map<(d0) -> (((d0 * 2) + -1), -1, 0)>, extents = array<i64: 4, 4, 2>, strides = array<i64: 8, 2, 1>, pad = 3 : i64}> : (!schedule.tensor<4x4x2xu8>, index) -> !schedule.buffer<3x5x2xu8>
+    // CHECK: %in = schedule.window %kept[%{{i.*}}] {origin = affine_map<(d0) -> (((d0 * 2) + -1), -1, 0)>, extents = array<i64: 4, 4, 2>, strides = array<i64: 8, 2, 1>, pad = 3 : i64} : !schedule.tensor<4x4x2xu8> to !schedule.buffer<3x5x2xu8>
+    %in = schedule.window %kept[%i] {origin = affine_map<(d0) -> (d0 * 2 - 1, -1, 0)>, extents = array<i64: 4, 4, 2>, strides = array<i64: 8, 2, 1>, pad = 3} : !schedule.tensor<4x4x2xu8> to !schedule.buffer<3x5x2xu8>
+    // CHECK: %result = schedule.window %half[%{{i.*}}]
+    %result = schedule.window %half[%i] {origin = affine_map<(d0) -> (d0, 0, 0)>, extents = array<i64: 2, 2, 2>, strides = array<i64: 4, 2, 1>, pad = 0} : !schedule.tensor<2x2x2xu8> to !schedule.buffer<1x2x2xu8>
+    // CHECK: schedule.pool "act" %result = %in[%{{i.*}}]
+    schedule.pool "act" %result = %in[%i] {origin = affine_map<(d0) -> (d0, 0, 0)>, extents = array<i64: 2, 2, 2>, dst_zero = 3, lo = 0, hi = 255, kind = "max", kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, src_zero = 3, src_scale = 0.5 : f32, dst_scale = 0.5 : f32, include_pad = false} : !schedule.buffer<1x2x2xu8> = !schedule.buffer<3x5x2xu8>
+  }
   // CHECK: tiling = #schedule.tiling<rows = 8, columns = 56, k = 64, c = 32, order = "k y x">
   schedule.for %n = 1 {
   } {tiling = #schedule.tiling<rows = 8, columns = 56, k = 64, c = 32, order = "k y x">}
