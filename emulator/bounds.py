@@ -24,6 +24,7 @@ from .buffers import extent_of
 from .counters import Counters
 from .footprint import Plan
 from .memory import ViewPlan
+from .regions import values_of
 
 COMPUTE = "compute"
 
@@ -140,10 +141,7 @@ def _distinct(view: ViewPlan) -> int:
     independent = len(set(levels)) == len(levels)
     elements = 1
     for dim in dims:
-        origins = np.array([dim.origin.const])
-        for level, coefficient in dim.origin.terms:
-            steps = coefficient * np.arange(view.counts[level])
-            origins = np.unique(origins[:, None] + steps)
+        origins = values_of(dim.origin, view.counts)
         first = np.clip(origins, 0, dim.extent)
         end = np.clip(origins + dim.size, 0, dim.extent)
         if independent:

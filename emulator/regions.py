@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from ..dialects.isa_operands import Affine, Dim, ElementType, View
-from .memory import Box
+from .memory import Box, IntArray
 
 Frame = tuple[Affine, ...]
 Range = tuple[int, int]
@@ -40,10 +40,15 @@ def offset(one: Affine, other: Affine, scale: int = 1) -> int:
 def positions(origin: Affine, counts: Sequence[int]) -> list[int]:
     """All values of an origin, ascending."""
     fit(prod(counts[level] for level, _ in origin.terms) <= MAX_TILES)
+    return [int(value) for value in values_of(origin, counts)]
+
+
+def values_of(origin: Affine, counts: Sequence[int]) -> IntArray:
+    """All values of an origin, ascending, however many they are."""
     values = np.array([origin.const])
     for level, coefficient in origin.terms:
         values = np.unique(values[:, None] + coefficient * np.arange(counts[level]))
-    return [int(value) for value in values]
+    return values
 
 
 def clip(dim: Dim, frame: Affine, counts: Sequence[int]) -> Range | None:

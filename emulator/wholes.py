@@ -131,10 +131,7 @@ class Network:
             source = site.view("src")
             fit(len(source.dims) == len(target.dims))
             if self.deferred(site):
-                strides = tuple(dim.stride for dim in source.dims)
-                ranges = tuple((0, dim.extent) for dim in source.dims)
-                pad = site.step.instruction.integer("pad")
-                return Region(self.dram, source.bits, source.base * 8, strides, ranges, pad)
+                return replace(_seen(source), pad=site.step.instruction.integer("pad"))
             fit(not site.loops)
         ranges = union(target.dims, self.frame(site), counts)
         name = f"tensor {site.number}"
