@@ -38,7 +38,8 @@ from tilefold.frontend import import_model
 from tilefold.machines import load_machine
 from tilefold.machines.model import Machine, parse_machine
 from tilefold.passes.attach_machine import attach_machine
-from tilefold.passes.choose_fold import ChooseFoldPass, layer_cost
+from tilefold.passes.choose_fold import ChooseFoldPass
+from tilefold.passes.folding.space import layer_cost
 from tilefold.passes.fuse_epilogue import FuseEpiloguePass
 from tilefold.passes.keep_on_chip import KeepOnChipPass
 from tilefold.passes.lower_to_isa import LowerToIsaPass

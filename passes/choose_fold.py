@@ -28,10 +28,8 @@ from ..errors import TilefoldError
 from ..machines.model import Machine, check_fold
 from .attach_machine import machine_of
 from .folding.choice import all_together, each_alone
-from .folding.space import Configuration, Space, Work, layer_cost, space_of
+from .folding.space import Configuration, Space, Work, space_of
 from .lowering.convolution import Convolution, conv_shape
-
-__all__ = ["SWITCHING", "ChooseFoldPass", "fold_space", "layer_cost"]
 
 SWITCHING = {"charged": all_together, "free": each_alone}
 """What a choice takes switches to cost."""

@@ -13,7 +13,7 @@ the lowest address that is free as long as it lives. `room` is what is left abov
 of a layer, at least the `reserve`-th part of the memory.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from xdsl.context import Context
@@ -27,8 +27,10 @@ from ..dialects.nn_network import network_of
 from ..dialects.nn_types import shape_of
 from ..dialects.schedule import TensorType
 from ..machines.model import Machine, Memory
+from .arena import Arena
 from .attach_machine import machine_of
 from .fuse_epilogue import EPILOGUE, Epilogue, Producer, epilogue_of, producer_of
+from .lowering.budget import ceil_to
 from .lowering.movement import Reorder, moves_nothing
 from .lowering.state import KEPT, container_of
 
@@ -145,25 +147,14 @@ def _never_made(layer: Operation) -> bool:
 def _place(lives: Sequence[_Life], memory: Memory, limit: int, turns: int) -> list[int]:
     """Give tensors their addresses; returns the end of the highest one in each turn."""
     tops = [0] * turns
-    placed: list[tuple[int, int, _Life]] = []
+    arena = Arena()
     for life in lives:
-        size = -(-life.size // memory.line) * memory.line
-        address = 0
-        for low, high in sorted(_taken(placed, life)):
-            if address + size <= low:
-                break
-            address = max(address, high)
+        size = ceil_to(life.size, memory.line)
+        address = arena.lowest(size, life.first, life.last)
         if address + size <= limit:
-            placed.append((address, address + size, life))
+            arena.put(address, size, life.first, life.last)
             for layer in life.layers:
                 layer.attributes[KEPT] = IntegerAttr(address, i64)
             for turn in range(life.first, life.last + 1):
                 tops[turn] = max(tops[turn], address + size)
     return tops
-
-
-def _taken(placed: Sequence[tuple[int, int, _Life]], life: _Life) -> Iterator[tuple[int, int]]:
-    """The places of tensors that are needed in a turn of `life`."""
-    for low, high, other in placed:
-        if other.first <= life.last and life.first <= other.last:
-            yield low, high

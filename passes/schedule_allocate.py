@@ -12,19 +12,21 @@ In DRAM, constants, inputs and outputs stay; temporaries share space when their
 lifetimes, first write to last read, do not overlap (largest first, first fit).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
-from xdsl.ir import SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ..dialects import schedule
 from ..dialects.location import name_of
 from ..errors import TilefoldError
 from ..machines.model import Machine, Memory
+from .arena import Arena
 from .attach_machine import machine_of
+from .lowering.budget import ceil_to
 
 DRAM_ALIGNMENT = 64
 """Bytes: tensors start at a burst of every machine's DRAM."""
@@ -51,13 +53,22 @@ def buffers_by_nest(program: schedule.ProgramOp) -> list[list[schedule.BufferOp]
 
     A layer has one nest, a concatenation one for each input.
     """
-    nests: list[list[schedule.BufferOp]] = [[]]
-    for op in program.body.ops:
-        if isinstance(op, schedule.BufferOp):
-            nests[-1].append(op)
-        elif nests[-1] and any(map(writes_tensor, schedule.steps_in(op))):
-            nests.append([])
+    nests = (
+        [op for op in nest if isinstance(op, schedule.BufferOp)]
+        for nest in nests_of(program.body.block)
+    )
     return [buffers for buffers in nests if buffers]
+
+
+def nests_of(block: Block) -> Iterator[list[Operation]]:
+    """Top-level operations up to each that writes a tensor, in DRAM or on chip; then the rest."""
+    nest: list[Operation] = []
+    for op in list(block.ops):
+        nest.append(op)
+        if any(map(writes_tensor, schedule.steps_in(op))):
+            yield nest
+            nest = []
+    yield nest
 
 
 def writes_tensor(step: schedule.StepOp) -> bool:
@@ -65,14 +76,10 @@ def writes_tensor(step: schedule.StepOp) -> bool:
     return isinstance(step, schedule.StoreOp) or isinstance(step.target.owner, schedule.WindowOp)
 
 
-def _aligned(size: int, alignment: int) -> int:
-    return -(-size // alignment) * alignment
-
-
 def occupied(buffers: Iterable[schedule.BufferOp], memory: Memory) -> int:
     """Bytes that `buffers` take of `memory`, each starting at a line."""
     return sum(
-        _aligned(buffer.total_bytes, memory.line)
+        ceil_to(buffer.total_bytes, memory.line)
         for buffer in buffers
         if buffer.memory.data == memory.name
     )
@@ -123,7 +130,7 @@ class _Places:
             for buffer in buffers:
                 if buffer.memory.data == name:
                     buffer.address = IntegerAttr(address, i64)
-                    address += _aligned(buffer.total_bytes, memory.line)
+                    address += ceil_to(buffer.total_bytes, memory.line)
         self._turn += 1
 
     def _floor(self, buffers: Sequence[schedule.BufferOp], memory: Memory) -> int:
@@ -135,7 +142,7 @@ class _Places:
             for kept in self._kept
             if kept.memory == memory.name and kept.first <= last and first <= kept.last
         ]
-        return _aligned(max(ends, default=0), memory.line)
+        return ceil_to(max(ends, default=0), memory.line)
 
     def _start(self, memory: Memory, low: int, needed: int) -> int:
         """Where the buffers of a nest start."""
@@ -167,20 +174,15 @@ def _place_tensors(program: schedule.ProgramOp, machine: Machine) -> None:
     for tensor in tensors:
         if tensor.kind.data != "temporary":
             tensor.address = IntegerAttr(top, i64)
-            top += _aligned(tensor.box.byte_size, DRAM_ALIGNMENT)
-    placed: list[tuple[int, int, int, int]] = []
+            top += ceil_to(tensor.box.byte_size, DRAM_ALIGNMENT)
+    arena = Arena(top)
     for tensor in sorted(temporary, key=lambda op: -op.box.byte_size):
         first, last = _lifetime(tensor.result)
-        size = _aligned(tensor.box.byte_size, DRAM_ALIGNMENT)
-        address = top
-        alive = [p for p in placed if p[2] <= last and first <= p[3]]
-        for low, high, _, _ in sorted(alive):
-            if address + size <= low:
-                break
-            address = max(address, high)
-        placed.append((address, address + size, first, last))
+        size = ceil_to(tensor.box.byte_size, DRAM_ALIGNMENT)
+        address = arena.lowest(size, first, last)
+        arena.put(address, size, first, last)
         tensor.address = IntegerAttr(address, i64)
-    end = max([top, *(high for _, high, _, _ in placed)])
+    end = arena.end
     if end > machine.dram.bytes > 0:
         raise TilefoldError(
             f"the network takes {end} bytes of DRAM, machine {machine.name} has "

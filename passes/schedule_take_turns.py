@@ -17,7 +17,7 @@ an iteration units follow each other as data tells them to: what an epilogue add
 while the convolution before it runs.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -27,6 +27,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from ..dialects import schedule
+from .schedule_allocate import nests_of
 from .tokens import carry, child_in, insert
 
 
@@ -79,22 +80,14 @@ def _order_iterations(body: Block) -> None:
 
 def _order_layers(block: Block) -> None:
     before: schedule.StepOp | None = None
-    for layer in _layers(block):
+    # A concatenation counts as a layer for each input; what follows the last store is of none.
+    *layers, _ = nests_of(block)
+    for layer in layers:
         steps = _turns(layer)
         for step in _followers(steps, before) if before else ():
             assert before is not None
             _wait(block, step, _signal(block, before))
         before = steps[-1] if steps else before
-
-
-def _layers(block: Block) -> Iterator[list[Operation]]:
-    """Top-level operations up to each store: a concatenation counts as a layer for each input."""
-    layer: list[Operation] = []
-    for operation in list(block.ops):
-        layer.append(operation)
-        if any(isinstance(step, schedule.StoreOp) for step in schedule.steps_in(operation)):
-            yield layer
-            layer = []
 
 
 def _signal(block: Block, step: schedule.StepOp) -> SSAValue:

@@ -32,7 +32,7 @@ from ..dialects.fabric import FoldAttr
 from ..dialects.isa_operands import ElementType
 from ..dialects.schedule import PARAMETER_BYTES, TilingAttr
 from ..machines.model import Direction, Machine, Operand
-from .choose_fold import layer_cost
+from .folding.space import layer_cost
 from .lowering.budget import ceil_to
 from .lowering.shapes import ConvShape
 

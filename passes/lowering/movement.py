@@ -98,7 +98,10 @@ def _runs_of(op: Reorder) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]
 
 def moves_nothing(op: Reorder) -> bool:
     """Whether source and result of a reshape or transpose are the same in memory."""
-    runs = _common_refinement(*_runs_of(op))
+    return _in_place(_common_refinement(*_runs_of(op)))
+
+
+def _in_place(runs: Sequence[_Run] | None) -> bool:
     return runs is not None and all(run.source == run.target for run in runs)
 
 
@@ -113,7 +116,7 @@ def lower_reorder(state: Lowering, op: Reorder) -> None:
         between = state.temporary(schedule.TensorType((prod(shape),), byte_wide(element)))
         _copy(state, op, _common_refinement(source, linear), state.tensor(op.input), between)
         _copy(state, op, _common_refinement(linear, target), between, state.result(op.result))
-    elif moves_nothing(op) and op.result not in state.tensors:
+    elif _in_place(runs) and op.result not in state.tensors:
         state.tensors[op.result] = state.tensor(op.input)
     else:
         _copy(state, op, runs, state.tensor(op.input), state.result(op.result))

@@ -10,7 +10,6 @@ import pytest
 from tilefold.errors import TilefoldError
 from tilefold.machines import load_machine
 from tilefold.machines.model import Array
-from tilefold.passes.choose_fold import layer_cost
 from tilefold.passes.folding.choice import (
     all_together,
     cost,
@@ -18,7 +17,7 @@ from tilefold.passes.folding.choice import (
     undominated,
     worth_it,
 )
-from tilefold.passes.folding.space import Configuration, Space, space_of
+from tilefold.passes.folding.space import Configuration, Space, layer_cost, space_of
 from tilefold.tests.support.fold_choices import (
     candidates,
     least_cycles,

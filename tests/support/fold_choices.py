@@ -13,8 +13,7 @@ from tilefold.costmodel.reconfigure import reconfigure_cost
 from tilefold.dialects.fabric import FoldAttr
 from tilefold.dialects.isa_operands import ElementType
 from tilefold.machines.model import Array, Folds, Machine
-from tilefold.passes.choose_fold import layer_cost
-from tilefold.passes.folding.space import Work
+from tilefold.passes.folding.space import Work, layer_cost
 from tilefold.passes.lowering.shapes import ConvShape
 from tilefold.tests.support.random_machines import random_machine
 
