@@ -18,7 +18,8 @@ from subjects import EFFICIENTNET, EFFICIENTNET_LITE0, ROOT, quantised_subject  
 
 import numpy as np
 from light import light, names
-from rich.table import Table
+from pages import Cells, table, with_measured
+from pages import markdown as markdown_table
 from tilefold.backend.program import Program
 from tilefold.compiler import compile_levels, context_for
 from tilefold.costmodel.integers import IntArray
@@ -47,7 +48,6 @@ ROWS = {"1": 1, "2": 2, "unlimited": 64}
 SWITCHES = (0, 64, 800)
 """Cycles to make a configuration current."""
 PAGE = ROOT / "docs" / "folds.md"
-BEGIN, END = "<!-- folds -->", "<!-- end of folds -->"
 
 Folds = tuple[FoldAttr, ...]
 
@@ -246,7 +246,7 @@ def _changes(folds: Folds) -> int:
     return sum(a != b for a, b in pairwise(folds))
 
 
-def cells(rows: Sequence[Row]) -> list[list[str]]:
+def cells(rows: Sequence[Row]) -> Cells:
     """A heading, and a line for each row."""
     heading = ["network", "rows", "switch", "fixed", "one fold", "alone", "charged", "ahead"]
     lines = [[*heading, "fixed / ahead", "one fold / ahead", "switches", "utilisation"]]
@@ -283,9 +283,7 @@ def findings(rows: Sequence[Row]) -> list[str]:
 
 def markdown(rows: Sequence[Row], refused: Mapping[str, str]) -> str:
     """What stands between the markers of the page."""
-    heading, *body = cells(rows)
-    rule = ["---", "--:", *["--:"] * (len(heading) - 2)]
-    lines = ["| " + " | ".join(line) + " |" for line in (heading, rule, *body)]
+    lines = [markdown_table(cells(rows), left=1)]
     fixed: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         fixed.setdefault((row.configuration, row.fold), []).append(f"{row.network} {row.rows}")
@@ -296,25 +294,7 @@ def markdown(rows: Sequence[Row], refused: Mapping[str, str]) -> str:
     if refused:
         lines += ["", "Not supported yet:", ""]
         lines += [f"- `{name}`: {why}" for name, why in refused.items()]
-    return "\n".join(lines) + "\n"
-
-
-def table_of(rows: Sequence[Row]) -> Table:
-    """The table for the terminal."""
-    heading, *body = cells(rows)
-    table = Table(title=f"{MACHINE}, emulated cycles")
-    for place, column in enumerate(heading):
-        table.add_column(column, justify="right" if place else "left")
-    for line in body:
-        table.add_row(*line)
-    return table
-
-
-def with_measured(page: str, text: str) -> str:
-    """`page` with `text` between its markers."""
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{text}{END}{after}"
+    return "\n".join(lines)
 
 
 def available() -> list[str]:
@@ -344,10 +324,14 @@ def main() -> None:
                 refused[name] = str(error).splitlines()[0].split(": ", 1)[1]
                 continue
             rows += measure(network)
-    screen.print(table_of(rows), *findings(rows), *(f"{n}: {why}" for n, why in refused.items()))
+    screen.print(
+        table(f"{MACHINE}, emulated cycles", cells(rows), left=1),
+        *findings(rows),
+        *(f"{n}: {why}" for n, why in refused.items()),
+    )
     files: dict[Path, bytes] = {}
     if options.docs:
-        page = with_measured(PAGE.read_text(encoding="utf-8"), markdown(rows, refused))
+        page = with_measured(PAGE.read_text(encoding="utf-8"), "folds", markdown(rows, refused))
         files[PAGE] = page.encode()
     if options.json:
         record: dict[str, Any] = {"machine": MACHINE, "rows": [asdict(row) for row in rows]}

@@ -20,7 +20,7 @@ from subjects import CACHE, ROOT  # isort: skip
 import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto
-from rich.table import Table
+from pages import Cells, markdown, table
 from tilefold.backend.program import Program
 from tilefold.compiler import compile
 from tilefold.emulator import Recording, emulate
@@ -145,10 +145,6 @@ def breakdowns(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
     }
 
 
-Cells = list[list[str]]
-"""Lines of a table, the first one of headers."""
-
-
 def row_cells(rows: Sequence[Row]) -> Cells:
     """A line for each row of the file."""
     header = ["machine", "subject", "mode", "MERA", "layer-serial", "/ MERA"]
@@ -166,28 +162,6 @@ def part_cells(parts: Mapping[str, Mapping[str, int]]) -> Cells:
     names = dict.fromkeys(chain.from_iterable(parts.values()))
     body = [[name, *(f"{cycles[name]:,}" for cycles in parts.values())] for name in names]
     return [["cycles", *parts], *body]
-
-
-def markdown(cells: Cells) -> str:
-    """A table of Markdown."""
-    header, *body = cells
-    rule = ["---" if not _is_number(cell) else "--:" for cell in body[0]]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *body))
-
-
-def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"[\d,.%]+", cell) is not None
-
-
-def table(title: str, cells: Cells) -> Table:
-    """A table of rich."""
-    header, *body = cells
-    shown = Table(title=title)
-    for name, cell in zip(header, body[0], strict=True):
-        shown.add_column(name, justify="right" if _is_number(cell) else "left")
-    for line in body:
-        shown.add_row(*line)
-    return shown
 
 
 def main() -> None:

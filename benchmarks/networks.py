@@ -20,7 +20,7 @@ from typing import Any
 # Before anything that imports numpy: it sets the number of threads.
 from subjects import CACHE, ROOT, environment  # isort: skip
 
-from mera import Cells, markdown, table
+from pages import Cells, markdown, table, with_measured
 from tilefold.backend.build import build_program
 from tilefold.backend.program import Program
 from tilefold.compiler import context_for
@@ -379,14 +379,6 @@ def tables(found: Mapping[Task, Outcome]) -> dict[str, Cells]:
     }
 
 
-def with_table(page: str, name: str, text: str) -> str:
-    """`page` with `text` between its markers of that name."""
-    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    before, rest = page.split(begin)
-    _, after = rest.split(end)
-    return f"{before}{begin}\n{text}\n{end}{after}"
-
-
 def main() -> None:
     """Compile, emulate, print, and write what is asked for."""
     parser = argparse.ArgumentParser(description="Compares networks with their bounds.")
@@ -409,9 +401,9 @@ def main() -> None:
     if options.docs:
         page = PAGE.read_text(encoding="utf-8")
         for name, cells in shown.items():
-            page = with_table(page, name, markdown(cells))
+            page = with_measured(page, name, markdown(cells))
         measured = "Measured on {processor}, Python {python}.".format(**about)
-        files[PAGE] = with_table(page, "processor", measured).encode()
+        files[PAGE] = with_measured(page, "processor", measured).encode()
     if options.json:
         rows: list[dict[str, Any]] = [
             asdict(task) | asdict(one) | {"ratio": one.ratio} for task, one in found.items()

@@ -18,6 +18,8 @@ from typing import Any
 from subjects import CACHE, ROOT, environment, interleaved  # isort: skip
 
 import numpy as np
+from pages import Cells, with_measured
+from pages import markdown as markdown_table
 from rich.table import Table
 from tilefold.compiler import compile
 from tilefold.emulator import emulate
@@ -33,7 +35,6 @@ ROUNDS, QUICK_ROUNDS = 7, 2
 
 BOTH, VALUES, TIME = "values + time", "values only", "time only"
 PAGE, FIGURE = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "scaling.svg"
-BEGIN, END = "<!-- scaling -->", "<!-- end of scaling -->"
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _measured(works: Works, rounds: int) -> dict[str, list[float]]:
     return seconds
 
 
-def cells(series: Series) -> list[list[str]]:
+def cells(series: Series) -> Cells:
     """A table: its heading, a row for each place, and the exponents."""
     heading = [series.title]
     for what in series.seconds:
@@ -140,11 +141,8 @@ def markdown(every: Sequence[Series], about: dict[str, Any]) -> str:
         "![Seconds over MACs and over images, both axes logarithmic](scaling.svg)\n"
     ).format(**about)
     for series in every:
-        heading, *rows = cells(series)
-        rule = ["---", *["--:"] * (len(heading) - 1)]
-        lines = ["| " + " | ".join(row) + " |" for row in (heading, rule, *rows)]
-        text += "\n" + "\n".join(lines) + "\n"
-    return text
+        text += "\n" + markdown_table(cells(series), left=1) + "\n"
+    return text.removesuffix("\n")
 
 
 def figure(every: Sequence[Series]) -> bytes:
@@ -178,13 +176,6 @@ def figure(every: Sequence[Series]) -> bytes:
     return file.getvalue()
 
 
-def with_measured(page: str, text: str) -> str:
-    """`page` with `text` between its markers."""
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{text}{END}{after}"
-
-
 def main() -> None:
     """Measure, print, and write what is asked for."""
     parser = argparse.ArgumentParser(description="Measures how the emulator's cost grows.")
@@ -201,7 +192,7 @@ def main() -> None:
     screen.print(*map(table_of, every))
     files: dict[Path, bytes] = {}
     if options.docs:
-        page = with_measured(PAGE.read_text(encoding="utf-8"), markdown(every, about))
+        page = with_measured(PAGE.read_text(encoding="utf-8"), "scaling", markdown(every, about))
         files |= {FIGURE: figure(every), PAGE: page.encode()}
     if options.json:
         series = [asdict(series) | {"exponents": series.exponents} for series in every]

@@ -22,23 +22,27 @@ ROOT = Path(__file__).resolve().parents[1]
 CSV = ROOT.parent / "shared" / "data" / "mera_cycles.csv"
 
 
-@pytest.fixture(scope="module")
-def networks() -> Any:
-    """The benchmark as a module; it is a script, not part of the package."""
+def script(name: str) -> Any:
+    """A benchmark as a module; it is a script, not part of the package."""
     folder = ROOT / "benchmarks"
     if not folder.exists():
         pytest.skip("the benchmarks are not there")
     sys.path.insert(0, str(folder))
     try:
-        return import_module("networks")
+        return import_module(name)
     finally:
         sys.path.remove(str(folder))
+
+
+@pytest.fixture(scope="module")
+def networks() -> Any:
+    return script("networks")
 
 
 def test_mera_is_quoted_as_the_file_has_it(networks: Any) -> None:
     if not CSV.exists():
         pytest.skip(f"{CSV} is not there")
-    mera = import_module("mera")
+    mera = script("mera")
     fewest: dict[tuple[str, str], int] = {}
     with CSV.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
@@ -102,6 +106,6 @@ def test_tables_have_a_place_in_the_page(networks: Any) -> None:
     }
     for name, cells in networks.tables(found).items():
         assert len({len(line) for line in cells}) == 1
-        page = networks.with_table(page, name, networks.markdown(cells))
+        page = networks.with_measured(page, name, networks.markdown(cells))
         assert networks.markdown(cells) in page
     assert "| resnet50 | dna_a600 | 2,000 | 1,000 | 2.000 | 1.20 | 1.600 | 1.250 |" in page

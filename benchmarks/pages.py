@@ -1,0 +1,41 @@
+"""Tables of figures, for the terminal and for pages of Markdown."""
+
+import re
+
+from rich.table import Table
+
+Cells = list[list[str]]
+"""A heading, and a line for each row."""
+
+
+def markdown(cells: Cells, left: int | None = None) -> str:
+    """A table of Markdown; the first `left` columns are text, or those that hold no number."""
+    header, *body = cells
+    rule = ["--:" if right else "---" for right in _right(cells, left)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *body))
+
+
+def table(title: str, cells: Cells, left: int | None = None) -> Table:
+    """The same as a table of rich."""
+    header, *body = cells
+    shown = Table(title=title)
+    for name, right in zip(header, _right(cells, left), strict=True):
+        shown.add_column(name, justify="right" if right else "left")
+    for line in body:
+        shown.add_row(*line)
+    return shown
+
+
+def _right(cells: Cells, left: int | None) -> list[bool]:
+    """Which columns are set to the right."""
+    if left is not None:
+        return [place >= left for place in range(len(cells[0]))]
+    return [re.fullmatch(r"[\d,.%]+", cell) is not None for cell in cells[1]]
+
+
+def with_measured(page: str, name: str, text: str) -> str:
+    """`page` with the lines of `text` between its markers of that name."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, rest = page.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{text}\n{end}{after}"
