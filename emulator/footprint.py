@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Final
 
 from ..backend.code import Code
+from ..backend.program import Program
 from ..errors import TilefoldError
 from .classes import Classes
 from .memory import Box, Range, StepError, ViewPlan
@@ -53,6 +54,11 @@ class Plan:
         self._views: dict[int, dict[str, ViewPlan]] = {}
         self._classes: dict[int, Classes] = {}
         self._cache: dict[tuple[int, Counters], Footprint] = {}
+
+    @staticmethod
+    def of(program: Program) -> "Plan":
+        """The plan of a whole program."""
+        return Plan(program.code, program.layers, program.layer_of)
 
     @cached_property
     def projections(self) -> dict[str, tuple[Op, ...]]:

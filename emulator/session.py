@@ -50,7 +50,7 @@ class Session:
         self.machine: Machine = parse_machine(
             program.machine_text, f"machine of '{program.network}'"
         )
-        self.plan = Plan(program.code, program.layers, program.layer_of)
+        self.plan = Plan.of(program)
         self.sizes = {memory.name: memory.bytes for memory in self.machine.memories}
         self.sizes[self.machine.dram.name] = self._dram_bytes()
         self._code_bytes = program.code_bytes

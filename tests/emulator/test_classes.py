@@ -4,16 +4,12 @@ from random import Random
 
 import numpy as np
 import pytest
-from tilefold.compiler import compile_levels
 from tilefold.emulator.accesses import Accesses, Region, byte_region
 from tilefold.emulator.footprint import Footprint, Plan
 from tilefold.emulator.tree import Counters, Step, walk
-from tilefold.errors import TilefoldError
-from tilefold.machines import load_machine
 from tilefold.tests.emulator.harness import plan_of
 from tilefold.tests.emulator.test_races import random_program
-from tilefold.tests.support.random_machines import random_machine
-from tilefold.tests.support.random_networks import random_network
+from tilefold.tests.support.compiled_networks import compiled_network
 
 
 def touched(region: Region) -> set[int]:
@@ -60,15 +56,9 @@ def check_iteration(plan: Plan, step: Step, counters: Counters) -> None:
 def test_compiled_programs(start: int) -> None:
     checked = 0
     for seed in range(start, start + 10):
-        rng = Random(seed)
-        module, store, _ = random_network(rng)
-        machine = random_machine(rng) if seed % 2 else load_machine("tiny")
-        try:
-            program = compile_levels(module, machine, store=store).program
-        except TilefoldError:
-            continue
-        if len(program.code.instructions) < 400:
-            plan = Plan(program.code, program.layers, program.layer_of)
+        program = compiled_network(seed)
+        if program and len(program.code.instructions) < 400:
+            plan = Plan.of(program)
             checked += check_plan(plan)
     assert checked > 100
 

@@ -26,7 +26,7 @@ def report(technology: str | None = None, **options: bool) -> Report:
 def test_what_a_program_does() -> None:
     """A 1x1 convolution of 4 by 4 channels: one pass a tile of 12 pixels on a 4 x 4 grid."""
     program = pointwise()
-    plan = Plan(program.code, program.layers, program.layer_of)
+    plan = Plan.of(program)
     actions = time_program(plan, load_machine("tiny"), 100).actions
     pixels = ROWS * COLUMNS
     inputs, outputs, weights = pixels * CHANNELS, pixels * OUTPUTS, CHANNELS * OUTPUTS

@@ -130,7 +130,7 @@ def test_a_program_by_hand() -> None:
     builder.wait("store", 4)
     builder.store("store", view("data", 128, (4, 4, 4)), view("dram", 4160, (4, 4, 4)))
     program = builder.program()
-    plan = Plan(program.code, program.layers, program.layer_of)
+    plan = Plan.of(program)
     counters = time_program(plan, builder.machine, program.code_bytes)
     assert weights_from(plan, builder.machine, [0, 1]) == [320, 256]
     works = works_of(layers_of(plan, builder.machine), builder.machine, counters)
@@ -203,7 +203,7 @@ def test_layers_side_by_side_are_not_added_up(name: str) -> None:
     import onnx
 
     program = compile(onnx.load_from_string(branching()), name)
-    plan = Plan(program.code, program.layers, program.layer_of)
+    plan = Plan.of(program)
     named = {
         program.layers[layer]: {program.layers[other] for other in need.finish}
         for layer, need in needs_of(plan).items()

@@ -257,7 +257,7 @@ def in_turn(unit: str, *, token: bool, reads: int = 8) -> Builder:
 def test_an_array_that_reads_what_it_wrote_waits_for_itself() -> None:
     program = in_turn("conv.0", token=False).program()
     with pytest.raises(TilefoldError) as error:
-        check(Plan(program.code, program.layers, program.layer_of), FULL, SIZES)
+        check(Plan.of(program), FULL, SIZES)
     assert str(error.value) == (
         "data race on data[0x8]: instruction 1 (conv on conv.0, layer 'one') writes it, "
         "instruction 2 (conv on conv.0, layer 'two') reads it, and no token orders them"
@@ -300,7 +300,7 @@ def handover(signal: bool, credits: int = 0) -> Builder:
 def message(builder: Builder) -> str:
     program = builder.program()
     try:
-        check(Plan(program.code, program.layers, program.layer_of), HOST, SIZES)
+        check(Plan.of(program), HOST, SIZES)
     except TilefoldError as error:
         return str(error)
     return ""

@@ -8,7 +8,6 @@ import pytest
 from tilefold.backend.encoding import encode
 from tilefold.backend.program import Program
 from tilefold.compiler import compile_levels
-from tilefold.dialects.isa_operands import Ring
 from tilefold.dialects.store import Store
 from tilefold.emulator import Recording, Report, emulate
 from tilefold.emulator.condense import bandwidth, condense, crests
@@ -23,7 +22,7 @@ from tilefold.examples import fashion
 from tilefold.frontend import import_model
 from tilefold.machines import load_machine
 from tilefold.tests.emulator.harness import plan_of
-from tilefold.tests.support.programs import Builder, view
+from tilefold.tests.support.programs import Builder, buffered, view
 
 LATENCY = 4
 MACHINES = ("tiny", "tpu_like", "dna_f100", "dna_a600")
@@ -50,25 +49,8 @@ def recorded(builder: Builder) -> Recording:
     return recorder.recording(time_program(plan, builder.machine, 0, recorder).cycles)
 
 
-def double_buffered() -> Builder:
-    """Four tiles of 64 bytes: loads run 0-16, 16-32, 36-52, 52-68, look-ups 20-36, 36-52, ..."""
-    builder = Builder()
-    builder.sem(0)
-    builder.sem(1, credits=2)
-    table = view("weights", 0, (256,))
-    tile = view("data", 0, (64,), ring=Ring(2, 64, 1))
-    with builder.loop(4):
-        builder.wait("load", 1)
-        builder.load("load", view("dram", 0, (64,)), tile)
-        builder.signal("load", 0)
-        builder.wait("act", 0)
-        builder.add("vlut", unit="act", src=tile, table=table, dst=view("data", 256, (64,)))
-        builder.signal("act", 1)
-    return builder
-
-
 def test_tokens_pair_signals_with_waits_after_the_credits() -> None:
-    recording = recorded(double_buffered())
+    recording = recorded(buffered(depth=2))
     tokens, load, act = recording.tokens, *map(recording.units.index, ("load", "act"))
     full = tokens.semaphore == 0
     assert (tokens.sender[full] == load).all() and (tokens.receiver[full] == act).all()
@@ -82,7 +64,7 @@ def test_tokens_pair_signals_with_waits_after_the_credits() -> None:
 
 
 def test_iterations_and_instructions_of_slices() -> None:
-    recording = recorded(double_buffered())
+    recording = recorded(buffered(depth=2))
     slices = recording.slices
     busy = (slices.unit == recording.units.index("load")) & (slices.what == 0)
     assert slices.iteration[busy].tolist() == [0, 1, 2, 3]
@@ -94,7 +76,7 @@ def test_iterations_and_instructions_of_slices() -> None:
 
 def test_occupancy_of_a_ring_and_of_what_nobody_reads() -> None:
     """A tile lives from its load's start to its look-up's end; results die when complete."""
-    data = recorded(double_buffered()).occupancy["data"]
+    data = recorded(buffered(depth=2)).occupancy["data"]
     steps = dict(zip((data.time - LATENCY).tolist(), data.value.tolist(), strict=True))
     tiles = {0: 64, 16: 128, 36: 64 + 64, 52: 64 + 64, 72: 64, 88: 0}
     results = {20: 64, 36: 64, 52: 0, 56: 64, 72: 64, 88: 0}
@@ -112,7 +94,7 @@ def _at(function: dict[int, int], time: int) -> int:
 
 
 def test_turns_at_the_dram() -> None:
-    turns = recorded(double_buffered()).turns
+    turns = recorded(buffered(depth=2)).turns
     taken = turns.end > turns.start  # there is no code to fetch
     assert (turns.start[taken] - LATENCY).tolist() == [0, 16, 36, 52]
     assert (turns.end - turns.start)[taken].tolist() == [8] * 4
@@ -172,7 +154,7 @@ def test_recording_changes_nothing(machine: str) -> None:
 def test_occupancy_is_that_of_every_byte_alone(machine: str) -> None:
     """Against a count byte by byte, in program order, with the times of the instructions' ends."""
     program = fashion_program(machine)
-    plan = Plan(program.code, program.layers, program.layer_of)
+    plan = Plan.of(program)
     times = _Times(plan, program)
     for name, steps in times.recording.occupancy.items():
         assert steps.value.min() >= 0 and steps.value[-1] == 0

@@ -81,7 +81,7 @@ def test_a_bound_by_hand() -> None:
     builder.layer("second")
     builder.store("store", view("data", 0, (2, 8)), view("dram", 512, (2, 8)))
     program = builder.program()
-    plan = Plan(program.code, program.layers, program.layer_of)
+    plan = Plan.of(program)
     counters = time_program(plan, builder.machine, 0)
     found = bounds(distinct_bytes(plan, "dram"), builder.machine, counters)
     assert dict(found[0].resources) == {"load": 24, "dram": 12}
@@ -92,7 +92,7 @@ def test_a_bound_by_hand() -> None:
 def naive_bytes(program: Program) -> Counter[tuple[str, str]]:
     """Bytes by memory and direction, element by element: what is loaded and written."""
     counts: Counter[tuple[str, str]] = Counter()
-    plan = Plan(program.code, program.layers, program.layer_of)
+    plan = Plan.of(program)
     memories = {name: bytearray() for name in program.code.header.memories}
     for step, counters in walk(plan.tree.body):
         if not step.instruction.spec.views:

@@ -29,7 +29,7 @@ EDITS = {
 
 def test_variations_are_those_of_edited_machine_files() -> None:
     program = pointwise()
-    plan = Plan(program.code, program.layers, program.layer_of)
+    plan = Plan.of(program)
     size = len(encode(program.code))
     report = emulate(program, {}, values=False, sensitivity=True).report
     assert report.sensitivity is not None
@@ -49,7 +49,7 @@ def test_switching_by_hand() -> None:
     builder = Builder()
     builder.group("configure", "conv.0")
     program = builder.program()
-    plan = Plan(program.code, program.layers, program.layer_of)
+    plan = Plan.of(program)
     rows = sensitivity(plan, builder.machine, 0, 4 + 6 + 2)
     switched = {row.value: row.cycles for row in rows if row.parameter == "switch cycles"}
     assert switched == {"0": 10, "64": 74, "800": 810}
@@ -64,7 +64,7 @@ def test_what_a_machine_lacks_does_not_apply() -> None:
     builder = Builder(parse_machine(text, "narrow"))
     builder.load("load", view("dram", 0, (64,)), view("sram", 0, (64,)))
     program = builder.program()
-    plan = Plan(program.code, program.layers, program.layer_of)
+    plan = Plan.of(program)
     rows = {(row.parameter, row.value): row for row in sensitivity(plan, builder.machine, 0, 1)}
     absent = [("DRAM bandwidth", "halved"), ("vector lanes", "halved")]
     absent += [("switch cycles", cycles) for cycles in ("0", "64", "800")]

@@ -23,9 +23,8 @@ from tilefold.frontend import import_model
 from tilefold.machines import load_machine, names
 from tilefold.machines.model import Machine, parse_machine
 from tilefold.tests.emulator.test_races import random_program
+from tilefold.tests.support.compiled_networks import compiled_network
 from tilefold.tests.support.programs import Builder, view
-from tilefold.tests.support.random_machines import random_machine
-from tilefold.tests.support.random_networks import random_network
 
 CHUNK = 50
 CASES = 300
@@ -33,7 +32,7 @@ CASES = 300
 
 def counted(program: Program, machine: Machine, shortcut: bool) -> tuple[Counters, int]:
     """The counters of a program, in Python, and how many times it took `PULSE` events."""
-    plan = Plan(program.code, program.layers, program.layer_of)
+    plan = Plan.of(program)
     pulses: list[int] = []
     counters = time_program(
         plan, machine, 1000, shortcut=shortcut, compiled=False, pulse=pulses.append
@@ -50,7 +49,7 @@ def compiled(program: Program, machine: Machine) -> Counters:
         pytest.skip("without numba there is no compiled loop")
     from tilefold.emulator.compiled_timing import CompiledTiming
 
-    plan = Plan(program.code, program.layers, program.layer_of)
+    plan = Plan.of(program)
     timing = CompiledTiming(Costs(plan, machine), 1000)
     first, second = timing.run(), timing.run()
     assert first == second
@@ -159,12 +158,8 @@ def test_random_networks_on_random_machines(start: int) -> None:
     """Half of them on a machine whose memories are so small that loops are long."""
     cases = 0
     for seed in range(start, start + CHUNK):
-        rng = Random(seed)
-        module, store, _ = random_network(rng)
-        machine = random_machine(rng) if seed % 2 else load_machine("tiny")
-        try:
-            program = compile_levels(module, machine, store=store).program
-        except TilefoldError:
+        program = compiled_network(seed)
+        if program is None:
             continue
         cases += 1
         try:
@@ -199,5 +194,5 @@ def test_time_runs_in_the_compiled_loop(monkeypatch: pytest.MonkeyPatch) -> None
     machine = parse_machine(program.machine_text, "machine")
     expected = compiled(program, machine)
     monkeypatch.setattr("tilefold.emulator.timing.Queues", None)
-    plan = Plan(program.code, program.layers, program.layer_of)
+    plan = Plan.of(program)
     assert time_program(plan, machine, 1000) == expected

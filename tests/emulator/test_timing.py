@@ -20,7 +20,7 @@ from tilefold.machines.model import parse_machine
 from tilefold.tests.costmodel.scalesim import COUNTS, Count
 from tilefold.tests.emulator.harness import plan_of
 from tilefold.tests.emulator.test_races import random_program
-from tilefold.tests.support.programs import Builder, view
+from tilefold.tests.support.programs import Builder, buffered, view
 
 LATENCY = 4
 
@@ -137,18 +137,7 @@ def test_double_buffering(depth: int, cycles: int) -> None:
     Then loads run 0-16, 16-32, 36-52 (a buffer is free at 36), 52-68, and look-ups 20-36, 36-52,
     56-72, 72-88.
     """
-    builder = Builder()
-    builder.sem(0)
-    builder.sem(1, credits=depth)
-    table = view("weights", 0, (256,))
-    tile = view("data", 0, (64,), ring=Ring(depth, 64, 1))
-    with builder.loop(4):
-        builder.wait("load", 1)
-        builder.load("load", view("dram", 0, (64,)), tile)
-        builder.signal("load", 0)
-        builder.wait("act", 0)
-        builder.add("vlut", unit="act", src=tile, table=table, dst=view("data", 256, (64,)))
-        builder.signal("act", 1)
+    builder = buffered(depth)
     counters = timed(builder)
     assert counters.cycles == LATENCY + cycles
     if depth == 1:
@@ -340,9 +329,7 @@ def test_layers_sum_to_the_total() -> None:
         load(builder, 64)
         convolution(builder, "conv.0")
     program = builder.program()
-    counters = time_program(
-        Plan(program.code, program.layers, program.layer_of), builder.machine, 100
-    )
+    counters = time_program(Plan.of(program), builder.machine, 100)
     assert sum(counters.layer_cycles().values()) == counters.cycles
 
 

@@ -176,3 +176,24 @@ class Builder:
         )
         program.check()
         return program
+
+
+def buffered(depth: int) -> Builder:
+    """Four tiles of 64 bytes, loaded into a ring of `depth` slots and looked up in a table.
+
+    Loads take 16 cycles (and 4 until they are there), look-ups 16: with two slots, loads run 0-16,
+    16-32, 36-52, 52-68, look-ups 20-36, 36-52, ...
+    """
+    builder = Builder()
+    builder.sem(0)
+    builder.sem(1, credits=depth)
+    table = view("weights", 0, (256,))
+    tile = view("data", 0, (64,), ring=Ring(depth, 64, 1))
+    with builder.loop(4):
+        builder.wait("load", 1)
+        builder.load("load", view("dram", 0, (64,)), tile)
+        builder.signal("load", 0)
+        builder.wait("act", 0)
+        builder.add("vlut", unit="act", src=tile, table=table, dst=view("data", 256, (64,)))
+        builder.signal("act", 1)
+    return builder
