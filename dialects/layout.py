@@ -40,6 +40,23 @@ def row_elements(channels: int, bits: int) -> int:
     return -(-channels // per_byte) * per_byte
 
 
+def logical_strides(shape: Sequence[int], bits: int) -> list[int]:
+    """The distance in memory, in elements, between neighbours along each logical axis."""
+    rows, columns, channels = memory_form(shape)
+    row = row_elements(channels, bits)
+    if len(shape) == 4:
+        return [rows * columns * row, 1, columns * row, row]
+    strides = [1, row]
+    for size in reversed(shape[1:-1]):
+        strides.append(strides[-1] * size)
+    return strides[: len(shape)][::-1]
+
+
+def memory_axes(rank: int) -> tuple[int, ...]:
+    """The logical axes of a tensor, outermost in memory first; an image's batch of 1 left out."""
+    return (2, 3, 1) if rank == 4 else tuple(range(rank))
+
+
 def memory_bytes(shape: Sequence[int], bits: int) -> int:
     """Bytes that a tensor of logical `shape` takes in containers of `bits`."""
     rows, columns, channels = memory_form(shape)

@@ -56,7 +56,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from ..errors import TilefoldError
 from .location import name_of
-from .nn_movement import ConcatOp, PadOp, ReshapeOp, TransposeOp
+from .nn_movement import ConcatOp, PadOp, ReshapeOp, SliceOp, TransposeOp
 from .nn_pools import AvgPoolOp, GlobalAvgPoolOp, MaxPoolOp
 from .nn_products import AddOp, ClampedOp, ConvOp, MatmulOp, ProductOp, RequantizeOp
 from .nn_syntax import Ints, LayerOp, UnaryOp, ints
@@ -91,6 +91,7 @@ __all__ = [
     "QuantizeOp",
     "RequantizeOp",
     "ReshapeOp",
+    "SliceOp",
     "StoredAttr",
     "TransposeOp",
     "UnaryOp",
@@ -303,6 +304,7 @@ Nn = Dialect(
         ReshapeOp,
         TransposeOp,
         PadOp,
+        SliceOp,
     ],
     [StoredAttr],
 )

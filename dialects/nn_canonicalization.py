@@ -5,7 +5,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from .location import replace_with_location
-from .nn import ConcatOp, LutOp, PadOp, ReshapeOp, TransposeOp
+from .nn import ConcatOp, LutOp, PadOp, ReshapeOp, SliceOp, TransposeOp
 
 
 def _forward(op: Operation, value: SSAValue, rewriter: PatternRewriter) -> None:
@@ -77,6 +77,29 @@ class EmptyPad(RewritePattern):
     def match_and_rewrite(self, op: PadOp, rewriter: PatternRewriter, /) -> None:
         """Drop the padding."""
         _forward(op, op.input, rewriter)
+
+
+class IdentitySlice(RewritePattern):
+    """`slice(x) -> x` where nothing is left out."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: SliceOp, rewriter: PatternRewriter, /) -> None:
+        """Drop the slice."""
+        _forward(op, op.input, rewriter)
+
+
+class SliceOfSlice(RewritePattern):
+    """`slice(slice(x)) -> slice(x)`."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: SliceOp, rewriter: PatternRewriter, /) -> None:
+        """Slice once, from where both start."""
+        inner = op.input.owner
+        if isinstance(inner, SliceOp):
+            both = zip(inner.starts.get_values(), op.starts.get_values(), strict=True)
+            starts = [first + second for first, second in both]
+            direct = SliceOp(inner.input, starts, op.sizes.get_values())
+            replace_with_location(rewriter, op, direct, sources=(inner, op))
 
 
 class IdentityLut(RewritePattern):

@@ -161,3 +161,36 @@ class PadOp(UnaryOp, HasCanonicalizationPatternsInterface):
         from .nn_canonicalization import EmptyPad
 
         return (EmptyPad(),)
+
+
+@irdl_op_definition
+class SliceOp(UnaryOp, HasCanonicalizationPatternsInterface):
+    """The box of `sizes` elements of a tensor from `starts` on."""
+
+    name = "nn.slice"
+
+    starts = prop_def(Ints)
+    sizes = prop_def(Ints)
+
+    def __init__(self, input: SSAValue, starts: Sequence[int], sizes: Sequence[int]) -> None:
+        shape = shapes.slice_output_shape(shape_of(input), starts, sizes)
+        super().__init__(
+            operands=[input],
+            result_types=[TensorType(tensor_of(input).element_type, shape)],
+            properties={"starts": ints(starts), "sizes": ints(sizes)},
+        )
+
+    def verify_(self) -> None:
+        """Check shapes and types."""
+        activation(self.input, "input")
+        starts, sizes = self.starts.get_values(), self.sizes.get_values()
+        shape = shapes.slice_output_shape(shape_of(self.input), starts, sizes)
+        require_shape(self.result, shape)
+        require_same_element(self.input, self.result)
+
+    @classmethod
+    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
+        """All of a tensor, or a slice of a slice."""
+        from .nn_canonicalization import IdentitySlice, SliceOfSlice
+
+        return (IdentitySlice(), SliceOfSlice())

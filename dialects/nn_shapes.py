@@ -136,6 +136,17 @@ def pad_output_shape(x: Sequence[int], low: Sequence[int], high: Sequence[int]) 
     return tuple(sum(parts) for parts in zip(low, x, high, strict=True))
 
 
+def slice_output_shape(x: Sequence[int], starts: Sequence[int], sizes: Sequence[int]) -> Shape:
+    """The shape of `sizes` elements of `x` from `starts` on along each axis."""
+    require_numbers(starts, len(x), 0, "starts")
+    require_numbers(sizes, len(x), 1, "sizes")
+    if any(start + size > whole for start, size, whole in zip(starts, sizes, x, strict=True)):
+        raise VerifyException(
+            f"{shape_text(sizes)} elements from {list(starts)} on reach beyond {shape_text(x)}"
+        )
+    return tuple(sizes)
+
+
 def require_broadcastable(shape: Sequence[int], to: Sequence[int]) -> None:
     """Raise unless a tensor of `shape` broadcasts to the shape `to`."""
     padded = (*[1] * (len(to) - len(shape)), *shape)

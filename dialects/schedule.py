@@ -21,6 +21,8 @@ schedule.for %y = 7 {
   depth d is a ring of d tiles: the iteration of the loops around its writer picks the tile.
 - A temporary tensor may lie on chip as well. Steps compute on *windows* of it, in place, as they do
   on buffers; nothing is loaded or stored.
+- A *part* of a tensor is a tensor in place: some of its rows, say. What reads or writes a part
+  touches no more than that.
 - Every buffer has exactly one writer. The writer says where in its logical tensor the tile lies
   (`origin`, affine in the loop counters, and `extents`); elements outside are padding. Readers of
   the buffer see the same tile in the same iteration.
@@ -55,7 +57,7 @@ from .schedule_control import (
     steps_in,
     writer_of,
 )
-from .schedule_places import BufferOp, TensorOp
+from .schedule_places import BufferOp, PartOp, TensorOp, place_of
 from .schedule_rules import check_program
 from .schedule_steps import (
     POOL_KINDS,
@@ -101,6 +103,7 @@ __all__ = [
     "ForOp",
     "LoadOp",
     "LutOp",
+    "PartOp",
     "PlacingOp",
     "PoolOp",
     "PrefetchOp",
@@ -122,6 +125,7 @@ __all__ = [
     "YieldOp",
     "box_of",
     "loops_around",
+    "place_of",
     "placed_by",
     "ring_loops",
     "steps_in",
@@ -158,6 +162,7 @@ Schedule = Dialect(
     [
         ProgramOp,
         TensorOp,
+        PartOp,
         BufferOp,
         ForOp,
         YieldOp,

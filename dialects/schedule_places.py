@@ -5,11 +5,12 @@ import re
 import numpy as np
 import numpy.typing as npt
 from xdsl.dialects.builtin import BoolAttr, IntegerAttr, StringAttr, i64
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
+    operand_def,
     opt_prop_def,
     prop_def,
     result_def,
@@ -111,6 +112,49 @@ class TensorOp(IRDLOperation):
         """The tensor's type."""
         assert isinstance(self.result.type, TensorType)
         return self.result.type
+
+
+@irdl_op_definition
+class PartOp(IRDLOperation):
+    """Part of a tensor, in place: what lies there from byte `offset` on, as a tensor of its own.
+
+    `%rows = schedule.part %image {offset = 1792} : !schedule.tensor<56x56x8xu8> -> ...`
+    """
+
+    name = "schedule.part"
+    tensor = operand_def(TensorType)
+    offset = prop_def(IntegerAttr)
+    result = result_def(TensorType)
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$tensor attr-dict `:` type($tensor) `->` type($result)"
+
+    def __init__(self, tensor: SSAValue, offset: int, type: TensorType):
+        super().__init__(
+            operands=[tensor],
+            properties={"offset": IntegerAttr(offset, i64)},
+            result_types=[type],
+        )
+
+    def verify_(self) -> None:
+        offset, whole, part = self.offset.value.data, self.tensor.type, self.result.type
+        assert isinstance(whole, TensorType) and isinstance(part, TensorType)
+        if not isinstance(self.tensor.owner, TensorOp | PartOp):
+            raise VerifyException("a part is of a tensor")
+        if offset < 0 or offset + part.byte_size > whole.byte_size:
+            raise VerifyException(
+                f"{part.byte_size} bytes from byte {offset} on reach beyond the tensor, which has "
+                f"{whole.byte_size}"
+            )
+
+
+def place_of(tensor: SSAValue) -> tuple[TensorOp, int]:
+    """The tensor that a value is or is part of, and the byte of it at which it begins."""
+    offset = 0
+    while isinstance(tensor.owner, PartOp):
+        offset += tensor.owner.offset.value.data
+        tensor = tensor.owner.tensor
+    assert isinstance(tensor.owner, TensorOp), "a part is of a tensor"
+    return tensor.owner, offset
 
 
 @irdl_op_definition

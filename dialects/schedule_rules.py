@@ -18,7 +18,7 @@ from .schedule_control import (
     ring_loops,
     writer_of,
 )
-from .schedule_places import BufferOp, TensorOp
+from .schedule_places import BufferOp, PartOp, TensorOp, place_of
 from .schedule_steps import (
     ComputeOp,
     ConvolvingOp,
@@ -30,7 +30,7 @@ from .schedule_steps import (
     WindowOp,
 )
 
-PLACES = (TensorOp, BufferOp)
+PLACES = (TensorOp, PartOp, BufferOp)
 """What stands at the top level only, for all of the program."""
 
 PARTS = (
@@ -95,8 +95,8 @@ def _check_counters(op: PlacingOp) -> None:
 def _check_side(op: WindowOp | TransferOp) -> None:
     """Windows are of tensors on chip; loads and stores move between DRAM and buffers."""
     tensor = op.operands[0] if isinstance(op, WindowOp | StoreOp) else op.operands[1]
-    assert isinstance(tensor.owner, TensorOp), "tensors stand at the top level"
-    on_chip = tensor.owner.memory is not None
+    whole, _ = place_of(tensor)
+    on_chip = whole.memory is not None
     if on_chip != isinstance(op, WindowOp):
         where = "on chip" if on_chip else "in DRAM"
         raise VerifyException(f"{op.name} cannot reach a tensor {where}")

@@ -187,6 +187,12 @@ class NnFunctions(InterpreterFunctions):
         zero = element_of(op.input).zero_point
         return (np.pad(args[0], widths, constant_values=zero),)
 
+    @impl(nn.SliceOp)
+    def slice(self, _: Interpreter, op: nn.SliceOp, args: Arguments) -> Results:
+        """Cut out."""
+        box = zip(op.starts.get_values(), op.sizes.get_values(), strict=True)
+        return (args[0][tuple(slice(start, start + size) for start, size in box)],)
+
 
 def along(values: Array, axis: int | None, rank: int) -> Array:
     """`values` [n] shaped to broadcast along `axis` of a tensor of `rank` dimensions."""

@@ -113,6 +113,8 @@ class _Execution:
                 for iteration in range(op.trips):
                     self.counters[op.counter] = iteration, op.trips
                     self.run(op.body.block)
+            elif isinstance(op, schedule.PartOp):
+                self.tensors[op.result] = self._part(op)
             elif isinstance(op, schedule.WindowOp):
                 self.tiles[op.tile] = self._loaded(op, op.tensor, op.tile)
             elif isinstance(op, schedule.StepOp):
@@ -120,6 +122,13 @@ class _Execution:
                     self.step(op)
                 except OverflowError as error:
                     raise TilefoldError(f"layer {name_of(op)}: {error}") from None
+
+    def _part(self, op: schedule.PartOp) -> Int32Array:
+        """The elements of a part of a tensor; writing them writes the tensor's."""
+        bits = schedule.box_of(op.result).bits
+        start = op.offset.value.data * 8 // bits
+        end = start + schedule.box_of(op.result).byte_size * 8 // bits
+        return self.tensors[op.tensor][start:end]
 
     def step(self, op: schedule.StepOp) -> None:
         """Execute one step."""

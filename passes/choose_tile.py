@@ -27,8 +27,9 @@ from .attach_machine import machine_of
 from .fuse_epilogue import EPILOGUE, epilogue_of, other_operand
 from .keep_on_chip import room_in
 from .lowering.convolution import Convolution, conv_shape
+from .lowering.parts import container_of
 from .lowering.shapes import TABLE_BYTES, ConvShape
-from .lowering.state import address_of, container_of
+from .lowering.state import address_of
 from .tilings import Extras, best_tiling
 
 

@@ -7,13 +7,14 @@
 
 A tensor that is `kept` lies at that address of the memory of inputs and outputs; layers compute on
 it in place, and neither store nor load it. It must be of whole bytes, made and read by layers that
-compute (a reshape that moves nothing only names it anew), and there must be one memory for inputs
-and outputs. Those that are needed for the shortest time come first, the smallest of equals, each at
-the lowest address that is free as long as it lives. `room` is what is left above them for the tiles
-of a layer, at least the `reserve`-th part of the memory.
+compute, and there must be one memory for inputs and outputs. A reshape that moves nothing only
+names it anew, and a slice of rows is part of it; a concatenation is kept if all its parts are made
+in their places. Those that are needed for the shortest time come first, the smallest of equals,
+each at the lowest address that is free as long as it lives. `room` is what is left above them for
+the tiles of a layer, at least the `reserve`-th part of the memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xdsl.context import Context
@@ -32,7 +33,8 @@ from .attach_machine import machine_of
 from .fuse_epilogue import EPILOGUE, Epilogue, Producer, epilogue_of, producer_of
 from .lowering.budget import ceil_to
 from .lowering.movement import Reorder, moves_nothing
-from .lowering.state import KEPT, container_of
+from .lowering.parts import container_of, place_in_concat, place_in_slice
+from .lowering.state import KEPT
 
 ROOM = "room"
 """The attribute of a layer that says how many bytes of its memory are left for its tiles."""
@@ -46,6 +48,8 @@ COMPUTING = (
     nn.AvgPoolOp,
     nn.GlobalAvgPoolOp,
 )
+
+RENAMING = (nn.ReshapeOp, nn.TransposeOp, nn.SliceOp, nn.ConcatOp)
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,11 @@ def room_in(machine: Machine, layer: Operation) -> Machine:
 class _Life:
     """A tensor with the first and the last turn in which it is needed.
 
-    `layers` are the one that makes it and those that only name it anew.
+    `offsets` has the layers that make it, or parts of it, and those that only name it or a part
+    anew: for each the byte at which its result begins.
     """
 
-    layers: Sequence[Operation]
+    offsets: Mapping[Operation, int]
     size: int
     first: int
     last: int
@@ -102,26 +107,48 @@ def _kept(layers: Sequence[Operation], turns: dict[Operation, int]) -> list[_Lif
     """The tensors that could be kept, the best first."""
     lives: list[_Life] = []
     for layer in layers:
-        if not _in_place(layer) or _never_made(layer):
+        (value,) = layer.results
+        if not isinstance(layer, (*COMPUTING, nn.ConcatOp)) or place_in_concat(value):
             continue
-        same, readers = _same_memory(layer)
-        if readers and all(map(_in_place, readers)):
-            (value,) = layer.results
-            if container_of(value).bits == 8:
-                size = TensorType(memory_form(shape_of(value)), container_of(value)).byte_size
-                last = max(turns[reader] for reader in readers)
-                lives.append(_Life(same, size, turns[_made_by(layer)], last))
+        offsets, readers = _same_memory(layer)
+        makers = [each for each in offsets if not isinstance(each, RENAMING)]
+        if not makers or any(map(_never_made, makers)) or not all(map(_in_place, makers)):
+            continue
+        if readers and all(map(_in_place, readers)) and container_of(value).bits == 8:
+            size = TensorType(memory_form(shape_of(value)), container_of(value)).byte_size
+            first = min(turns[_made_by(maker)] for maker in makers)
+            lives.append(_Life(offsets, size, first, max(turns[reader] for reader in readers)))
     return sorted(lives, key=lambda life: (life.last - life.first, life.size, life.first))
 
 
-def _same_memory(layer: Operation) -> tuple[list[Operation], list[Operation]]:
-    """A layer and the reshapes of its result that move nothing; and what else reads these."""
-    same, readers = [layer], list[Operation]()
-    for each in same:
+def _same_memory(layer: Operation) -> tuple[Mapping[Operation, int], list[Operation]]:
+    """Layers whose results lie in that of `layer`, with their offsets in bytes; what reads them."""
+    offsets, readers = {layer: 0}, list[Operation]()
+    waiting = [layer]
+    for each in waiting:
+        if isinstance(each, nn.ConcatOp):
+            for value in each.inputs:
+                place, owner = place_in_concat(value), value.owner
+                if place and place[0] is each and isinstance(owner, Operation):
+                    offsets[owner] = offsets[each] + place[1]
+                    waiting.append(owner)
+                else:
+                    readers.append(each)
         for use in each.results[0].uses:
-            reshape = isinstance(use.operation, Reorder) and moves_nothing(use.operation)
-            (same if reshape else readers).append(use.operation)
-    return same, readers
+            offset = _renamed(use.operation)
+            if offset is not None:
+                offsets[use.operation] = offsets[each] + offset
+                waiting.append(use.operation)
+            elif use.operation not in offsets:
+                readers.append(use.operation)
+    return offsets, readers
+
+
+def _renamed(op: Operation) -> int | None:
+    """The byte of its input at which the result of a layer that moves nothing begins."""
+    if isinstance(op, Reorder):
+        return 0 if moves_nothing(op) else None
+    return place_in_slice(op) if isinstance(op, nn.SliceOp) else None
 
 
 def _in_place(op: Operation) -> bool:
@@ -153,8 +180,8 @@ def _place(lives: Sequence[_Life], memory: Memory, limit: int, turns: int) -> li
         address = arena.lowest(size, life.first, life.last)
         if address + size <= limit:
             arena.put(address, size, life.first, life.last)
-            for layer in life.layers:
-                layer.attributes[KEPT] = IntegerAttr(address, i64)
+            for layer, offset in life.offsets.items():
+                layer.attributes[KEPT] = IntegerAttr(address + offset, i64)
             for turn in range(life.first, life.last + 1):
                 tops[turn] = max(tops[turn], address + size)
     return tops

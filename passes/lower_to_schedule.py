@@ -53,6 +53,7 @@ LOWERINGS: Mapping[type[Operation], Callable[[Lowering, Any], None]] = {
     nn.ReshapeOp: movement.lower_reorder,
     nn.TransposeOp: movement.lower_reorder,
     nn.PadOp: movement.lower_pad,
+    nn.SliceOp: movement.lower_slice,
     nn.ConcatOp: movement.lower_concat,
 }
 """How each operation of `nn` is lowered; the others are ports and constants."""

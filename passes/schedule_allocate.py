@@ -156,15 +156,23 @@ class _Places:
 
 
 def _lifetime(tensor: SSAValue) -> tuple[int, int]:
-    """The first and last top-level operation that touches a temporary, or a window of it."""
+    """The first and last top-level operation that touches a temporary, or what shows it."""
     block = tensor.owner.parent_block()
     assert block is not None
-    users = [use.operation for use in tensor.uses]
-    windows = [user.tile for user in users if isinstance(user, schedule.WindowOp)]
-    users += [use.operation for window in windows for use in window.uses]
+    users = list(_users(tensor))
     uses = [block.find_ancestor_op_in_block(user) for user in users]
     positions = [block.get_operation_index(op) for op in uses if op is not None]
     return min(positions, default=0), max(positions, default=0)
+
+
+def _users(value: SSAValue) -> Iterator[Operation]:
+    """What uses a tensor or buffer, parts of it and windows among them."""
+    for use in value.uses:
+        yield use.operation
+        if isinstance(use.operation, schedule.PartOp):
+            yield from _users(use.operation.result)
+        elif isinstance(use.operation, schedule.WindowOp):
+            yield from _users(use.operation.tile)
 
 
 def _place_tensors(program: schedule.ProgramOp, machine: Machine) -> None:

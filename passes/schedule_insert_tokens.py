@@ -120,17 +120,18 @@ class _Access:
 
 def _accesses(step: schedule.StepOp) -> Iterator[_Access]:
     for value in (step.target, *step.sources):
-        owner, write = value.owner, value is step.target
-        if isinstance(owner, schedule.WindowOp):
-            owner = owner.tensor.owner
-        if isinstance(owner, schedule.TensorOp):
-            memory, size = owner.memory.data if owner.memory else "", owner.box.byte_size
+        write, tile, offset = value is step.target, value.owner, 0
+        if isinstance(tile, schedule.BufferOp):
+            owner, memory, size = tile, tile.memory.data, tile.total_bytes
         else:
-            assert isinstance(owner, schedule.BufferOp)
-            memory, size = owner.memory.data, owner.total_bytes
+            tensor = tile.tensor if isinstance(tile, schedule.WindowOp) else value
+            owner, offset = schedule.place_of(tensor)
+            memory = owner.memory.data if owner.memory else ""
+            size = schedule.box_of(tensor).byte_size
         if owner.address is None:
             raise TilefoldError("schedule-insert-tokens: run schedule-allocate first")
-        yield _Access(memory, owner.address.value.data, owner.address.value.data + size, write)
+        low = owner.address.value.data + offset
+        yield _Access(memory, low, low + size, write)
 
 
 class _NodeOrder:

@@ -50,8 +50,8 @@ def loads_constant(step: schedule.StepOp) -> bool:
     """Whether a step loads weights, parameters or tables."""
     if not isinstance(step, schedule.LoadOp):
         return False
-    tensor = step.tensor.owner
-    return isinstance(tensor, schedule.TensorOp) and tensor.kind.data == "constant"
+    tensor, _ = schedule.place_of(step.tensor)
+    return tensor.kind.data == "constant"
 
 
 def _turns(operations: Iterable[Operation]) -> list[schedule.StepOp]:

@@ -10,7 +10,8 @@ from random import Random
 
 import numpy as np
 import pytest
-from tilefold.compiler import compile_levels
+from tilefold.compiler import compile_levels, context_for
+from tilefold.dialects.store import Store
 from tilefold.emulator import emulate
 from tilefold.errors import TilefoldError
 from tilefold.interpreters.nn import run
@@ -18,6 +19,7 @@ from tilefold.machines import load_machine
 from tilefold.passes.pipelines import Schedule
 from tilefold.tests.support.random_machines import random_machine
 from tilefold.tests.support.random_networks import random_network
+from xdsl.parser import Parser
 
 CHUNK = 50
 CASES = 350
@@ -72,8 +74,25 @@ def test_emulator_equals_interpreter(start: int) -> None:
     run_chunk(start)
 
 
+FOUR_TO_FIVE = """
+!x = tensor<1x2x3x2x4x!quant.uniform<u8:f32, 0.5:3>>
+!c = tensor<2x1x2x4x!quant.uniform<u8:f32, 0.25:9>>
+func.func @main(%x: !x) -> !x {
+  %c = nn.constant dense<[[[[1, 2, 3, 4], [5, 6, 7, 8]]], [[[9, 8, 7, 6], [5, 4, 3, 2]]]]>
+      : tensor<2x1x2x4xui8> -> !c
+  %y = nn.add %x, %c : (!x, !c) -> !x
+  func.return %y : !x
+}
+"""
+
+
 def test_a_constant_of_four_dimensions_broadcast_to_five() -> None:
-    assert run_case(1158) == "equal"
+    store = Store()
+    module = Parser(context_for(store), FOUR_TO_FIVE).parse_module()
+    x = np.random.default_rng(0).integers(0, 256, (1, 2, 3, 2, 4)).astype(np.uint8)
+    program = compile_levels(module, "tiny", store=store).program
+    expected = run(module, {"input0": x}, store)["output0"]
+    assert np.array_equal(emulate(program, {"input0": x}).outputs["output0"], expected)
 
 
 @pytest.mark.long

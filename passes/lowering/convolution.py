@@ -12,15 +12,17 @@ from xdsl.ir import SSAValue
 from ...dialects import nn, schedule
 from ...dialects.fabric import FoldAttr
 from ...dialects.isa_operands import ElementType
+from ...dialects.layout import logical_strides
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...dialects.store import Store
 from ...errors import TilefoldError
 from ..fuse_epilogue import Epilogue, epilogue_of, other_operand
-from .elementwise import logical_strides, storable
+from .elementwise import storable
 from .nest import HERE, Access, Nest, Place, Position, ints
+from .parts import container_of
 from .shapes import ConvShape, Tile
-from .state import Lowering, constant_of, container_of, int64, numbers
+from .state import Lowering, constant_of, int64, numbers
 from .tables import look_up_step, stored, table_buffer
 from .tiles import At, Tiles
 from .vector import add_step

@@ -13,7 +13,7 @@ from math import prod
 from xdsl.ir import SSAValue
 
 from ...dialects.isa_operands import MAX_DIMS, ElementType
-from ...dialects.layout import memory_form, row_elements
+from ...dialects.layout import logical_strides, memory_axes, row_elements
 from ...dialects.schedule import PARAMETER_BYTES, TensorType
 from ...errors import TilefoldError
 from ...machines.model import Operand
@@ -43,23 +43,6 @@ def flat_side(tensor: SSAValue, element: ElementType) -> Side:
     assert isinstance(tensor.type, TensorType)
     count = tensor.type.byte_size * 8 // element.bits
     return Side(tensor, element, (0,), (count,), (1,))
-
-
-def logical_strides(shape: Sequence[int], bits: int) -> list[int]:
-    """The distance in memory, in elements, between neighbours along each logical axis."""
-    rows, columns, channels = memory_form(shape)
-    row = row_elements(channels, bits)
-    if len(shape) == 4:
-        return [rows * columns * row, 1, columns * row, row]
-    strides = [1, row]
-    for size in reversed(shape[1:-1]):
-        strides.append(strides[-1] * size)
-    return strides[: len(shape)][::-1]
-
-
-def memory_axes(rank: int) -> tuple[int, ...]:
-    """The logical axes of a tensor, outermost in memory first; an image's batch of 1 left out."""
-    return (2, 3, 1) if rank == 4 else tuple(range(rank))
 
 
 def axes_side(

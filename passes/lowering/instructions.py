@@ -48,7 +48,7 @@ def _address(op: schedule.TensorOp | schedule.BufferOp) -> int:
 
 def tensor_view(memory: str, view: schedule.ViewingOp, tensor: SSAValue, tile: SSAValue) -> View:
     """The global view of a tile of a tensor."""
-    assert isinstance(tensor.owner, schedule.TensorOp)
+    whole, offset = schedule.place_of(tensor)
     box = schedule.box_of(tile)
     dims = zip(
         affine(view.origin, view.counters),
@@ -57,7 +57,7 @@ def tensor_view(memory: str, view: schedule.ViewingOp, tensor: SSAValue, tile: S
         numbers(view.strides),
         strict=True,
     )
-    address = _address(tensor.owner)
+    address = _address(whole) + offset
     return View(memory, address, None, box.element_type, False, tuple(Dim(*dim) for dim in dims))
 
 
@@ -65,8 +65,8 @@ def tile_view(tile: SSAValue) -> View:
     """The view of a whole tile: of a buffer a local one, nothing clipped; of a window its own."""
     op = tile.owner
     if isinstance(op, schedule.WindowOp):
-        tensor = op.tensor.owner
-        assert isinstance(tensor, schedule.TensorOp) and tensor.memory is not None
+        tensor, _ = schedule.place_of(op.tensor)
+        assert tensor.memory is not None
         return tensor_view(tensor.memory.data, op, op.tensor, tile)
     buffer = tile
     assert isinstance(op, schedule.BufferOp)

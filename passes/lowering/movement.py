@@ -8,6 +8,7 @@ from math import prod
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn, schedule
+from ...dialects.layout import logical_strides, memory_axes
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...interpreters import kernels
@@ -16,12 +17,11 @@ from .elementwise import (
     axes_side,
     byte_wide,
     flat_side,
-    logical_strides,
     map_nest,
-    memory_axes,
     storable,
 )
-from .state import Lowering, container_of, numbers
+from .parts import box_type, container_of, place_in_slice
+from .state import Lowering, numbers
 from .tables import looked_up, moved, stored
 
 
@@ -162,8 +162,25 @@ def lower_pad(state: Lowering, op: nn.PadOp) -> None:
     )
 
 
+def lower_slice(state: Lowering, op: nn.SliceOp) -> None:
+    """A slice: part of its input where that is a run of bytes, else a copy from within it."""
+    element, shape = container_of(op.input), shape_of(op.input)
+    offset = place_in_slice(op)
+    if offset is not None and op.result not in state.tensors:
+        box = box_type(op.result, name_of(op))
+        state.tensors[op.result] = state.part(state.tensor(op.input), offset, box)
+        return
+    axes = memory_axes(len(shape))
+    result = axes_side(state.result(op.result), element, shape_of(op.result), axes)
+    source = axes_side(state.tensor(op.input), element, shape, axes, numbers(op.starts))
+    moved(state, op, result.extents, source, result)
+
+
 def lower_concat(state: Lowering, op: nn.ConcatOp) -> None:
-    """Concatenation: each input copied to its place, through a table where scales differ."""
+    """Concatenation: each input copied to its place, through a table where scales differ.
+
+    What is made in its place already is not.
+    """
     axis, result = op.axis.value.data, shape_of(op.result)
     axes = memory_axes(len(result))
     ends = list(accumulate(shape_of(value)[axis] for value in op.inputs))
@@ -173,6 +190,8 @@ def lower_concat(state: Lowering, op: nn.ConcatOp) -> None:
         element = storable(element, (1,), starts)
     with stored(state, op, element) as target:
         for value, start in zip(op.inputs, starts, strict=True):
+            if _part_of(target, state.tensor(value)):
+                continue
             shape = shape_of(value)
             box = [shape[axis] for axis in axes]
             place = [start if dim == axis else 0 for dim in range(len(shape))]
@@ -183,3 +202,7 @@ def lower_concat(state: Lowering, op: nn.ConcatOp) -> None:
             else:
                 table = kernels.rescale_table(element_of(value), element_of(op.result))
                 looked_up(state, op, box, source, side, table)
+
+
+def _part_of(whole: SSAValue, tensor: SSAValue) -> bool:
+    return isinstance(tensor.owner, schedule.PartOp) and tensor.owner.tensor is whole

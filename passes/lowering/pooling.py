@@ -6,14 +6,14 @@ from xdsl.dialects.builtin import BoolAttr, StringAttr
 from xdsl.ir import SSAValue
 
 from ...dialects import nn, schedule
-from ...dialects.layout import memory_form, row_elements
+from ...dialects.layout import logical_strides, memory_form, row_elements
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...machines.model import Operand
 from .budget import Needs, cut
-from .elementwise import logical_strides
 from .nest import Access, Nest, Place, Position, ints
-from .state import Lowering, address_of, container_of, int64, numbers, real
+from .parts import container_of
+from .state import Lowering, address_of, int64, numbers, real
 from .tiles import Tiles
 
 Pool = nn.MaxPoolOp | nn.AvgPoolOp | nn.GlobalAvgPoolOp

@@ -12,14 +12,14 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from ...dialects import nn, schedule
 from ...dialects.isa_operands import ElementType
-from ...dialects.layout import memory_form, to_memory
+from ...dialects.layout import to_memory
 from ...dialects.location import name_of, named
 from ...dialects.nn_syntax import Ints
-from ...dialects.nn_types import element_of, shape_of
 from ...dialects.store import Store
 from ...errors import TilefoldError
 from ...machines.model import Machine, Operand
 from .nest import Access, Place, ints
+from .parts import box_type, container_of, place_in_concat, stored_shape
 
 KEPT = "kept"
 """The attribute of a layer whose result is kept on chip: its address (`keep-on-chip`)."""
@@ -36,12 +36,6 @@ def address_of(value: SSAValue) -> int | None:
     return address.value.data if isinstance(address, IntegerAttr) else None
 
 
-def container_of(value: SSAValue) -> ElementType:
-    """The container of a quantised tensor's elements in memory."""
-    element = element_of(value)
-    return ElementType.of(element.container_bits, element.signed)
-
-
 def numbers(values: Ints) -> tuple[int, ...]:
     """The integers of an option of an `nn` operation."""
     return tuple(values.get_values())
@@ -54,28 +48,6 @@ def constant_of(value: SSAValue, store: Store, layer: Operation) -> npt.NDArray[
             f"{name_of(layer)}: weights and biases must be constants of the network"
         )
     return value.owner.array(store)
-
-
-def stored_shape(value: SSAValue) -> tuple[int, ...]:
-    """The logical shape that a value is stored in: its own.
-
-    A constant [n, a, b, c] that is broadcast is no batch of images: it has a leading 1.
-    """
-    shape = tuple(shape_of(value))
-    if isinstance(value.owner, nn.ConstantOp) and len(shape) == 4 and shape[0] != 1:
-        return 1, *shape
-    return shape
-
-
-def box_type(value: SSAValue, name: str) -> schedule.TensorType:
-    """The type of the tensor in DRAM that holds a value of the network.
-
-    TilefoldError naming the layer or port `name` where it is a batch of several images.
-    """
-    shape = stored_shape(value)
-    if len(shape) == 4 and shape[0] != 1:
-        raise TilefoldError(f"{name}: has batch {shape[0]}; only batch 1 is supported")
-    return schedule.TensorType(memory_form(shape), container_of(value))
 
 
 def int64(value: int) -> IntegerAttr[Any]:
@@ -126,8 +98,16 @@ class Lowering:
         if value not in self.tensors:
             assert isinstance(value.owner, Operation)
             box = box_type(value, name_of(value.owner))
-            self.tensors[value] = self.temporary(box, address_of(value))
+            if place := place_in_concat(value):
+                concat, offset = place
+                self.tensors[value] = self.part(self.result(concat.result), offset, box)
+            else:
+                self.tensors[value] = self.temporary(box, address_of(value))
         return self.tensors[value]
+
+    def part(self, tensor: SSAValue, offset: int, type: schedule.TensorType) -> SSAValue:
+        """What lies in `tensor` from byte `offset` on, as a tensor."""
+        return self.builder.insert(schedule.PartOp(tensor, offset, type)).result
 
     def temporary(self, type: schedule.TensorType, kept: int | None = None) -> SSAValue:
         """A new tensor for what is computed on the way: in DRAM, or `kept` at an address."""
@@ -139,7 +119,7 @@ class Lowering:
 
     def on_chip(self, tensor: SSAValue) -> bool:
         """Whether a tensor lies on chip."""
-        return isinstance(tensor.owner, schedule.TensorOp) and tensor.owner.memory is not None
+        return schedule.place_of(tensor)[0].memory is not None
 
     def window(
         self,

@@ -15,8 +15,9 @@ from ...dialects.location import name_of
 from ...dialects.nn_types import shape_of
 from .elementwise import Side, axes_side, map_nest
 from .nest import HERE, Access, Place, ints
+from .parts import container_of
 from .shapes import TABLE_BYTES
-from .state import Lowering, container_of
+from .state import Lowering
 
 
 def table_buffer(state: Lowering, op: Operation, table: npt.NDArray[np.uint8]) -> SSAValue:

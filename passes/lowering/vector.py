@@ -7,6 +7,7 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import SSAValue
 
 from ...dialects import nn, schedule
+from ...dialects.layout import logical_strides, memory_axes
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...interpreters import kernels
@@ -15,13 +16,12 @@ from .elementwise import (
     axes_side,
     broadcast_side,
     flat_side,
-    logical_strides,
     map_nest,
-    memory_axes,
     storable,
 )
 from .nest import Access, Place, ints
-from .state import Lowering, container_of, int64, real, stored_shape
+from .parts import container_of, stored_shape
+from .state import Lowering, int64, real
 from .tables import looked_up, stored
 from .weights import parameters
 

@@ -285,6 +285,18 @@ def _pad(net: _Network, x: SSAValue) -> SSAValue:
     return net.add(nn.PadOp(x, low, high))
 
 
+def _slice(net: _Network, x: SSAValue) -> SSAValue:
+    """A box of it, most often a run of rows."""
+    rng, shape = net.rng, shape_of(x)
+    rows = 2 if len(shape) == 4 else 1
+    sizes = [
+        rng.randint(1, size) if axis == rows or (axis > 0 and rng.random() < 0.2) else size
+        for axis, size in enumerate(shape)
+    ]
+    starts = [rng.randint(0, size - part) for size, part in zip(shape, sizes, strict=True)]
+    return net.add(nn.SliceOp(x, starts, sizes))
+
+
 OPERATORS: Mapping[Draw, int] = {
     _conv: 14,
     _matmul: 3,
@@ -292,11 +304,12 @@ OPERATORS: Mapping[Draw, int] = {
     _max_pool: 4,
     _avg_pool: 4,
     _global_avg_pool: 2,
-    _concat: 3,
+    _concat: 4,
     _lut: 2,
     _reshape: 2,
     _transpose: 2,
     _pad: 2,
+    _slice: 3,
     _requantize: 1,
 }
 """What is drawn how often."""

@@ -26,6 +26,15 @@ func.func @permutations(%x: !x) -> tensor<1x4x2x3x!quant.uniform<u2:f32, 0.5>> {
   func.return %b : tensor<1x4x2x3x!quant.uniform<u2:f32, 0.5>>
 }
 
+// CHECK-LABEL: @slices
+// CHECK-NEXT: nn.slice %x {starts = [0, 0, 1, 2], sizes = [1, 2, 1, 2]} : {{.*}} loc(fused["first", "second"])
+// CHECK-NEXT: func.return
+func.func @slices(%x: !x) -> tensor<1x2x1x2x!quant.uniform<u2:f32, 0.5>> {
+  %a = nn.slice %x {starts = [0, 0, 1, 1], sizes = [1, 2, 2, 3]} : (!x) -> tensor<1x2x2x3x!quant.uniform<u2:f32, 0.5>> loc("first")
+  %b = nn.slice %a {starts = [0, 0, 0, 1], sizes = [1, 2, 1, 2]} : (tensor<1x2x2x3x!quant.uniform<u2:f32, 0.5>>) -> tensor<1x2x1x2x!quant.uniform<u2:f32, 0.5>> loc("second")
+  func.return %b : tensor<1x2x1x2x!quant.uniform<u2:f32, 0.5>>
+}
+
 // CHECK-LABEL: @nothing
 // CHECK-NEXT: func.return %x
 func.func @nothing(%x: !x) -> !x {
@@ -34,7 +43,8 @@ func.func @nothing(%x: !x) -> !x {
   %c = nn.lut %b {table = [0, 1, 2, 3]} : (!x) -> !x
   %d = nn.reshape %c : (!x) -> !x
   %e = nn.transpose %d {perm = [0, 1, 2, 3]} : (!x) -> !x
-  func.return %e : !x
+  %f = nn.slice %e {starts = [0, 0, 0, 0], sizes = [1, 2, 3, 4]} : (!x) -> !x
+  func.return %f : !x
 }
 
 // CHECK-LABEL: @something

@@ -157,6 +157,29 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
 
 // -----
 
+// What touches two parts of a tensor that do not overlap needs no order: the third step waits for the
+// first one, not for the second.
+// CHECK-LABEL: schedule.program
+// CHECK: schedule.store "store" %{{.*}} to %a
+// CHECK-NEXT: %[[A:[0-9]+]] = schedule.signal "store"
+// CHECK-NEXT: schedule.store "store" %{{.*}} to %b
+// CHECK-NEXT: schedule.wait "load", %[[A]]
+// CHECK-NEXT: schedule.load "load" %a
+schedule.program attributes {sym_name = "main", machine = "tiny"} {
+  %x = schedule.tensor {kind = "temporary", label = "x", address = 0} : !schedule.tensor<32xu8>
+  %a = schedule.part %x {offset = 0} : !schedule.tensor<32xu8> -> !schedule.tensor<16xu8>
+  %b = schedule.part %x {offset = 16} : !schedule.tensor<32xu8> -> !schedule.tensor<16xu8>
+  %y = schedule.tensor {kind = "temporary", label = "y", address = 64} : !schedule.tensor<16xu8>
+  %s = schedule.buffer "data" {depth = 1, address = 0} : !schedule.buffer<16xu8>
+  %t = schedule.buffer "data" {depth = 1, address = 16} : !schedule.buffer<16xu8>
+  schedule.load "load" %y to %s[] {origin = affine_map<() -> (0)>, extents = array<i64: 16>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<16xu8> to !schedule.buffer<16xu8>
+  schedule.store "store" %s to %a[] {origin = affine_map<() -> (0)>, extents = array<i64: 16>, strides = array<i64: 1>} : !schedule.buffer<16xu8> to !schedule.tensor<16xu8>
+  schedule.store "store" %s to %b[] {origin = affine_map<() -> (0)>, extents = array<i64: 16>, strides = array<i64: 1>} : !schedule.buffer<16xu8> to !schedule.tensor<16xu8>
+  schedule.load "load" %a to %t[] {origin = affine_map<() -> (0)>, extents = array<i64: 16>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<16xu8> to !schedule.buffer<16xu8>
+}
+
+// -----
+
 // CHECK: schedule-insert-tokens: the program already has tokens
 schedule.program attributes {sym_name = "main", machine = "tiny"} {
   %a = schedule.signal "load"

@@ -376,3 +376,19 @@ func.func @f(%a: tensor<1x2x6x6x!quant.uniform<u8:f32, 0.5:3>>, %b: tensor<1x2x6
 
 // CHECK: there is nothing to concatenate
 %c = "nn.concat"() <{axis = 1 : i64}> : () -> tensor<1x4x!quant.uniform<u8:f32, 0.5>>
+
+// -----
+
+// CHECK: 1x3 elements from [0, 2] on reach beyond 1x4
+func.func @f(%a: tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>) {
+  %r = nn.slice %a {starts = [0, 2], sizes = [1, 3]} : (tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>) -> tensor<1x3x!quant.uniform<u8:f32, 0.5:3>>
+  func.return
+}
+
+// -----
+
+// CHECK: sizes [1, 0] must be 2 numbers of at least 1
+func.func @f(%a: tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>) {
+  %r = nn.slice %a {starts = [0, 2], sizes = [1, 0]} : (tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>) -> tensor<1x3x!quant.uniform<u8:f32, 0.5:3>>
+  func.return
+}

@@ -50,6 +50,8 @@ builtin.module attributes {nn.network = "everything"} {
     %q = nn.requantize %p {clamp = [-128, 100]} : (!sum) -> !out
     // CHECK: nn.pad %x {low = [0, 0, 1, 1], high = [0, 0, 0, 0]} : (
     %d = nn.pad %x {low = [0, 0, 1, 1], high = [0, 0, 0, 0]} : (!image) -> tensor<1x2x7x7x!quant.uniform<u8:f32, 0.02:128>>
+    // CHECK: nn.slice %x {starts = [0, 0, 2, 0], sizes = [1, 2, 3, 6]} : (
+    %box = nn.slice %x {starts = [0, 0, 2, 0], sizes = [1, 2, 3, 6]} : (!image) -> tensor<1x2x3x6x!quant.uniform<u8:f32, 0.02:128>>
     // CHECK: nn.dequantize %s : (
     %y = nn.dequantize %s : (!half) -> tensor<1x2x3x3xf32>
     func.return %y, %q : tensor<1x2x3x3xf32>, !out

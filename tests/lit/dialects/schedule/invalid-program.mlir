@@ -339,3 +339,21 @@ schedule.program attributes {sym_name = "main", machine = "m"} {
     %a = schedule.window %k[%j] {origin = affine_map<(d0) -> (d0)>, extents = array<i64: 4>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<4xu8> to !schedule.buffer<4xu8>
   }
 }) : () -> ()
+
+// -----
+
+// Parts of tensors.
+
+// CHECK: 4 bytes from byte 5 on reach beyond the tensor, which has 8
+schedule.program attributes {sym_name = "main", machine = "m"} {
+  %x = schedule.tensor {kind = "temporary", label = "x"} : !schedule.tensor<8xu8>
+  %p = schedule.part %x {offset = 5} : !schedule.tensor<8xu8> -> !schedule.tensor<4xu8>
+}
+
+// -----
+
+// CHECK: a part is of a tensor
+schedule.program attributes {sym_name = "main", machine = "m"} {
+  %x = "test.tensor"() : () -> !schedule.tensor<8xu8>
+  %p = schedule.part %x {offset = 0} : !schedule.tensor<8xu8> -> !schedule.tensor<4xu8>
+}

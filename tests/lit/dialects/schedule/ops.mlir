@@ -14,6 +14,9 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
   %blocks = schedule.tensor {kind = "constant", label = "w", data = "0123456789abcdef0123456789abcdef"} : !schedule.tensor<1x2x168xu8>
   // CHECK: %t = schedule.tensor {kind = "temporary", label = "t"} : !schedule.tensor<6x4x8xi32>
   %t = schedule.tensor {kind = "temporary", label = "t"} : !schedule.tensor<6x4x8xi32>
+  // GENERIC: "schedule.part"(%t) <{offset = 256 : i64}> : (!schedule.tensor<6x4x8xi32>) -> !schedule.tensor<4x4x8xi32>
+  // CHECK: %rows = schedule.part %t {offset = 256 : i64} : !schedule.tensor<6x4x8xi32> -> !schedule.tensor<4x4x8xi32>
+  %rows = schedule.part %t {offset = 256} : !schedule.tensor<6x4x8xi32> -> !schedule.tensor<4x4x8xi32>
 
   // GENERIC: "schedule.buffer"() <{memory = "weights", depth = 2 : i64}> : () -> !schedule.buffer<1x1x168xu8>
   // CHECK: %w = schedule.buffer "weights" {depth = 2 : i64} : !schedule.buffer<1x1x168xu8>
