@@ -128,8 +128,7 @@ def _prefetched(op: Operation) -> bool:
 def _memory(buffer: SSAValue) -> str:
     place = buffer.owner
     if isinstance(place, schedule.WindowOp):
-        place = place.tensor.owner
-        assert isinstance(place, schedule.TensorOp)
+        place, _ = schedule.place_of(place.tensor)
     else:
         assert isinstance(place, schedule.BufferOp)
     assert place.memory is not None
