@@ -10,6 +10,7 @@ from .keep_on_chip import KeepOnChipPass
 from .lower_to_isa import LowerToIsaPass
 from .lower_to_schedule import LowerToSchedulePass
 from .nn_canonicalize import NnCanonicalizePass
+from .nn_cascade import NnCascadePass
 from .nn_fold_constants import NnFoldConstantsPass
 from .nn_fuse import NnFusePass
 from .pipelines import NnToIsaPass
@@ -25,6 +26,7 @@ PASSES: tuple[type[ModulePass], ...] = (
     NnFoldConstantsPass,
     NnCanonicalizePass,
     NnFusePass,
+    NnCascadePass,
     AttachMachinePass,
     FuseEpiloguePass,
     KeepOnChipPass,

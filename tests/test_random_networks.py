@@ -6,19 +6,24 @@ A case is its seed. To run one again:
 """
 
 from collections import Counter
+from itertools import combinations
 from random import Random
 
 import numpy as np
 import pytest
 from tilefold.compiler import compile_levels, context_for
+from tilefold.dialects.nn_network import network_of
+from tilefold.dialects.nn_types import shape_of
 from tilefold.dialects.store import Store
 from tilefold.emulator import emulate
 from tilefold.errors import TilefoldError
 from tilefold.interpreters.nn import run
 from tilefold.machines import load_machine
+from tilefold.passes.nn_cascade import cascade, is_layer, whole_because
 from tilefold.passes.pipelines import Schedule
 from tilefold.tests.support.random_machines import random_machine
 from tilefold.tests.support.random_networks import random_network
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 CHUNK = 50
@@ -41,6 +46,7 @@ def run_case(seed: int, schedule: Schedule = Schedule.OVERLAPPED) -> str:
     module, store, inputs = random_network(rng)
     machine = random_machine(rng) if seed % 8 else load_machine("tiny")
     expected = run(module, inputs, store)
+    draw_cascade(rng, module)
     try:
         program = compile_levels(module, machine, schedule=schedule, store=store).program
     except TilefoldError as error:
@@ -55,6 +61,16 @@ def run_case(seed: int, schedule: Schedule = Schedule.OVERLAPPED) -> str:
             f"{name}: {np.count_nonzero(actual[name] != value)} of {value.size} elements differ"
         )
     return "equal"
+
+
+def draw_cascade(rng: Random, module: ModuleOp) -> None:
+    """Let some layers of a network, drawn from all that can, run in two or three stripes."""
+    layers = [op for op in network_of(module).function.body.ops if is_layer(op)]
+    segments = [layers[low:high] for low, high in combinations(range(len(layers) + 1), 2)]
+    fitting = [s for s in segments if not whole_because(s) and shape_of(s[-1].results[0])[2] > 1]
+    if fitting and rng.random() < 0.5:
+        segment = rng.choice(fitting)
+        cascade(segment, min(rng.randint(2, 3), shape_of(segment[-1].results[0])[2]))
 
 
 def run_chunk(start: int) -> None:
