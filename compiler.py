@@ -1,7 +1,8 @@
 """The compiler as a whole: from a model and a machine to a program."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import onnx
@@ -12,16 +13,16 @@ from .backend.build import build_program
 from .backend.program import Program
 from .dialects.registry import DIALECTS
 from .dialects.store import Store, StoreContext
+from .errors import TilefoldError
 from .frontend import import_model
 from .machines import load_machine
 from .machines.model import Machine
 from .passes.attach_machine import attach_machine
 from .passes.lower_to_isa import LowerToIsaPass
 from .passes.pipelines import Schedule, nn_passes, run_passes, schedule_passes
+from .search import TRIALS, Objective, Progress, Search, Trial
 
 Model = str | Path | onnx.ModelProto
-Progress = Callable[[str], None]
-"""Called with the name of each pass before it runs."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,19 @@ class Compilation:
     nn: ModuleOp
     schedule: ModuleOp
     isa: ModuleOp
+    trials: Sequence[Trial] = ()
+    """All that a search tried, in its order."""
 
-    @property
+    @cached_property
     def program(self) -> Program:
         """The program file's content."""
         return build_program(self.isa, self.machine, self.context.store)
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial that this came of, if there was a search."""
+        judged = [trial for trial in self.trials if trial.score is not None]
+        return min(judged, key=lambda trial: trial.score or 0, default=None)
 
 
 def context_for(store: Store) -> StoreContext:
@@ -53,24 +62,47 @@ def compile_levels(
     machine: str | Path | Machine = "dna_a600",
     *,
     schedule: Schedule = Schedule.OVERLAPPED,
+    effort: int = 0,
+    objective: Objective = Objective.LATENCY,
     store: Store | None = None,
     progress: Progress | None = None,
 ) -> Compilation:
     """Compile a model (an ONNX file or ModelProto, or an `nn` module with its store).
 
+    With an `effort` of 1 to 3 several programs are made, and the one that has the least of the
+    `objective` is kept (`search`).
     Raises TilefoldError where the model, the machine or both together are not supported.
     """
+    _check_effort(schedule, effort, objective)
     store = store if store is not None else Store()
     context = context_for(store)
     target = machine if isinstance(machine, Machine) else load_machine(machine)
     module = model.clone() if isinstance(model, ModuleOp) else import_model(model, store)
     attach_machine(module, target)
-    levels: list[ModuleOp] = []
-    for passes in (nn_passes(), schedule_passes(schedule), (LowerToIsaPass(),)):
-        module = module.clone()
-        run_passes(passes, context, module, progress)
-        levels.append(module)
-    return Compilation(context, target, *levels)
+    names = None if progress is None else partial(_show, progress)
+    run_passes(nn_passes(), context, module, names)
+    if effort:
+        search = Search(context, target, module, effort, objective, progress)
+        schedule_level, isa_level, trials = search.run()
+        return Compilation(context, target, module, schedule_level, isa_level, trials)
+    lowered = module.clone()
+    run_passes(schedule_passes(schedule), context, lowered, names)
+    isa = lowered.clone()
+    run_passes((LowerToIsaPass(),), context, isa, names)
+    return Compilation(context, target, module, lowered, isa)
+
+
+def _show(progress: Progress, name: str) -> None:
+    progress(name, 0, None)
+
+
+def _check_effort(schedule: Schedule, effort: int, objective: Objective) -> None:
+    if effort not in (0, *TRIALS):
+        raise TilefoldError(f"effort {effort} is not from 0 to {max(TRIALS)}")
+    if effort and schedule is not Schedule.OVERLAPPED:
+        raise TilefoldError(f"the {schedule} schedule is not searched for: leave effort at 0")
+    if not effort and objective is not Objective.LATENCY:
+        raise TilefoldError(f"the objective {objective} takes a search: give an effort of 1 to 3")
 
 
 def compile(
@@ -78,12 +110,17 @@ def compile(
     machine: str | Path | Machine = "dna_a600",
     *,
     schedule: Schedule = Schedule.OVERLAPPED,
+    effort: int = 0,
+    objective: Objective = Objective.LATENCY,
     progress: Progress | None = None,
 ) -> Program:
     """Compile a quantised ONNX model for a machine.
 
     `model` is a path or a ModelProto, `machine` a name, the path of a machine file, or a Machine;
-    `schedule` whether layers overlap.
+    `schedule` whether layers overlap; `effort` (0 to 3) how long to search for the least of the
+    `objective`.
     Raises TilefoldError, naming the node and the reason, where it cannot be compiled.
     """
-    return compile_levels(model, machine, schedule=schedule, progress=progress).program
+    return compile_levels(
+        model, machine, schedule=schedule, effort=effort, objective=objective, progress=progress
+    ).program

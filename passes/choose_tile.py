@@ -30,21 +30,27 @@ from .lowering.convolution import Convolution, conv_shape
 from .lowering.parts import container_of
 from .lowering.shapes import TABLE_BYTES, ConvShape
 from .lowering.state import address_of
-from .tilings import Extras, best_tiling
+from .tilings import LAG, MAX_SIZES, Extras, best_tiling
 
 
 @dataclass(frozen=True)
 class ChooseTilePass(ModulePass):
     """Attach the tiling with the lowest estimated time to every layer that has none.
 
-    Without `overlap` tiles are loaded, computed and stored in turn; only weights come ahead.
+    Without `overlap` tiles are loaded, computed and stored in turn; only weights come ahead. Where
+    they do, a layer is charged the `lag`-th part of the time to load a tile of them. At most
+    `sizes` sizes are tried in a dimension that is cut by like factors.
     """
 
     name = "choose-tile"
 
     overlap: bool = True
+    lag: int = LAG
+    sizes: int = MAX_SIZES
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.lag < 1 or self.sizes < 2:
+            raise TilefoldError(f"{self.name}: lag must be at least 1, sizes at least 2")
         machine, store = machine_of(op), store_of(ctx)
         for layer in op.walk():
             if isinstance(layer, nn.ConvOp | nn.MatmulOp) and "tiling" not in layer.attributes:
@@ -52,10 +58,10 @@ class ChooseTilePass(ModulePass):
                 if not isinstance(fold, FoldAttr):
                     raise TilefoldError(f"{name_of(layer)}: has no fold; run choose-fold first")
                 room = room_in(machine, layer)
-                best = _tiling(room, layer, fold, store, self.overlap)
+                best = self._tiling(room, layer, fold, store)
                 if best is None and (epilogue := epilogue_of(layer)):
                     del epilogue.attributes[EPILOGUE]
-                    best = _tiling(room, layer, fold, store, self.overlap)
+                    best = self._tiling(room, layer, fold, store)
                 if best is None:
                     raise TilefoldError(
                         f"{name_of(layer)}: not even its smallest tile fits the memories of "
@@ -63,12 +69,12 @@ class ChooseTilePass(ModulePass):
                     )
                 layer.attributes["tiling"] = best
 
-
-def _tiling(
-    machine: Machine, layer: Convolution, fold: FoldAttr, store: Store, overlap: bool
-) -> TilingAttr | None:
-    shape = conv_shape(layer, store)
-    return best_tiling(machine, shape, fold, extras_of(layer, shape), overlap)
+    def _tiling(
+        self, machine: Machine, layer: Convolution, fold: FoldAttr, store: Store
+    ) -> TilingAttr | None:
+        shape = conv_shape(layer, store)
+        extras = extras_of(layer, shape)
+        return best_tiling(machine, shape, fold, extras, self.overlap, self.lag, self.sizes)
 
 
 def extras_of(layer: Convolution, shape: ConvShape) -> Extras:

@@ -112,7 +112,7 @@ def _kept(layers: Sequence[Operation], turns: dict[Operation, int]) -> list[_Lif
             continue
         offsets, readers = _same_memory(layer)
         makers = [each for each in offsets if not isinstance(each, RENAMING)]
-        if not makers or any(map(_never_made, makers)) or not all(map(_in_place, makers)):
+        if not makers or any(map(never_made, makers)) or not all(map(_in_place, makers)):
             continue
         if readers and all(map(_in_place, readers)) and container_of(value).bits == 8:
             size = TensorType(memory_form(shape_of(value)), container_of(value)).byte_size
@@ -166,7 +166,7 @@ def _made_by(layer: Operation) -> Operation:
     return layer
 
 
-def _never_made(layer: Operation) -> bool:
+def never_made(layer: Operation) -> bool:
     """Whether the result is on chip in tiles only, for what follows in the same nest."""
     return isinstance(layer, Producer) and epilogue_of(layer) is not None
 

@@ -69,10 +69,7 @@ class NnCascadePass(ModulePass):
 
         Raises TilefoldError where no such layers are there, or they cannot run in stripes.
         """
-        layers = [each for each in network_of(op).function.body.ops if is_layer(each)]
-        segment = layers[self._index(layers, self.first) : self._index(layers, self.last, -1) + 1]
-        if not segment:
-            raise TilefoldError(f"{self.name}: {self.last} does not come after {self.first}")
+        segment = self.layers_of(op)
         if reason := whole_because(segment):
             raise TilefoldError(f"{self.name}: {reason}")
         rows = shape_of(segment[-1].results[0])[ROWS]
@@ -81,6 +78,14 @@ class NnCascadePass(ModulePass):
                 f"{self.name}: {self.last} has {rows} rows, which are no {self.stripes} stripes"
             )
         cascade(segment, self.stripes)
+
+    def layers_of(self, module: ModuleOp) -> Sequence[Operation]:
+        """The layers of a network from `first` to `last`; TilefoldError where there are none."""
+        layers = [each for each in network_of(module).function.body.ops if is_layer(each)]
+        segment = layers[self._index(layers, self.first) : self._index(layers, self.last, -1) + 1]
+        if not segment:
+            raise TilefoldError(f"{self.name}: {self.last} does not come after {self.first}")
+        return segment
 
     def _index(self, layers: Sequence[Operation], name: str, which: int = 0) -> int:
         places = [place for place, layer in enumerate(layers) if name_of(layer) == name]

@@ -18,6 +18,7 @@ from .location import unlocated
 from .lower_to_isa import LowerToIsaPass
 from .lower_to_schedule import LowerToSchedulePass
 from .nn_canonicalize import NnCanonicalizePass
+from .nn_cascade import NnCascadePass
 from .nn_fold_constants import NnFoldConstantsPass
 from .nn_fuse import NnFusePass
 from .schedule_allocate import ScheduleAllocatePass
@@ -46,14 +47,31 @@ class Schedule(StrEnum):
     LAYER_SERIAL = "layer-serial"
 
 
-def schedule_passes(schedule: Schedule = Schedule.OVERLAPPED) -> tuple[ModulePass, ...]:
+@dataclass(frozen=True)
+class Choices:
+    """What the passes are told where no answer suits all networks.
+
+    `cascades` are layers that run in stripes; the others are options of `keep-on-chip` and
+    `choose-tile`.
+    """
+
+    cascades: tuple[NnCascadePass, ...] = ()
+    reserve: int = KeepOnChipPass.reserve
+    lag: int = ChooseTilePass.lag
+    sizes: int = ChooseTilePass.sizes
+
+
+def schedule_passes(
+    schedule: Schedule = Schedule.OVERLAPPED, choices: Choices = Choices()
+) -> tuple[ModulePass, ...]:
     """Map the network on the module's machine."""
     overlap = schedule is Schedule.OVERLAPPED
     return (
+        *choices.cascades,
         FuseEpiloguePass(),
-        *((KeepOnChipPass(),) if overlap else ()),
+        *((KeepOnChipPass(choices.reserve),) if overlap else ()),
         ChooseFoldPass(),
-        ChooseTilePass(overlap),
+        ChooseTilePass(overlap, choices.lag, choices.sizes),
         LowerToSchedulePass(overlap),
         ScheduleBufferDepthPass()
         if overlap

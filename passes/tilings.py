@@ -9,8 +9,8 @@ the memories, double buffered where they are in loops, take
 
 cycles, where a ring of d slots takes the d-th part of all transfers with their latency and all the
 work on them. The weights of a layer whose input is kept on chip are loaded while the layers before
-it compute, so only loading them again costs, and a part of the wait for a tile (`LAG`). Without
-overlap only weights are double buffered, and a layer takes
+it compute, so only loading them again costs, and a part of the wait for a tile (the `lag`-th).
+Without overlap only weights are double buffered, and a layer takes
 
     max(compute, loading weights) + the first weights + all inputs + all results
 
@@ -44,7 +44,7 @@ MAX_SIZES = 14
 LAG = 8
 """Work on a tile begins when all its weights are there: even where they come ahead, a layer is
 charged one part in so many of the time to load a tile of them. Of 1, 2, 4, 8 and 16 this one gave
-the fewest cycles for ResNet-18 and ResNet-50 on `dna_a600`."""
+the fewest cycles for ResNet-18 and ResNet-50 on `dna_a600`; a search (`--effort`) tries others."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,20 @@ def best_tiling(
     fold: FoldAttr,
     extras: Extras = Extras(),
     overlap: bool = True,
+    lag: int = LAG,
+    sizes: int = MAX_SIZES,
 ) -> TilingAttr | None:
-    """The cheapest tiling of a layer; None where no tile fits."""
+    """The cheapest tiling of a layer; None where no tile fits.
+
+    Weights that come ahead are charged the `lag`-th part of a tile's time. At most `sizes` sizes
+    are tried in a dimension that is cut by like factors.
+    """
+    grid = _grid(shape, overlap, sizes)
     for depth in (2, 1):
         best: tuple[int, int, TilingAttr] | None = None
         for order in ORDERS:
             candidates = _Candidates(
-                machine, shape, fold, extras, depth, overlap, order, *_grid(shape, overlap)
+                machine, shape, fold, extras, depth, overlap, lag, order, *grid
             )
             fitting = np.flatnonzero(candidates.fit())
             if fitting.size:
@@ -90,28 +97,28 @@ def best_tiling(
     return None
 
 
-def _parts(size: int, step: int) -> list[int]:
-    """Few tile sizes, from the whole dimension down to one step by like factors."""
-    trips = np.geomspace(1, ceil(size / step), MAX_SIZES)
+def _parts(size: int, step: int, most: int) -> list[int]:
+    """At most so many tile sizes, from the whole dimension down to one step by like factors."""
+    trips = np.geomspace(1, ceil(size / step), most)
     return sorted({min(size, ceil_to(ceil(size / n), step)) for n in map(round, trips)})
 
 
-def _powers(size: int, step: int) -> list[int]:
+def _powers(size: int, step: int, _most: int) -> list[int]:
     """The whole dimension, a half and a third of it, and powers of two, as tile sizes."""
     sizes = (*(1 << n for n in range(size.bit_length())), *(ceil(size / n) for n in (1, 2, 3)))
     return sorted({min(size, ceil_to(n, step)) for n in sizes})
 
 
-def _grid(shape: ConvShape, overlap: bool) -> list[IntArray]:
+def _grid(shape: ConvShape, overlap: bool, most: int) -> list[IntArray]:
     """All combinations of rows, columns, k and c of a tile, one array each.
 
     Channels by powers of two fill arrays, whose sizes are such. Without overlap, what counts is
     that few tiles fit the memories well.
     """
     channels = _powers if overlap else _parts
-    k = channels(shape.k, shape.channel_step)
-    c = [shape.c] if shape.depthwise else channels(shape.c, shape.reduction_step)
-    axes = [_parts(shape.rows, 1), _parts(shape.columns, 1), k, c]
+    k = channels(shape.k, shape.channel_step, most)
+    c = [shape.c] if shape.depthwise else channels(shape.c, shape.reduction_step, most)
+    axes = [_parts(shape.rows, 1, most), _parts(shape.columns, 1, most), k, c]
     return [as_array(axis.ravel()) for axis in np.meshgrid(*axes, indexing="ij")]
 
 
@@ -158,6 +165,7 @@ class _Candidates:
     extras: Extras
     depth: int
     overlap: bool
+    lag: int
     order: str
     rows: IntArray
     columns: IntArray
@@ -343,7 +351,7 @@ class _Candidates:
             busy["dram"] = busy.get("dram", as_array(0)) + count * each.dram
             transfer = each.cycles(self.machine)
             if each.operand == "W" and self.ahead:
-                exposed = exposed + transfer // LAG
+                exposed = exposed + transfer // self.lag
                 continue
             exposed = exposed + transfer
             # A slot of the ring is free again only after its transfer and the work on it.

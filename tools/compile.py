@@ -17,6 +17,7 @@ from ..compiler import Compilation, compile_levels
 from ..dialects.schedule import TensorOp
 from ..errors import TilefoldError
 from ..passes.pipelines import Schedule
+from ..search import TRIALS, Objective, differences
 from .command import progress_of, write_files
 
 STDOUT = Path("-")
@@ -24,6 +25,18 @@ STDOUT = Path("-")
 MachineOption = Annotated[
     str, typer.Option(help="a machine's name or the path of a machine file", metavar="NAME|FILE")
 ]
+
+
+EffortOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=max(TRIALS),
+        help="how long to search: 0 for what the passes make on their own, 1 for other tile "
+        "sizes, 2 for layers in stripes too, 3 for more of all that; each program is emulated",
+    ),
+]
+ObjectiveOption = Annotated[Objective, typer.Option(help="what a search makes least")]
 
 
 class Level(StrEnum):
@@ -55,6 +68,8 @@ def compile_model(
     schedule: Annotated[
         Schedule, typer.Option(help="whether a layer's loads, work and stores overlap")
     ] = Schedule.OVERLAPPED,
+    effort: EffortOption = 0,
+    objective: ObjectiveOption = Objective.LATENCY,
     weights: Annotated[
         bool, typer.Option(help="put the weights into the program; without, it can only be timed")
     ] = True,
@@ -62,7 +77,7 @@ def compile_model(
     """Compile a model for a machine."""
     if output is None and emit is None:
         raise TilefoldError("give -o FILE.tfp, or --emit LEVEL")
-    compilation = compile_with_progress(model, machine, schedule)
+    compilation = compile_with_progress(model, machine, schedule, effort, objective)
     if store is not None:
         compilation.context.store.save(store)
     if emit is None:
@@ -70,6 +85,8 @@ def compile_model(
         program = compilation.program
         (program if weights else program.without_weights()).save(output)
         typer.echo(f"{output}: {summary(compilation)}")
+        if compilation.trials:
+            typer.echo(search_line(compilation))
         return
     text = level_text(compilation, emit)
     if output in (None, STDOUT):
@@ -79,13 +96,31 @@ def compile_model(
 
 
 def compile_with_progress(
-    model: Path, machine: str, schedule: Schedule = Schedule.OVERLAPPED
+    model: Path,
+    machine: str,
+    schedule: Schedule = Schedule.OVERLAPPED,
+    effort: int = 0,
+    objective: Objective = Objective.LATENCY,
 ) -> Compilation:
-    """All levels of `model` on `machine`; shows the pass that runs where there is a terminal."""
+    """All levels of `model` on `machine`; shows what goes on where there is a terminal."""
     with progress_of(f"importing {model.name}") as update:
         return compile_levels(
-            model, machine, schedule=schedule, progress=lambda name: update(name, 0, None)
+            model,
+            machine,
+            schedule=schedule,
+            effort=effort,
+            objective=objective,
+            progress=update,
         )
+
+
+def search_line(compilation: Compilation) -> str:
+    """One line about a search: what came of it, and what made the difference."""
+    best, first = compilation.best, compilation.trials[0]
+    assert best is not None and best.score is not None and first.score is not None
+    gain = f"{first.score / best.score:.3f} times as good as the first"
+    how = ", ".join(differences(best.choices)) or "nothing better than the first"
+    return f"tried {len(compilation.trials)} programs, the best is {gain}: {how}"
 
 
 def level_text(compilation: Compilation, level: Level) -> str:

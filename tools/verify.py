@@ -31,7 +31,7 @@ from ..interpreters.nn import run as interpret
 from ..machines import load_machine
 from ..machines.model import Machine
 from .command import Array, console, file_name, npy, progress_of, read_arrays, write_files
-from .compile import MachineOption
+from .compile import EffortOption, MachineOption
 from .layers import Layer, cut, results_of
 
 Arrays = Mapping[str, Array]
@@ -108,6 +108,7 @@ def verify(
     output_dir: Annotated[
         Path, typer.Option(help="where both results of the first differing layer go", metavar="DIR")
     ] = Path("out"),
+    effort: EffortOption = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Compare a compiled model with onnxruntime, element by element.
@@ -116,7 +117,7 @@ def verify(
     """
     arrays = read_arrays(inputs)
     target = load_machine(machine)
-    found = verify_model(model, target, arrays, layers)
+    found = verify_model(model, target, arrays, layers, effort)
     if found.divergence:
         _write_divergence(found.divergence, output_dir)
     if as_json:
@@ -126,13 +127,18 @@ def verify(
     raise typer.Exit(0 if found.equal else 1)
 
 
-def verify_model(model: Path, machine: Machine, arrays: Arrays, layers: bool) -> Verification:
-    """Run `model` on `arrays` [batch, ...] in all ways, with `layers` each layer alone too."""
+def verify_model(
+    model: Path, machine: Machine, arrays: Arrays, layers: bool, effort: int = 0
+) -> Verification:
+    """Run `model` on `arrays` [batch, ...] in all ways, with `layers` each layer alone too.
+
+    The whole model is compiled with `effort` (`tilefold.search`).
+    """
     store = Store()
     with progress_of(f"importing {model.name}") as update:
         network = import_model(model, store)
         program = compile_levels(
-            network, machine, store=store, progress=lambda name: update(name, 0, None)
+            network, machine, effort=effort, store=store, progress=update
         ).program
         arrays = _as_float32(program, arrays)
         judge = Judge(model)

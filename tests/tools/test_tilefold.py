@@ -65,6 +65,15 @@ def test_demo(run: Run) -> None:
     assert assemble(Path("results/program.s").read_text()) == program.code
 
 
+def test_compile_with_effort(run: Run) -> None:
+    code, out, _ = run("compile", MODEL, "--machine", "tiny", "--effort", 1, "-o", "net.tfp")
+    assert code == 0
+    first, second = out.splitlines()
+    assert first.startswith("net.tfp: ")
+    assert second.startswith("tried 6 programs, the best is 1.")
+    assert " times as good as the first: " in second
+
+
 def test_compile_and_run(run: Run, folder: Path) -> None:
     code, out, _ = run("compile", MODEL, "--machine", "tpu_like", "-o", "net.tfp")
     assert code == 0
@@ -145,6 +154,7 @@ def test_operators(run: Run) -> None:
     ("arguments", "message"),
     [
         ("compile absent.onnx -o x.tfp", "absent.onnx: no such file"),
+        ("compile {model} -o x.tfp --objective energy", "objective energy takes a search"),
         ("compile {model}", "give -o FILE.tfp, or --emit LEVEL"),
         ("compile {model} -o x.tfp --machine tinny", "no machine is named 'tinny'; did you mean"),
         ("compile {model} -o absent/x.tfp", "absent/x.tfp: cannot be written"),

@@ -1,0 +1,170 @@
+"""The search for a better program: choices of the passes, judged by emulating what they make.
+
+The passes decide by estimates. Where time matters more than the compiler's own, a network is
+compiled in several ways, each program is emulated, time and traffic alone, and the best is kept.
+What is tried depends on the results so far, and on nothing else: a search ends where it did before.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+
+from .backend.build import build_program
+from .dialects.store import StoreContext
+from .emulator import emulate
+from .emulator.report import Row
+from .errors import TilefoldError
+from .machines.model import Machine
+from .passes.cascades import cascade_candidates
+from .passes.lower_to_isa import LowerToIsaPass
+from .passes.nn_cascade import NnCascadePass
+from .passes.pipelines import Choices, run_passes, schedule_passes
+
+TRIALS = {1: 6, 2: 30, 3: 200}
+"""The most programs that are tried, by effort; with effort 0 there is no search."""
+
+TILE_OPTIONS = ({"sizes": 6}, {"lag": 4}, {"sizes": 8}, {"sizes": 20}, {"lag": 2}, {"lag": 16})
+"""Other options of `choose-tile`, the likeliest first."""
+
+RESERVES = (8, 2)
+"""Other options of `keep-on-chip`."""
+
+
+class Objective(StrEnum):
+    """What is to be least: cycles, energy, or their product."""
+
+    LATENCY = "latency"
+    ENERGY = "energy"
+    ENERGY_DELAY = "energy-delay"
+
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with what goes on, what is done of it, and how much there is (None: not known)."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of some choices: cycles, energy in pJ (None where no technology says), a score.
+
+    All are None where the machine's memories are too small for these choices.
+    """
+
+    choices: Choices
+    cycles: int | None = None
+    energy: float | None = None
+    score: float | None = None
+
+
+class Search:
+    """A search for the program of one network on one machine that has the lowest score."""
+
+    def __init__(
+        self,
+        context: StoreContext,
+        machine: Machine,
+        network: ModuleOp,
+        effort: int,
+        objective: Objective = Objective.LATENCY,
+        progress: Progress | None = None,
+    ):
+        self._context, self._machine, self._network = context, machine, network
+        self._effort, self._objective = effort, objective
+        self._progress = progress
+        self._trials: dict[Choices, Trial] = {}
+        self._found: tuple[ModuleOp, ModuleOp, Trial] | None = None
+
+    def run(self) -> tuple[ModuleOp, ModuleOp, Sequence[Trial]]:
+        """Try what `effort` allows; the best schedule, its instructions, and all trials in order.
+
+        Raises TilefoldError where the network does not fit the machine even as the passes have it,
+        or where there is no energy to judge by.
+        """
+        self._try(Choices())
+        for options in TILE_OPTIONS:
+            self._vary(**options)
+        if self._effort >= 2:
+            for reserve in RESERVES:
+                self._vary(reserve=reserve)
+            self._add_cascades()
+        assert self._found is not None, "what the passes have on their own is tried first"
+        schedule, isa, _ = self._found
+        return schedule, isa, tuple(self._trials.values())
+
+    @property
+    def _best(self) -> Choices:
+        return self._found[2].choices if self._found else Choices()
+
+    def _vary(self, **options: Any) -> bool:
+        """Try the best choices so far with some others in their place; whether that is better."""
+        return self._try(replace(self._best, **options))
+
+    def _add_cascades(self) -> None:
+        """Add the best cascade to the best choices, as long as one makes them better."""
+        candidates = cascade_candidates(self._context, self._network)
+        while candidates:
+            before = self._best.cascades
+            for each in candidates:
+                self._try(replace(self._best, cascades=(*before, each)))
+            added = self._best.cascades[len(before) :]
+            candidates = [c for c in candidates if added and not self._touches(c, added[0])]
+
+    def _touches(self, one: NnCascadePass, other: NnCascadePass) -> bool:
+        return bool({*one.layers_of(self._network)} & {*other.layers_of(self._network)})
+
+    def _try(self, choices: Choices) -> bool:
+        """Compile and emulate with some choices; whether that is the best so far."""
+        if choices in self._trials or len(self._trials) >= TRIALS[self._effort]:
+            return False
+        if self._progress:
+            self._progress(self._so_far(), len(self._trials), TRIALS[self._effort])
+        schedule = self._network.clone()
+        try:
+            run_passes(schedule_passes(choices=choices), self._context, schedule)
+        except TilefoldError:
+            if not self._trials:
+                raise
+            self._trials[choices] = Trial(choices)
+            return False
+        isa = schedule.clone()
+        run_passes((LowerToIsaPass(),), self._context, isa)
+        program = build_program(isa, self._machine, self._context.store)
+        total = emulate(program, {}, values=False, check=False).report.total
+        score = self._score(total)
+        trial = Trial(choices, total.cycles, total.picojoules, score)
+        self._trials[choices] = trial
+        least = self._found[2].score if self._found else None
+        if least is not None and score >= least:
+            return False
+        self._found = schedule, isa, trial
+        return True
+
+    def _score(self, total: Row) -> float:
+        if self._objective is Objective.LATENCY:
+            return total.cycles
+        if total.picojoules is None:
+            raise TilefoldError(
+                f"{self._objective} cannot be judged: machine {self._machine.name} names no "
+                "technology (docs/energy.md)"
+            )
+        delay = total.cycles if self._objective is Objective.ENERGY_DELAY else 1
+        return total.picojoules * delay
+
+    def _so_far(self) -> str:
+        if self._found is None:
+            return "compiling"
+        return f"searching, {self._found[2].cycles:,} cycles at best"
+
+
+def differences(choices: Choices) -> Iterator[str]:
+    """How some choices differ from those that the passes make on their own."""
+    for each in fields(Choices):
+        value = getattr(choices, each.name)
+        if value == each.default:
+            continue
+        if each.name == "cascades":
+            yield from (f"{c.first} to {c.last} in {c.stripes} stripes" for c in value)
+        else:
+            yield f"{each.name} {value}"
