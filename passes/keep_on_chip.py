@@ -9,9 +9,9 @@ A tensor that is `kept` lies at that address of the memory of inputs and outputs
 it in place, and neither store nor load it. It must be of whole bytes, made and read by layers that
 compute, and there must be one memory for inputs and outputs. A reshape that moves nothing only
 names it anew, and a slice of rows is part of it; a concatenation is kept if all its parts are made
-in their places. Those that are needed for the shortest time come first, the smallest of equals,
-each at the lowest address that is free as long as it lives. `room` is what is left above them for
-the tiles of a layer, at least the `reserve`-th part of the memory.
+in their places. Those that are needed for the shortest time come first, the smallest of equals, as
+long as all that is needed at once fits; `passes/arena.py` packs them. `room` is what is left above
+them for the tiles of a layer, at least the `reserve`-th part of the memory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from ..dialects.nn_network import network_of
 from ..dialects.nn_types import shape_of
 from ..dialects.schedule import TensorType
 from ..machines.model import Machine, Memory
-from .arena import Arena
+from .arena import Life, load, packed
 from .attach_machine import machine_of
 from .fuse_epilogue import EPILOGUE, Epilogue, Producer, epilogue_of, producer_of
 from .lowering.budget import ceil_to
@@ -68,7 +68,7 @@ class KeepOnChipPass(ModulePass):
         layers = [layer for layer in network_of(op).function.body.ops if layer.results]
         turns = {layer: turn for turn, layer in enumerate(layers)}
         limit = memory.bytes - memory.bytes // self.reserve
-        tops = _place(_kept(layers, turns), memory, limit, len(layers))
+        tops = _place(_keepable(layers, turns, memory.line), limit, len(layers))
         for layer in layers:
             if isinstance(layer, COMPUTING):
                 layer.attributes[ROOM] = IntegerAttr(memory.bytes - tops[turns[layer]], i64)
@@ -90,22 +90,20 @@ def room_in(machine: Machine, layer: Operation) -> Machine:
 
 
 @dataclass(frozen=True)
-class _Life:
-    """A tensor with the first and the last turn in which it is needed.
+class _Tensor:
+    """A tensor that may be kept, with the turns in which it is needed.
 
     `offsets` has the layers that make it, or parts of it, and those that only name it or a part
     anew: for each the byte at which its result begins.
     """
 
     offsets: Mapping[Operation, int]
-    size: int
-    first: int
-    last: int
+    life: Life
 
 
-def _kept(layers: Sequence[Operation], turns: dict[Operation, int]) -> list[_Life]:
-    """The tensors that could be kept, the best first."""
-    lives: list[_Life] = []
+def _keepable(layers: Sequence[Operation], turns: dict[Operation, int], line: int) -> list[_Tensor]:
+    """The tensors that could be kept, in whole lines, the best first."""
+    tensors: list[_Tensor] = []
     for layer in layers:
         (value,) = layer.results
         if not isinstance(layer, (*COMPUTING, nn.ConcatOp)) or place_in_concat(value):
@@ -117,8 +115,13 @@ def _kept(layers: Sequence[Operation], turns: dict[Operation, int]) -> list[_Lif
         if readers and all(map(_in_place, readers)) and container_of(value).bits == 8:
             size = TensorType(memory_form(shape_of(value)), container_of(value)).byte_size
             first = min(turns[_made_by(maker)] for maker in makers)
-            lives.append(_Life(offsets, size, first, max(turns[reader] for reader in readers)))
-    return sorted(lives, key=lambda life: (life.last - life.first, life.size, life.first))
+            last = max(turns[reader] for reader in readers)
+            tensors.append(_Tensor(offsets, Life(ceil_to(size, line), first, last)))
+    return sorted(tensors, key=lambda each: _preference(each.life))
+
+
+def _preference(life: Life) -> tuple[int, int, int]:
+    return life.last - life.first, life.size, life.first
 
 
 def _same_memory(layer: Operation) -> tuple[Mapping[Operation, int], list[Operation]]:
@@ -171,17 +174,21 @@ def never_made(layer: Operation) -> bool:
     return isinstance(layer, Producer) and epilogue_of(layer) is not None
 
 
-def _place(lives: Sequence[_Life], memory: Memory, limit: int, turns: int) -> list[int]:
+def _place(tensors: Sequence[_Tensor], limit: int, turns: int) -> list[int]:
     """Give tensors their addresses; returns the end of the highest one in each turn."""
+    kept: list[_Tensor] = []
+    for tensor in tensors:
+        if load([*(each.life for each in kept), tensor.life]) <= limit:
+            kept.append(tensor)
+    addresses = packed([each.life for each in kept])
+    while any(at + each.life.size > limit for each, at in zip(kept, addresses, strict=True)):
+        kept.pop()
+        addresses = packed([each.life for each in kept])
     tops = [0] * turns
-    arena = Arena()
-    for life in lives:
-        size = ceil_to(life.size, memory.line)
-        address = arena.lowest(size, life.first, life.last)
-        if address + size <= limit:
-            arena.put(address, size, life.first, life.last)
-            for layer, offset in life.offsets.items():
-                layer.attributes[KEPT] = IntegerAttr(address + offset, i64)
-            for turn in range(life.first, life.last + 1):
-                tops[turn] = max(tops[turn], address + size)
+    for tensor, address in zip(kept, addresses, strict=True):
+        for layer, offset in tensor.offsets.items():
+            layer.attributes[KEPT] = IntegerAttr(address + offset, i64)
+        life = tensor.life
+        for turn in range(life.first, life.last + 1):
+            tops[turn] = max(tops[turn], address + life.size)
     return tops

@@ -9,7 +9,7 @@ the next nest follow, and the first place comes after the last: weights are load
 the memory is free. In other memories nests take turns from the two ends of what the tensors on chip
 leave, so that the next one's first loads need not wait for this one's last reads wherever both fit.
 In DRAM, constants, inputs and outputs stay; temporaries share space when their
-lifetimes, first write to last read, do not overlap (largest first, first fit).
+lifetimes, first write to last read, do not overlap (`passes/arena.py`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ from ..dialects import schedule
 from ..dialects.location import name_of
 from ..errors import TilefoldError
 from ..machines.model import Machine, Memory
-from .arena import Arena
+from .arena import Life, load, packed
 from .attach_machine import machine_of
 from .lowering.budget import ceil_to
 
@@ -90,6 +90,7 @@ class _Kept:
     """A tensor on chip: where it ends, and the first and last top-level operation that touch it."""
 
     memory: str
+    size: int
     end: int
     first: int
     last: int
@@ -102,9 +103,20 @@ def _kept(program: schedule.ProgramOp) -> list[_Kept]:
         if isinstance(op, schedule.TensorOp) and op.memory is not None:
             if op.address is None:
                 raise TilefoldError(f"{name_of(op)}: a tensor on chip has no address")
-            end = op.address.value.data + op.box.byte_size
-            kept.append(_Kept(op.memory.data, end, *_lifetime(op.result)))
+            size = op.box.byte_size
+            end = op.address.value.data + size
+            kept.append(_Kept(op.memory.data, size, end, *_lifetime(op.result)))
     return kept
+
+
+def on_chip(program: schedule.ProgramOp) -> tuple[int, int, int]:
+    """How many tensors lie on chip, the byte at which the highest ends, and the least it could be.
+
+    That is the most bytes of them that are needed at once.
+    """
+    kept = _kept(program)
+    lives = [Life(tensor.size, tensor.first, tensor.last) for tensor in kept]
+    return len(kept), max((tensor.end for tensor in kept), default=0), load(lives)
 
 
 class _Places:
@@ -183,14 +195,14 @@ def _place_tensors(program: schedule.ProgramOp, machine: Machine) -> None:
         if tensor.kind.data != "temporary":
             tensor.address = IntegerAttr(top, i64)
             top += ceil_to(tensor.box.byte_size, DRAM_ALIGNMENT)
-    arena = Arena(top)
-    for tensor in sorted(temporary, key=lambda op: -op.box.byte_size):
-        first, last = _lifetime(tensor.result)
-        size = ceil_to(tensor.box.byte_size, DRAM_ALIGNMENT)
-        address = arena.lowest(size, first, last)
-        arena.put(address, size, first, last)
+    lives = [
+        Life(ceil_to(tensor.box.byte_size, DRAM_ALIGNMENT), *_lifetime(tensor.result))
+        for tensor in temporary
+    ]
+    end = top
+    for tensor, life, address in zip(temporary, lives, packed(lives, top), strict=True):
         tensor.address = IntegerAttr(address, i64)
-    end = arena.end
+        end = max(end, address + life.size)
     if end > machine.dram.bytes > 0:
         raise TilefoldError(
             f"the network takes {end} bytes of DRAM, machine {machine.name} has "

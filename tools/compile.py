@@ -14,9 +14,10 @@ from xdsl.printer import Printer
 
 from ..backend.disassembler import disassemble
 from ..compiler import Compilation, compile_levels
-from ..dialects.schedule import TensorOp
+from ..dialects.schedule import ProgramOp, TensorOp
 from ..errors import TilefoldError
 from ..passes.pipelines import Schedule
+from ..passes.schedule_allocate import on_chip
 from ..search import TRIALS, Objective, differences
 from .command import progress_of, write_files
 
@@ -144,14 +145,19 @@ def module_text(module: ModuleOp) -> str:
 
 
 def summary(compilation: Compilation) -> str:
-    """One line about a program: its size and what it takes of DRAM."""
+    """A line about a program's size and what it takes of DRAM, one about what stays on chip."""
     program = compilation.program
     constants = sum(segment.data.size for segment in program.segments)
-    return (
+    line = (
         f"{program.network} for {compilation.machine.name}: "
         f"{len(program.code.instructions):,} instructions, {constants:,} bytes of weights, "
         f"{dram_bytes(compilation):,} bytes of DRAM"
     )
+    (schedule,) = (op for op in compilation.schedule.ops if isinstance(op, ProgramOp))
+    tensors, end, least = on_chip(schedule)
+    if not tensors:
+        return line
+    return f"{line}\n{tensors} tensors on chip in {end:,} bytes; {least:,} are needed at once"
 
 
 def dram_bytes(compilation: Compilation) -> int:

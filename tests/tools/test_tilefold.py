@@ -68,10 +68,11 @@ def test_demo(run: Run) -> None:
 def test_compile_with_effort(run: Run) -> None:
     code, out, _ = run("compile", MODEL, "--machine", "tiny", "--effort", 1, "-o", "net.tfp")
     assert code == 0
-    first, second = out.splitlines()
+    first, second, third = out.splitlines()
     assert first.startswith("net.tfp: ")
-    assert second.startswith("tried 6 programs, the best is 1.")
-    assert " times as good as the first: " in second
+    assert " tensors on chip in " in second
+    assert third.startswith("tried 6 programs, the best is 1.")
+    assert " times as good as the first: " in third
 
 
 def test_compile_and_run(run: Run, folder: Path) -> None:
