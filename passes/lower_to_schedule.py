@@ -102,7 +102,7 @@ def _lower_network(state: Lowering, network: Network, block: Block) -> None:
     state.machine = machine
     for name, source, port in copies:
         before = block.last_op
-        movement.copy_whole(state, name, state.tensor(source), port)
+        movement.copy_whole(state, name, source, port)
         _locate(block, before, named(name))
 
 

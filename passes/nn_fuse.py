@@ -17,8 +17,9 @@ After:
 ```
 
 Also: tables (and requantisations of stored integers, which are tables too) one after the other
-become one; what `nn-canonicalize` drops goes too. No result changes by a bit. A fused layer has the
-name of its convolution, product or table.
+become one, and a concatenation that rescales has tables before it; what `nn-canonicalize` drops
+goes too. No result changes by a bit. A fused layer has the name of its convolution, product or
+table.
 """
 
 from collections.abc import Sequence
@@ -42,6 +43,7 @@ from xdsl.utils.exceptions import VerifyException
 from ..dialects.location import replace_with_location
 from ..dialects.nn import (
     ClampedOp,
+    ConcatOp,
     ConvOp,
     LutOp,
     MaxPoolOp,
@@ -196,6 +198,25 @@ class PadIntoMaxPool(RewritePattern):
         replace_with_location(rewriter, op, fused, sources=(op, pad))
 
 
+class TablesBeforeConcat(RewritePattern):
+    """`concat(x) -> concat(lut(x))` where x has another type: what is left moves bytes alone."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ConcatOp, rewriter: PatternRewriter, /) -> None:
+        """Rescale inputs by tables of their own, which others may take in."""
+        element = element_of(op.result)
+        others = [value for value in op.inputs if element_of(value) != element]
+        if not others:
+            return
+        tables = {
+            value: LutOp(value, element, kernels.rescale_table(element_of(value), element))
+            for value in others
+        }
+        inputs = [tables[value].result if value in tables else value for value in op.inputs]
+        alike = ConcatOp(inputs, element, op.axis.value.data)
+        replace_with_location(rewriter, op, [*tables.values(), alike])
+
+
 @dataclass(frozen=True)
 class NnFusePass(ModulePass):
     """Fuse requantisations, clamps, paddings and tables."""
@@ -210,6 +231,7 @@ class NnFusePass(ModulePass):
             ComposeTables(),
             PadIntoConv(),
             PadIntoMaxPool(),
+            TablesBeforeConcat(),
             *canonicalization_patterns(),
         ]
         applier = GreedyRewritePatternApplier(patterns, dce_enabled=True)

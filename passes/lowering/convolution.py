@@ -12,7 +12,6 @@ from xdsl.ir import SSAValue
 from ...dialects import nn, schedule
 from ...dialects.fabric import FoldAttr
 from ...dialects.isa_operands import ElementType
-from ...dialects.layout import logical_strides
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...dialects.store import Store
@@ -20,7 +19,7 @@ from ...errors import TilefoldError
 from ..fuse_epilogue import Epilogue, epilogue_of, other_operand
 from .elementwise import storable
 from .nest import HERE, Access, Nest, Place, Position, ints
-from .parts import container_of
+from .parts import container_of, strides_of
 from .shapes import ConvShape, Tile
 from .state import Lowering, constant_of, int64, numbers
 from .tables import look_up_step, stored, table_buffer
@@ -59,8 +58,9 @@ def _made_type(op: Convolution) -> ElementType:
 
 def _stored_type(op: Convolution) -> ElementType:
     """The elements that the layer stores: its own or those of its epilogue, wider where needed."""
-    element = container_of((epilogue_of(op) or op).result)
-    return storable(element, _strides(op, shape_of(op.result), element))
+    result = (epilogue_of(op) or op).result
+    element = container_of(result)
+    return storable(element, _strides(op, result, element))
 
 
 def conv_shape(op: Convolution, store: Store) -> ConvShape:
@@ -169,12 +169,12 @@ def lower(state: Lowering, op: Convolution) -> None:
     _ConvolutionNest(state, op, layer_of(op, state.store), fold, Tile.of(tiling)).build()
 
 
-def _strides(op: Convolution, shape: Sequence[int], element: ElementType) -> Sequence[int]:
+def _strides(op: Convolution, value: SSAValue, element: ElementType) -> Sequence[int]:
     """The distances in memory between the rows, columns and channels of an operand or result.
 
     A matrix product's are its last three axes; in memory those of rank 4 have another order.
     """
-    strides = logical_strides(shape, element.bits)
+    shape, strides = shape_of(value), strides_of(value, element)
     if isinstance(op, nn.ConvOp):
         return strides[2], strides[3], strides[1]
     if len(shape) == 4:
@@ -202,7 +202,7 @@ class _ConvolutionNest:
         )
         weights = state.constant(name_of(self.op), blocks)
         element = self.shape.stored_type
-        assert storable(element, self._output(element).strides) == element, name_of(self.op)
+        assert storable(element, self._stored().strides) == element, name_of(self.op)
         with stored(state, epilogue_of(self.op) or self.op, element) as target:
             for first, count in self._pieces(blocks):
                 loops = [(axis, count if axis == "k" else n) for axis, n in tile.loops(shape)]
@@ -242,7 +242,7 @@ class _ConvolutionNest:
             nest, "yx" + ("k" if shape.depthwise else "gc")
         )
         sizes, element = shape.output_sizes(tile), shape.stored_type
-        tiles = Tiles(state, target, sizes, element, self._output(element))
+        tiles = Tiles(state, target, sizes, element, self._stored())
         results = tiles.written()
         if (epilogue := epilogue_of(self.op)) is None:
             nest.result("gkyxc", lambda at: self._compute(at, results(at), inputs(at), block))
@@ -256,7 +256,7 @@ class _ConvolutionNest:
     def _run(self, nest: Nest, epilogue: Epilogue, made: SSAValue, results: At) -> None:
         """Put the epilogue into the nest: from the tiles `made` to `results`."""
         state, sizes = self.state, self.shape.output_sizes(self.tile)
-        access = self._output(self.shape.stored_type)
+        access = self._stored()
         if isinstance(epilogue, nn.LutOp):
             table = table_buffer(state, epilogue, epilogue.entries)
             nest.result(
@@ -265,7 +265,7 @@ class _ConvolutionNest:
             return
         value = other_operand(epilogue, self.op)
         element = container_of(value)
-        where = self._output(element)
+        where = self._output(element, value)
         others = Tiles(state, state.tensor(value), sizes, element, where).loaded(nest, "gkyx")
 
         def add(at: Place) -> None:
@@ -288,7 +288,7 @@ class _ConvolutionNest:
             (-shape.pads[1], {"x": tile.columns * sx}),
         ]
         extents = [shape.rows_in, shape.columns_in]
-        *strides, channel = _strides(self.op, shape_of(self.op.input), shape.input_type)
+        *strides, channel = _strides(self.op, self.op.input, shape.input_type)
         if shape.groups > 1:
             positions.append((0, {"g": 1}))
             extents.append(shape.groups)
@@ -297,11 +297,16 @@ class _ConvolutionNest:
         positions.append((0, {axis: shape.input_channels(tile)}))
         return Access(positions, [*extents, shape.c], [*strides, channel])
 
-    def _output(self, element: ElementType) -> Access:
+    def _stored(self) -> Access:
+        """Tiles of what the layer, or its epilogue, makes."""
+        return self._output(self.shape.stored_type, (epilogue_of(self.op) or self.op).result)
+
+    def _output(self, element: ElementType, value: SSAValue) -> Access:
+        """Tiles of the shape of the result, in what holds `value` in such elements."""
         shape, tile = self.shape, self.tile
         positions: list[Position] = [(0, {"y": tile.rows}), (0, {"x": tile.columns})]
         extents = [shape.rows, shape.columns]
-        *strides, channel = _strides(self.op, shape_of(self.op.result), element)
+        *strides, channel = _strides(self.op, value, element)
         if shape.groups > 1:
             positions.append((0, {"g": 1}))
             extents.append(shape.groups)
@@ -310,7 +315,7 @@ class _ConvolutionNest:
         return Access(positions, [*extents, shape.k], [*strides, channel])
 
     def _compute(self, at: Place, outputs: SSAValue, inputs: SSAValue, block: SSAValue) -> None:
-        shape, access = self.shape, self._output(self.shape.output_type)
+        shape, access = self.shape, self._stored()
         origin, indices = at.origin(access.positions)
         lo, hi = self.op.bounds
         properties = {

@@ -14,11 +14,13 @@ from xdsl.ir import SSAValue
 
 from ...dialects.isa_operands import MAX_DIMS, ElementType
 from ...dialects.layout import logical_strides, memory_axes, row_elements
+from ...dialects.nn_types import shape_of
 from ...dialects.schedule import PARAMETER_BYTES, TensorType
 from ...errors import TilefoldError
 from ...machines.model import Operand
 from .budget import Needs, cut
 from .nest import HERE, Access, Nest, Place, Position
+from .parts import container_of, stored_shape, strides_of
 from .state import Lowering
 from .tiles import Tiles
 
@@ -52,9 +54,13 @@ def axes_side(
     axes: Sequence[int],
     starts: Sequence[int] | None = None,
     pad: int = 0,
+    strides: Sequence[int] | None = None,
 ) -> Side:
-    """A tensor of logical `shape` along its `axes`, seen from `starts` (by logical axis) on."""
-    strides = logical_strides(shape, element.bits)
+    """A tensor of logical `shape` along its `axes`, seen from `starts` (by logical axis) on.
+
+    It is dense, unless it has `strides` (by logical axis) of its own.
+    """
+    strides = strides or logical_strides(shape, element.bits)
     return Side(
         tensor,
         element,
@@ -65,11 +71,28 @@ def axes_side(
     )
 
 
-def broadcast_side(
-    tensor: SSAValue, element: ElementType, shape: Sequence[int], to: Sequence[int]
+def value_side(
+    tensor: SSAValue,
+    value: SSAValue,
+    axes: Sequence[int] | None = None,
+    starts: Sequence[int] | None = None,
+    pad: int = 0,
+    element: ElementType | None = None,
 ) -> Side:
-    """A tensor of logical `shape` repeated over the memory axes of a tensor of shape `to`."""
-    own = zip(shape, logical_strides(shape, element.bits), strict=True)
+    """The tensor that holds a value, with elements of its own or wider ones, as `axes_side`.
+
+    Along its axes in memory, where no others are given.
+    """
+    shape, element = shape_of(value), element or container_of(value)
+    axes = memory_axes(len(shape)) if axes is None else axes
+    strides = strides_of(value, element)
+    return axes_side(tensor, element, shape, axes, starts, pad, strides)
+
+
+def broadcast_side(tensor: SSAValue, value: SSAValue, to: Sequence[int]) -> Side:
+    """The tensor that holds a value, repeated over the memory axes of a tensor of shape `to`."""
+    shape, element = stored_shape(value), container_of(value)
+    own = zip(shape, strides_of(value), strict=True)
     steps = [0] * (len(to) - len(shape)) + [0 if size == 1 else stride for size, stride in own]
     axes = memory_axes(len(to))
     extents, strides = [to[axis] for axis in axes], [steps[axis] for axis in axes]

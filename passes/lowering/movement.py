@@ -8,7 +8,7 @@ from math import prod
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn, schedule
-from ...dialects.layout import logical_strides, memory_axes
+from ...dialects.layout import memory_axes
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...interpreters import kernels
@@ -19,8 +19,9 @@ from .elementwise import (
     flat_side,
     map_nest,
     storable,
+    value_side,
 )
-from .parts import box_type, container_of, place_in_slice
+from .parts import container_of, is_dense, place_in_slice, strides_of
 from .state import Lowering, numbers
 from .tables import looked_up, moved, stored
 
@@ -87,10 +88,8 @@ Reorder = nn.ReshapeOp | nn.TransposeOp
 
 def _runs_of(op: Reorder) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """(size, stride) of each axis of the result in row-major order, in the source and in itself."""
-    bits = container_of(op.input).bits
-    shape, result = shape_of(op.input), shape_of(op.result)
-    source = list(zip(shape, logical_strides(shape, bits), strict=True))
-    target = list(zip(result, logical_strides(result, bits), strict=True))
+    source = list(zip(shape_of(op.input), strides_of(op.input), strict=True))
+    target = list(zip(shape_of(op.result), strides_of(op.result), strict=True))
     if isinstance(op, nn.TransposeOp):
         source = [source[axis] for axis in numbers(op.perm)]
     return source, target
@@ -141,38 +140,34 @@ def _copy(
     moved(state, op, sizes, source_side, side(target, [run.target for run in runs]))
 
 
-def copy_whole(state: Lowering, name: str, source: SSAValue, target: SSAValue) -> None:
-    """Copy a tensor to another of the same type."""
-    sides = [flat_side(tensor, schedule.box_of(target).element_type) for tensor in (source, target)]
-    map_nest(state, name, sides[0].extents, sides[:1], sides[1])
+def copy_whole(state: Lowering, name: str, value: SSAValue, target: SSAValue) -> None:
+    """Copy the tensor that holds a value to another, dense one."""
+    source, element = state.tensor(value), container_of(value)
+    if is_dense(value):
+        sides = [flat_side(tensor, element) for tensor in (source, target)]
+    else:
+        shape = shape_of(value)
+        axes = memory_axes(len(shape))
+        sides = [value_side(source, value), axes_side(target, element, shape, axes)]
+    map_nest(state, name, sides[1].extents, sides[:1], sides[1])
 
 
 def lower_pad(state: Lowering, op: nn.PadOp) -> None:
     """Padding: a copy that starts outside the input."""
-    element, pad = container_of(op.input), element_of(op.input).zero_point
-    shape, result = shape_of(op.input), shape_of(op.result)
-    axes = memory_axes(len(shape))
-    starts = [-start for start in numbers(op.low)]
-    map_nest(
-        state,
-        name_of(op),
-        [result[axis] for axis in axes],
-        [axes_side(state.tensor(op.input), element, shape, axes, starts, pad)],
-        axes_side(state.result(op.result), element, result, axes),
-    )
+    starts, pad = [-start for start in numbers(op.low)], element_of(op.input).zero_point
+    source = value_side(state.tensor(op.input), op.input, starts=starts, pad=pad)
+    result = value_side(state.result(op.result), op.result)
+    map_nest(state, name_of(op), result.extents, [source], result)
 
 
 def lower_slice(state: Lowering, op: nn.SliceOp) -> None:
-    """A slice: part of its input where that is a run of bytes, else a copy from within it."""
-    element, shape = container_of(op.input), shape_of(op.input)
+    """A slice: part of its input where that can be worked on there, else a copy from within it."""
     offset = place_in_slice(op)
-    if offset is not None and op.result not in state.tensors:
-        box = box_type(op.result, name_of(op))
-        state.tensors[op.result] = state.part(state.tensor(op.input), offset, box)
+    if offset is not None:
+        state.tensors[op.result] = state.part(state.tensor(op.input), offset, op.result)
         return
-    axes = memory_axes(len(shape))
-    result = axes_side(state.result(op.result), element, shape_of(op.result), axes)
-    source = axes_side(state.tensor(op.input), element, shape, axes, numbers(op.starts))
+    result = value_side(state.result(op.result), op.result)
+    source = value_side(state.tensor(op.input), op.input, starts=numbers(op.starts))
     moved(state, op, result.extents, source, result)
 
 
@@ -192,11 +187,10 @@ def lower_concat(state: Lowering, op: nn.ConcatOp) -> None:
         for value, start in zip(op.inputs, starts, strict=True):
             if _part_of(target, state.tensor(value)):
                 continue
-            shape = shape_of(value)
-            box = [shape[axis] for axis in axes]
-            place = [start if dim == axis else 0 for dim in range(len(shape))]
-            source = axes_side(state.tensor(value), container_of(value), shape, axes)
-            side = axes_side(target, element, result, axes, place)
+            source = value_side(state.tensor(value), value)
+            box = source.extents
+            place = [start if dim == axis else 0 for dim in range(len(result))]
+            side = value_side(target, op.result, starts=place, element=element)
             if element_of(value) == element_of(op.result):
                 moved(state, op, box, source, side)
             else:

@@ -1,7 +1,8 @@
 """How values of a network lie in memory, and which of them are part of another one there."""
 
-from math import prod
+from collections.abc import Sequence
 
+from xdsl.dialects.func import ReturnOp
 from xdsl.ir import SSAValue
 
 from ...dialects import nn
@@ -50,38 +51,62 @@ def box_type(value: SSAValue, name: str) -> TensorType:
     return TensorType(memory_form(shape), container_of(value))
 
 
-def begins_at(value: SSAValue, axis: int, start: int) -> int | None:
-    """The byte at which what of a value lies from `start` on along `axis` begins.
+def strides_of(value: SSAValue, element: ElementType | None = None) -> list[int]:
+    """The distance in memory, in elements, between neighbours of a value along each logical axis.
 
-    None where that is no run of whole bytes in memory: where `axis` is not the outermost one.
+    Those of the value that it is part of, if it is; or of a tensor of other elements of its own.
     """
-    shape, bits = shape_of(value), container_of(value).bits
-    axes = memory_axes(len(shape))
-    if axis not in axes:
-        return None
-    outer = prod(shape[other] for other in axes[: axes.index(axis)])
-    before = start * logical_strides(shape, bits)[axis] * bits
-    return before // 8 if outer == 1 and before % 8 == 0 else None
+    if element is None or element == container_of(value):
+        whole = _whole_of(value)
+        if whole is not None:
+            return strides_of(whole)
+    return logical_strides(stored_shape(value), (element or container_of(value)).bits)
+
+
+def is_dense(value: SSAValue) -> bool:
+    """Whether a value takes a run of memory of its own."""
+    dense = logical_strides(stored_shape(value), container_of(value).bits)
+    every = zip(stored_shape(value), strides_of(value), dense, strict=True)
+    return all(own == other for size, own, other in every if size > 1)
+
+
+def part_type(value: SSAValue, name: str) -> TensorType:
+    """The type of the part of a tensor that a value is; a row of elements where it is not dense.
+
+    That reaches from its first element to its last, whatever lies between.
+    """
+    box = box_type(value, name)
+    if is_dense(value):
+        return box
+    reach = zip(shape_of(value), strides_of(value), strict=True)
+    return TensorType((1 + sum((size - 1) * stride for size, stride in reach),), box.element.data)
+
+
+def _whole_of(value: SSAValue) -> SSAValue | None:
+    """The value that another one is part of."""
+    owner = value.owner
+    if isinstance(owner, nn.SliceOp):
+        return owner.input if place_in_slice(owner) is not None else None
+    place = place_in_concat(value)
+    return place[0].result if place else None
 
 
 def place_in_slice(op: nn.SliceOp) -> int | None:
     """The byte of its input at which a slice begins; None where it must be copied."""
-    shape, sizes = shape_of(op.input), op.sizes.get_values()
-    cut = [axis for axis, size in enumerate(sizes) if size != shape[axis]]
-    if not cut:
-        return 0
-    return begins_at(op.input, cut[0], op.starts.get_values()[cut[0]]) if len(cut) == 1 else None
+    if _goes_out(op.result):
+        return None
+    return _begins_at(op.input, op.starts.get_values(), shape_of(op.result))
 
 
 def place_in_concat(value: SSAValue) -> tuple[nn.ConcatOp, int] | None:
     """The concatenation in whose result a value is made, and the byte at which it begins there.
 
-    That takes one concatenation among its uses, where it comes in once, is not rescaled and is a
-    run of whole bytes; and a layer that makes it anew. What only renames another value, and what is
-    given from outside, is copied.
+    That takes one concatenation among its uses, where it comes in once, is not rescaled and starts
+    at a whole byte; and a layer that makes it anew. What only renames another value, what is given
+    from outside and what goes out is copied.
     """
     owner = value.owner
-    if not isinstance(owner, nn.LayerOp) or isinstance(owner, GIVEN):
+    if not isinstance(owner, nn.LayerOp) or isinstance(owner, GIVEN) or _goes_out(value):
         return None
     uses = [use for use in value.uses if isinstance(use.operation, nn.ConcatOp)]
     if len(uses) != 1:
@@ -90,7 +115,32 @@ def place_in_concat(value: SSAValue) -> tuple[nn.ConcatOp, int] | None:
     assert isinstance(concat, nn.ConcatOp)
     if element_of(value) != element_of(concat.result):
         return None
-    axis = concat.axis.value.data
-    before = sum(shape_of(other)[axis] for other in concat.inputs[:index])
-    offset = begins_at(concat.result, axis, before)
+    axis, starts = concat.axis.value.data, [0] * len(shape_of(value))
+    starts[axis] = sum(shape_of(other)[axis] for other in concat.inputs[:index])
+    offset = _begins_at(concat.result, starts, shape_of(value))
     return None if offset is None else (concat, offset)
+
+
+def _begins_at(whole: SSAValue, starts: Sequence[int], sizes: Sequence[int]) -> int | None:
+    """The byte of a value at which the box of `sizes` from `starts` on begins.
+
+    None where it cannot be worked on there: stores write whole bytes, and what is no image is seen
+    as a matrix of dense rows, so that smaller elements and other shapes must be runs of bytes.
+    """
+    strides, bits = strides_of(whole), container_of(whole).bits
+    offset = sum(start * stride for start, stride in zip(starts, strides, strict=True)) * bits
+    if offset % 8:
+        return None
+    images = len(sizes) == 4 and bits >= 8
+    return offset // 8 if images or _is_run(whole, sizes) else None
+
+
+def _is_run(whole: SSAValue, sizes: Sequence[int]) -> bool:
+    """Whether a box of `sizes` in a value is a run of memory: all of it but outermost."""
+    shape = shape_of(whole)
+    axes = [axis for axis in memory_axes(len(shape)) if shape[axis] > 1]
+    return is_dense(whole) and all(sizes[axis] == shape[axis] for axis in axes[1:])
+
+
+def _goes_out(value: SSAValue) -> bool:
+    return any(isinstance(use.operation, ReturnOp | nn.DequantizeOp) for use in value.uses)

@@ -6,13 +6,13 @@ from xdsl.dialects.builtin import BoolAttr, StringAttr
 from xdsl.ir import SSAValue
 
 from ...dialects import nn, schedule
-from ...dialects.layout import logical_strides, memory_form, row_elements
+from ...dialects.layout import memory_form, row_elements
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...machines.model import Operand
 from .budget import Needs, cut
 from .nest import Access, Nest, Place, Position, ints
-from .parts import container_of
+from .parts import container_of, strides_of
 from .state import Lowering, address_of, int64, numbers, real
 from .tiles import Tiles
 
@@ -99,7 +99,7 @@ class _PoolNest:
             (start, {axis: step})
             for axis, start, step in zip("yxc", (*starts, 0), steps, strict=True)
         ]
-        _, channel, row, column = logical_strides(shape_of(value), container_of(value).bits)
+        _, channel, row, column = strides_of(value)
         return Access(positions, extents, (row, column, channel))
 
     def _compute(self, at: Place, outputs: SSAValue, inputs: SSAValue, access: Access) -> None:

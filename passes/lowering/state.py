@@ -19,7 +19,7 @@ from ...dialects.store import Store
 from ...errors import TilefoldError
 from ...machines.model import Machine, Operand
 from .nest import Access, Place, ints
-from .parts import box_type, container_of, place_in_concat, stored_shape
+from .parts import box_type, container_of, part_type, place_in_concat, stored_shape
 
 KEPT = "kept"
 """The attribute of a layer whose result is kept on chip: its address (`keep-on-chip`)."""
@@ -97,16 +97,18 @@ class Lowering:
         """The tensor that a value is to be stored in, made where it is no output."""
         if value not in self.tensors:
             assert isinstance(value.owner, Operation)
-            box = box_type(value, name_of(value.owner))
             if place := place_in_concat(value):
                 concat, offset = place
-                self.tensors[value] = self.part(self.result(concat.result), offset, box)
+                self.tensors[value] = self.part(self.result(concat.result), offset, value)
             else:
+                box = box_type(value, name_of(value.owner))
                 self.tensors[value] = self.temporary(box, address_of(value))
         return self.tensors[value]
 
-    def part(self, tensor: SSAValue, offset: int, type: schedule.TensorType) -> SSAValue:
-        """What lies in `tensor` from byte `offset` on, as a tensor."""
+    def part(self, tensor: SSAValue, offset: int, value: SSAValue) -> SSAValue:
+        """The tensor of a value that lies in `tensor` from byte `offset` on."""
+        assert isinstance(value.owner, Operation)
+        type = part_type(value, name_of(value.owner))
         return self.builder.insert(schedule.PartOp(tensor, offset, type)).result
 
     def temporary(self, type: schedule.TensorType, kept: int | None = None) -> SSAValue:

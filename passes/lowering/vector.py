@@ -7,20 +7,20 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import SSAValue
 
 from ...dialects import nn, schedule
-from ...dialects.layout import logical_strides, memory_axes
+from ...dialects.layout import memory_axes
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
 from ...interpreters import kernels
 from .elementwise import (
     Side,
-    axes_side,
     broadcast_side,
     flat_side,
     map_nest,
     storable,
+    value_side,
 )
 from .nest import Access, Place, ints
-from .parts import container_of, stored_shape
+from .parts import container_of, is_dense, strides_of
 from .state import Lowering, int64, real
 from .tables import looked_up, stored
 from .weights import parameters
@@ -35,14 +35,12 @@ def lower_lut(state: Lowering, op: nn.LutOp) -> None:
 def _alike(
     state: Lowering, values: Sequence[SSAValue], result: SSAValue
 ) -> tuple[list[Side], Side]:
-    """The sides of operands and result of one shape: flat, unless their rows are padded apart."""
+    """The sides of operands and result of one shape: flat, unless their rows lie apart."""
     every = [*values, result]
     tensors = [*(state.tensor(value) for value in values), state.result(result)]
     sides = [flat_side(t, container_of(v)) for t, v in zip(tensors, every, strict=True)]
-    if any(side.extents != sides[0].extents for side in sides):
-        shape = shape_of(result)
-        axes = memory_axes(len(shape))
-        sides = [axes_side(side.tensor, side.element, shape, axes) for side in sides]
+    if not all(map(is_dense, every)) or any(s.extents != sides[0].extents for s in sides):
+        sides = [value_side(t, v) for t, v in zip(tensors, every, strict=True)]
     return sides[:-1], sides[-1]
 
 
@@ -52,12 +50,8 @@ def lower_add(state: Lowering, op: nn.AddOp) -> None:
     if shape_of(op.rhs) == shape:
         sources, result = _alike(state, [op.lhs, op.rhs], op.result)
     else:
-        sources = [
-            broadcast_side(state.tensor(value), container_of(value), stored_shape(value), shape)
-            for value in (op.lhs, op.rhs)
-        ]
-        target, axes = state.result(op.result), memory_axes(len(shape))
-        result = axes_side(target, container_of(op.result), shape, axes)
+        sources = [broadcast_side(state.tensor(value), value, shape) for value in (op.lhs, op.rhs)]
+        result = value_side(state.result(op.result), op.result)
 
     def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
         add_step(state, op, at, out, ins, access)
@@ -128,10 +122,9 @@ def lower_requantize(state: Lowering, op: nn.RequantizeOp) -> None:
             )
         )
 
-    side = axes_side(state.tensor(op.input), container_of(op.input), shape, axes)
-    element = container_of(op.result)
-    strides = logical_strides(shape, element.bits)
+    side = value_side(state.tensor(op.input), op.input, axes)
+    element, strides = container_of(op.result), strides_of(op.result)
     element = storable(element, [strides[axis] for axis in axes])
     with stored(state, op, element) as tensor:
-        result = axes_side(tensor, element, shape, axes)
+        result = value_side(tensor, op.result, axes, element=element)
         map_nest(state, name_of(op), result.extents, [side], result, compute, words)

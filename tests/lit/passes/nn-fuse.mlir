@@ -136,3 +136,18 @@ func.func @pad_pool_empty(%x: !z) -> !pz {
   %y = nn.max_pool %p {kernel = [1, 1], strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1]} : (!pz) -> !pz
   func.return %y : !pz
 }
+
+// -----
+
+!x = tensor<1x1x2x2x!quant.uniform<u2:f32, 0.5>>
+!w = tensor<1x1x2x2x!quant.uniform<u2:f32, 1.0>>
+
+// Only the input of another scale is looked up, once for both of its places.
+// CHECK-LABEL: @concat
+// CHECK-NEXT: %[[T:.*]] = nn.lut %y {table = [0, 2, 3, 3]}
+// CHECK-NEXT: nn.concat %x, %[[T]], %[[T]] {axis = 1}
+// CHECK-NEXT: func.return
+func.func @concat(%x: !x, %y: !w) -> tensor<1x3x2x2x!quant.uniform<u2:f32, 0.5>> {
+  %c = nn.concat %x, %y, %y {axis = 1} : (!x, !w, !w) -> tensor<1x3x2x2x!quant.uniform<u2:f32, 0.5>> loc("c")
+  func.return %c : tensor<1x3x2x2x!quant.uniform<u2:f32, 0.5>>
+}
