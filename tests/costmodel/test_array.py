@@ -33,6 +33,7 @@ def test_worked_example() -> None:
         input_reads=64 * 5 * 9 * 2,
         weight_loads=6 * 5 * 9 * 4,
         accumulator_writes=64 * 6 * 18,
+        register_writes=6 * 5 * 9 * 4,
         spilled=0,
     )
 
