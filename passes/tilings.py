@@ -10,8 +10,8 @@ the memories, double buffered where they are in loops, take
 cycles, where a ring of d slots takes the d-th part of all transfers with their latency and all the
 work on them. The weights of a layer whose input is kept on chip are loaded while the layers before
 it compute, so only what is loaded beyond the fewest bytes costs (weights again, parameters with
-each block of input channels), and a part of the wait for a tile (`LAG`). Without overlap only weights
-are double buffered, and a layer takes
+each block of input channels), and a part of the wait for a tile (`LAG`). Without overlap only
+weights are double buffered, and a layer takes
 
     max(compute, loading weights) + the first weights + all inputs + all results
 
