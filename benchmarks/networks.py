@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 # Before anything that imports numpy: it sets the number of threads.
 from subjects import CACHE, ROOT, environment  # isort: skip
@@ -71,11 +71,18 @@ MERA = {
 
 PAGE = ROOT / "docs" / "schedules.md"
 
-Edit = tuple[str, str]
-"""What stands once in a machine's text, and what takes its place."""
+
+class Edit(NamedTuple):
+    """What stands in a machine's text so many times, and what takes its place."""
+
+    old: str
+    new: str
+    times: int = 1
+
+
 Passes = Sequence[ModulePass]
 
-PORTS: Edit = ("bytes_per_cycle = 85,", "bytes_per_cycle = 128,")
+PORTS = Edit("bytes_per_cycle = 85,", "bytes_per_cycle = 128,")
 """DRAM as fast as the ports of weights."""
 MACHINES: Mapping[str, tuple[str, Edit | None]] = {
     "dna_a600": ("dna_a600", None),
@@ -84,30 +91,33 @@ MACHINES: Mapping[str, tuple[str, Edit | None]] = {
     "dna_f100": ("dna_f100", None),
 }
 
+BESIDE = ', "OX"]}, limit = {OX = 4}'
+"""Where modes name output pixels last along x."""
 WITHOUT: Mapping[str, Edit] = {
-    "weights of the next pass in a second plane": (
-        'axis = "y", planes = 2,',
-        'axis = "y", planes = 1,',
+    "weights of the next pass in a second plane": Edit(
+        'axis = "y", planes = 2,', 'axis = "y", planes = 1,'
     ),
-    "a second plane of accumulators": ("lines = 512, planes = 2", "lines = 512, planes = 1"),
-    "shadow registers": ("shadow = true", "shadow = false"),
-    "switching in 16 cycles: 800": ("switch_cycles = 16", "switch_cycles = 800"),
-    "half of the vector lanes": ("lanes = 64", "lanes = 32"),
-    "the mode for few channels": (
-        '    fabric.mode @window {spatial = {y = ["C", "FY", "FX"], x = ["K"]}, '
-        'src = "assumed: rows that few channels leave take the positions of the window"}\n',
+    "a second plane of accumulators": Edit("lines = 512, planes = 2", "lines = 512, planes = 1"),
+    "shadow registers": Edit("shadow = true", "shadow = false"),
+    "switching in 16 cycles: 800": Edit("switch_cycles = 16", "switch_cycles = 800"),
+    "half of the vector lanes": Edit("lanes = 64", "lanes = 32"),
+    "output pixels in columns that channels leave": Edit(BESIDE, "]}", times=3),
+    "the mode for few channels": Edit(
+        f'    fabric.mode @window {{spatial = {{y = ["C", "FY", "FX"], x = ["K"{BESIDE}, '
+        'src = "assumed: rows that few channels leave take the positions of the window, '
+        'columns as in dense"}\n',
         "",
     ),
-    "the mode for depthwise layers": (
-        '    fabric.mode @depthwise {spatial = {y = ["FY", "FX"], x = ["G", "K"]}, '
-        'src = "assumed; the machine has no separate depthwise unit"}\n',
+    "the mode for depthwise layers": Edit(
+        f'    fabric.mode @depthwise {{spatial = {{y = ["FY", "FX"], x = ["G", "K"{BESIDE}, '
+        'src = "assumed; the machine has no separate depthwise unit; columns as in dense"}\n',
         "",
     ),
 }
 """What is assumed of the machine, and its file without it."""
 FACTORS = "c = [1, 2, 3, 6], p = [1, 2, 3, 6]"
 FIXED: Mapping[str, Edit] = {
-    f"chains of {chain}, {6 // chain} of them over pixels": (
+    f"chains of {chain}, {6 // chain} of them over pixels": Edit(
         FACTORS,
         f"c = [{chain}], p = [{6 // chain}]",
     )
@@ -220,8 +230,8 @@ def machine_of(task: Task) -> Machine:
     machine = load_machine(task.machine)
     if task.edit is None:
         return machine
-    old, new = task.edit
-    if machine.text.count(old) != 1:
+    old, new, times = task.edit
+    if machine.text.count(old) != times:
         raise TilefoldError(f"machine {machine.name} has '{old}' {machine.text.count(old)} times")
     return parse_machine(machine.text.replace(old, new), f"{machine.name}, edited")
 

@@ -37,8 +37,9 @@ class ConvCost:
     the layer needs, `passes` of each unit, `spilled` 32-bit sums written to and read back from the
     memory of outputs because the accumulators are too small, and the accesses of all units:
     `input_reads` inputs that enter an array (an input under several windows as often),
-    `weight_loads` weights that do, `accumulator_writes` sums that leave a chain. Neither padding
-    counts nor what meets nothing else, and what several multipliers of a unit use enters it once.
+    `weight_loads` weights that do, `accumulator_writes` sums that leave a chain, `register_writes`
+    registers that are filled with what stays (sums: as they leave). Neither padding counts nor what
+    meets nothing else, and what several multipliers of a unit use enters it once.
     """
 
     preload: Ints
@@ -50,6 +51,7 @@ class ConvCost:
     input_reads: Ints
     weight_loads: Ints
     accumulator_writes: Ints
+    register_writes: Ints
     spilled: Ints
 
 
@@ -114,6 +116,11 @@ def conv_cost(
     pace = _pace(array, flow, passes)
     busy, after = _busy(array, passes, pace, ceil_div(moved, passes.blocks * lanes))
     works = (macs > 0).astype(np.int64)
+    entered = {
+        "I": macs // np.maximum(sizes["K"], 1) * passes.kernel_tiles,
+        "W": macs // np.maximum(pixels, 1) * passes.pixel_tiles,
+        "O": outputs * passes.reduction,
+    }
     return ConvCost(
         preload=plain(pace.fill * works),
         occupancy=plain(busy * works),
@@ -121,9 +128,10 @@ def conv_cost(
         drain=plain(ceil_div(moved, lanes)),
         macs=plain(macs),
         passes=plain(passes.blocks * passes.reduction * works),
-        input_reads=plain(macs // np.maximum(sizes["K"], 1) * passes.kernel_tiles),
-        weight_loads=plain(macs // np.maximum(pixels, 1) * passes.pixel_tiles),
-        accumulator_writes=plain(outputs * passes.reduction),
+        input_reads=plain(entered["I"]),
+        weight_loads=plain(entered["W"]),
+        accumulator_writes=plain(entered["O"]),
+        register_writes=plain(entered[flow.stays] * passes.copies),
         spilled=plain(spilled),
     )
 

@@ -43,10 +43,10 @@ class Walk:
     """The passes of one unit: `blocks` of `reduction` passes, each of which streams `stream` long.
 
     A block is one chunk of the streamed loop for one tile of outputs. `used` are the positions in
-    use along each axis, `sums` the sums that the unit makes in each column. `kernel_tiles` and
-    `pixel_tiles` are the tiles with work, over all units that divide them, into which output
-    channels and output pixels are cut: how often the operand that does not depend on them enters
-    an array.
+    use along each axis, `copies` how many of them keep the same element, `sums` the sums that the
+    unit makes in each column. `kernel_tiles` and `pixel_tiles` are the tiles with work, over all
+    units that divide them, into which output channels and output pixels are cut: how often the
+    operand that does not depend on them enters an array.
     """
 
     blocks: IntArray
@@ -54,27 +54,39 @@ class Walk:
     stream: IntArray
     sums: IntArray
     used: Sizes
+    copies: IntArray
     kernel_tiles: IntArray
     pixel_tiles: IntArray
 
 
-def unroll(array: Array, mode: Mode, sizes: Sizes, products: int) -> tuple[Sizes, Sizes]:
+@dataclass(frozen=True)
+class Unrolled:
+    """Loops in space: the `steps` left of each, the `tiles` or positions that each takes along all
+    axes together, and the positions `used` along each axis."""
+
+    steps: Sizes
+    tiles: Sizes
+    used: Sizes
+
+
+def unroll(array: Array, mode: Mode, sizes: Sizes, products: int) -> Unrolled:
     """Unroll loops of the given sizes (each at least 1) in space.
 
-    Returns the steps left of each loop and the positions used along each axis. The `products` that
-    a multiplier makes in a cycle come first, over the loops summed over: those that the mode names
-    or, where sums stay, all of them, for they stream.
+    The `products` that a multiplier makes in a cycle come first, over the loops summed over: those
+    that the mode names or, where sums stay, all of them, for they stream.
     """
-    steps = dict(sizes)
+    steps, tiles, limit = dict(sizes), dict.fromkeys(sizes, as_array(1)), dict(mode.limit)
 
-    def take(dims: tuple[str, ...], positions: int) -> IntArray:
-        free = used = as_array(1)
-        free = free * positions
-        for dim in dims:
-            size = steps[dim]
-            steps[dim] = ceil_div(size, np.minimum(size, free))
-            tile = ceil_div(size, steps[dim])
-            used, free = used * tile, free // tile
+    def cut(dim: str, most: Ints) -> IntArray:
+        size = steps[dim]
+        steps[dim] = ceil_div(size, np.minimum(size, most))
+        return ceil_div(size, steps[dim])
+
+    def along(axis: str, positions: int) -> IntArray:
+        free, used = as_array(positions), as_array(1)
+        for dim in spatial.get(axis, ()):
+            tile = cut(dim, np.minimum(free, limit.get(dim, positions)))
+            used, free, tiles[dim] = used * tile, free // tile, tiles[dim] * tile
         return used
 
     spatial = dict(mode.spatial)
@@ -84,9 +96,10 @@ def unroll(array: Array, mode: Mode, sizes: Sizes, products: int) -> tuple[Sizes
             steps |= dict.fromkeys(dims, as_array(1)) | {dims[0]: whole}
     named = dict.fromkeys(dim for dims in spatial.values() for dim in dims)
     inside = SUMMED if mode.stays == "O" else tuple(dim for dim in named if dim in SUMMED)
-    take(inside, products)
-    used = {axis: take(spatial.get(axis, ()), size) for axis, size in array.axes}
-    return steps, used
+    free = as_array(products)
+    for dim in inside:
+        free = free // cut(dim, free)
+    return Unrolled(steps, tiles, {axis: along(axis, size) for axis, size in array.axes})
 
 
 def walk(array: Array, mode: Mode, fold: Fold | Factors, sizes: Sizes, products: int) -> Walk:
@@ -98,20 +111,22 @@ def walk(array: Array, mode: Mode, fold: Fold | Factors, sizes: Sizes, products:
     share = dict(whole)
     for dim, factor in (("C", fold.chain), ("K", fold.cols), ("G", fold.groups)):
         share[dim] = ceil_div(share[dim], factor)
-    steps, used = unroll(array, mode, share, products)
+    space = unroll(array, mode, share, products)
+    steps, tiles, used = space.steps, space.tiles, space.used
     pixel_steps = steps["OY"] * steps["OX"]
     pixels = ceil_div(pixel_steps, fold.pixels)
     summed = steps["C"] * steps["FY"] * steps["FX"]
+    copies = {"W": tiles["OY"] * tiles["OX"], "I": tiles["K"], "O": as_array(1)}[mode.stays]
     pixel_tile, kernel_tile = as_array(1), ceil_div(share["K"], steps["K"])
     if mode.stays == "O":
         blocks = steps["G"] * steps["K"] * pixels
         stream, reduction = summed, as_array(1)
         sums = blocks * used[array.local_for(mode).axis]
     else:
-        along, tiles = (pixels, steps["K"]) if mode.stays == "W" else (steps["K"], pixels)
+        along, across = (pixels, steps["K"]) if mode.stays == "W" else (steps["K"], pixels)
         chunks = ceil_div(along, array.accumulator.lines)
         stream, reduction = ceil_div(along, chunks), summed
-        blocks, sums = chunks * tiles * steps["G"], along * tiles * steps["G"]
+        blocks, sums = chunks * across * steps["G"], along * across * steps["G"]
         if mode.stays == "W":
             pixel_tile = stream
         else:
@@ -122,6 +137,7 @@ def walk(array: Array, mode: Mode, fold: Fold | Factors, sizes: Sizes, products:
         stream,
         sums,
         used,
+        copies,
         kernel_tiles=_tiles(whole["K"], share["K"], kernel_tile),
         pixel_tiles=_tiles(pixel_steps, pixels, pixel_tile),
     )

@@ -105,6 +105,12 @@ class ModeOp(FieldOp):
             default=False,
         ),
         Field(
+            "limit",
+            map_of(integer(1, 1 << 12), len(LOOP_DIMS)),
+            "the most positions that a loop takes along an axis",
+            default={},
+        ),
+        Field(
             "drain",
             choice("each_pass", "on_dependence"),
             "the grid empties after each pass, or only who needs the sums waits; "
@@ -125,8 +131,16 @@ class ModeOp(FieldOp):
                 "spatial",
                 f'with stays = "O" a sum stays in one place; {min(summed)} is summed',
             )
+        limit: dict[str, int] = self.get("limit")
+        for dim in limit:
+            if dim not in every:
+                yield Fault(self, "limit", f"no axis has the loop {dim}")
         if not self.get("flat"):
             return
+        for along in loops.values():
+            if len(along) > 1 and (cut := set(along) & set(limit)):
+                message = f"{min(cut)} is cut as one long loop with others, it has no limit"
+                yield Fault(self, "limit", message)
         for axis, along in loops.items():
             if len(along) > 1 and not any(set(along) <= set(kind) for kind in (SUMMED, PIXELS)):
                 yield Fault(

@@ -23,6 +23,7 @@ class Accesses(NamedTuple):
     input_reads: int
     weight_loads: int
     sums: int
+    kept: int
 
 
 _LANES: Final[Mapping[str, Literal["requantise", "add", "table"]]] = {
@@ -87,12 +88,12 @@ def count_convolution(
     get = configuration.instruction.integer
     act_bits, wgt_bits = get("act_bits"), get("wgt_bits")
     inputs, weights = cost.input_reads * act_bits, cost.weight_loads * wgt_bits
-    kept = {"I": inputs, "W": weights, "O": cost.sums * _SUM_BITS}
+    width = {"I": act_bits, "W": wgt_bits, "O": _SUM_BITS}[array.modes[get("mode")].stays]
     results = footprint.boxes["dst"].elements if footprint.last else 0
     drained = results + cost.spilled
     name = array.name
     actions[Action("product", name, act_bits, wgt_bits)] += cost.macs
-    actions[Action("keep", name)] += kept[array.modes[get("mode")].stays]
+    actions[Action("keep", name)] += cost.kept * width
     actions[Action("sum", name)] += cost.sums
     actions[Action("drain", name)] += drained
     actions[Action("requantise", machine.drain_for(array).name)] += results

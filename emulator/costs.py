@@ -166,7 +166,8 @@ class Costs:
         model = self._conv_model(step, footprints, configuration)
         times = (model.occupancy, model.drain, model.latency)
         counts = (model.macs, model.spilled, model.input_reads, model.weight_loads)
-        accesses = map(Accesses, *map(_ints, (*counts, model.accumulator_writes)))
+        written = (model.accumulator_writes, model.register_writes)
+        accesses = map(Accesses, *map(_ints, (*counts, *written)))
         array, peak = self.array_of(step), self._peak(configuration)
         return [
             Charge(

@@ -91,7 +91,7 @@ class Accumulator:
 
 @dataclass(frozen=True)
 class Mode:
-    """A dataflow: for each axis (name, loops unrolled along it)."""
+    """A dataflow: for each axis (name, loops unrolled along it), and (loop, most positions)."""
 
     name: str
     spatial: tuple[tuple[str, tuple[str, ...]], ...]
@@ -99,6 +99,7 @@ class Mode:
     flat: bool
     drain: str
     src: str
+    limit: tuple[tuple[str, int], ...] = ()
 
     def unrolls(self, dim: str) -> bool:
         """Whether the mode runs the loop `dim` in space."""
@@ -420,7 +421,8 @@ def _array_parts(array: FieldOp) -> dict[str, Any]:
 
     modes = list(of(fabric.ModeOp))
     for mode in modes:
-        mode["spatial"] = tuple(mode["spatial"].items())
+        for field in ("spatial", "limit"):
+            mode[field] = tuple(mode[field].items())
     return {
         "locals": tuple(Local(**local) for local in of(fabric.LocalOp)),
         "accumulator": Accumulator(**next(of(fabric.AccumulatorOp))),

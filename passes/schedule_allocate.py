@@ -42,7 +42,7 @@ class ScheduleAllocatePass(ModulePass):
         for program in op.walk():
             if isinstance(program, schedule.ProgramOp):
                 machine = machine_of(op)
-                places = _Places(machine, _kept(program))
+                places = _Places(machine, tensors_on_chip(program))
                 for buffers in buffers_by_nest(program):
                     places.place(buffers)
                 _place_tensors(program, machine)
@@ -86,7 +86,7 @@ def occupied(buffers: Iterable[schedule.BufferOp], memory: Memory) -> int:
 
 
 @dataclass(frozen=True)
-class _Kept:
+class Kept:
     """A tensor on chip: where it ends, and the first and last top-level operation that touch it."""
 
     memory: str
@@ -96,16 +96,16 @@ class _Kept:
     last: int
 
 
-def _kept(program: schedule.ProgramOp) -> list[_Kept]:
-    """All tensors on chip."""
-    kept: list[_Kept] = []
+def tensors_on_chip(program: schedule.ProgramOp) -> list[Kept]:
+    """All tensors on chip; TilefoldError for one without an address."""
+    kept: list[Kept] = []
     for op in program.body.ops:
         if isinstance(op, schedule.TensorOp) and op.memory is not None:
             if op.address is None:
                 raise TilefoldError(f"{name_of(op)}: a tensor on chip has no address")
             size = op.box.byte_size
             end = op.address.value.data + size
-            kept.append(_Kept(op.memory.data, size, end, *_lifetime(op.result)))
+            kept.append(Kept(op.memory.data, size, end, *_lifetime(op.result)))
     return kept
 
 
@@ -114,15 +114,27 @@ def on_chip(program: schedule.ProgramOp) -> tuple[int, int, int]:
 
     That is the most bytes of them that are needed at once.
     """
-    kept = _kept(program)
+    kept = tensors_on_chip(program)
     lives = [Life(tensor.size, tensor.first, tensor.last) for tensor in kept]
     return len(kept), max((tensor.end for tensor in kept), default=0), load(lives)
+
+
+def floor_of(kept: Iterable[Kept], buffers: Sequence[schedule.BufferOp], memory: Memory) -> int:
+    """The end in `memory` of the tensors on chip that are needed while `buffers` are."""
+    lives = [_lifetime(buffer.result) for buffer in buffers]
+    first, last = min(life[0] for life in lives), max(life[1] for life in lives)
+    ends = [
+        each.end
+        for each in kept
+        if each.memory == memory.name and each.first <= last and first <= each.last
+    ]
+    return ceil_to(max(ends, default=0), memory.line)
 
 
 class _Places:
     """Where the buffers of one nest after the other lie."""
 
-    def __init__(self, machine: Machine, kept: Sequence[_Kept]):
+    def __init__(self, machine: Machine, kept: Sequence[Kept]):
         self._machine = machine
         self._kept = kept
         self._turn = 0
@@ -132,7 +144,7 @@ class _Places:
         """Give the buffers of the next nest their addresses."""
         for name in sorted({buffer.memory.data for buffer in buffers}):
             memory = self._machine.memory(name)
-            low, needed = self._floor(buffers, memory), occupied(buffers, memory)
+            low, needed = floor_of(self._kept, buffers, memory), occupied(buffers, memory)
             if needed > memory.bytes - low:
                 raise TilefoldError(
                     f"{name_of(buffers[0])}: its buffers take {needed} bytes of memory @{name}, "
@@ -144,17 +156,6 @@ class _Places:
                     buffer.address = IntegerAttr(address, i64)
                     address += ceil_to(buffer.total_bytes, memory.line)
         self._turn += 1
-
-    def _floor(self, buffers: Sequence[schedule.BufferOp], memory: Memory) -> int:
-        """The end of the tensors on chip that are needed while `buffers` are."""
-        lives = [_lifetime(buffer.result) for buffer in buffers]
-        first, last = min(life[0] for life in lives), max(life[1] for life in lives)
-        ends = [
-            kept.end
-            for kept in self._kept
-            if kept.memory == memory.name and kept.first <= last and first <= kept.last
-        ]
-        return ceil_to(max(ends, default=0), memory.line)
 
     def _start(self, memory: Memory, low: int, needed: int) -> int:
         """Where the buffers of a nest start."""

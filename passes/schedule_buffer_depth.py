@@ -8,7 +8,8 @@ A second slot lets the writer fill one tile while the reader works on the other.
 loaded long before they are needed, while the layers before compute: their rings get as many slots
 as they have tiles, up to `constant_depth`, within the `share`-th part of the memory. Nests are
 looked at one by one, as their buffers share the memories only in turn; within a nest smaller
-buffers come first, since they buy the same overlap for less memory.
+buffers come first, since they buy the same overlap for less memory. Room is what tensors that are
+kept on chip leave.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from xdsl.passes import ModulePass
 from ..dialects import schedule
 from ..machines.model import Machine, Memory
 from .attach_machine import machine_of
-from .schedule_allocate import buffers_by_nest, occupied
+from .schedule_allocate import buffers_by_nest, floor_of, occupied, tensors_on_chip
 from .schedule_take_turns import loads_constant
 
 
@@ -46,7 +47,13 @@ class ScheduleBufferDepthPass(ModulePass):
                 self._deepen(program, machine_of(op))
 
     def _deepen(self, program: schedule.ProgramOp, machine: Machine) -> None:
+        kept = tensors_on_chip(program)
         for buffers in buffers_by_nest(program):
+            room = {
+                memory.name: memory.bytes - floor_of(kept, buffers, memory)
+                for memory in machine.memories
+                if memory.kind == "sram"
+            }
             for buffer in sorted(buffers, key=lambda b: b.box.byte_size):
                 writer = schedule.writer_of(buffer.result)
                 if not schedule.ring_loops(writer):
@@ -55,21 +62,23 @@ class ScheduleBufferDepthPass(ModulePass):
                 if self.constants_only and not constant:
                     continue
                 memory = machine.memory(buffer.memory.data)
-                self._raise(buffer, buffers, memory, self.depth)
+                self._raise(buffer, buffers, memory, room[memory.name], self.depth)
                 if constant:
                     tiles = prod(loop.trips for loop in schedule.ring_loops(writer))
-                    room = memory.bytes // self.share // buffer.slot_bytes
-                    self._raise(buffer, buffers, memory, min(tiles, room, self.constant_depth))
+                    share = memory.bytes // self.share // buffer.slot_bytes
+                    depth = min(tiles, share, self.constant_depth)
+                    self._raise(buffer, buffers, memory, room[memory.name], depth)
 
     def _raise(
         self,
         buffer: schedule.BufferOp,
         buffers: Sequence[schedule.BufferOp],
         memory: Memory,
+        room: int,
         depth: int,
     ) -> None:
-        """Raise the depth of a buffer if all `buffers` of its nest then fit."""
+        """Raise the depth of a buffer if all `buffers` of its nest then fit `room` bytes."""
         before = buffer.depth
         buffer.depth = IntegerAttr(max(depth, before.value.data), i64)
-        if occupied(buffers, memory) > memory.bytes:
+        if occupied(buffers, memory) > room:
             buffer.depth = before

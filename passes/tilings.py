@@ -9,8 +9,9 @@ the memories, double buffered where they are in loops, take
 
 cycles, where a ring of d slots takes the d-th part of all transfers with their latency and all the
 work on them. The weights of a layer whose input is kept on chip are loaded while the layers before
-it compute, so only loading them again costs, and a part of the wait for a tile (the `lag`-th).
-Without overlap only weights are double buffered, and a layer takes
+it compute, so only what is loaded beyond the fewest bytes costs (weights again, parameters with
+each block of input channels), and a part of the wait for a tile (the `lag`-th). Without overlap
+only weights are double buffered, and a layer takes
 
     max(compute, loading weights) + the first weights + all inputs + all results
 
@@ -344,11 +345,12 @@ class _Candidates:
         exposed = latency + epilogue
         busy: dict[str, IntArray] = {}
         for each in self._transfers():
-            count = each.count
+            once = as_array(0)
             if each.operand == "W" and self.ahead:
-                count = np.maximum(count - self.shape.groups * self.k_trips * self.c_trips, 0)
-            busy[each.dma] = busy.get(each.dma, as_array(0)) + count * each.port
-            busy["dram"] = busy.get("dram", as_array(0)) + count * each.dram
+                once = self.shape.groups * self.k_trips * self.c_trips
+            for server, cycles in ((each.dma, each.port), ("dram", each.dram)):
+                taken = each.count * cycles - (once * cycles).min()
+                busy[server] = busy.get(server, as_array(0)) + taken
             transfer = each.cycles(self.machine)
             if each.operand == "W" and self.ahead:
                 exposed = exposed + transfer // self.lag

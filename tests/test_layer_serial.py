@@ -22,9 +22,9 @@ from tilefold.examples.networks import convolution, quantised
 from tilefold.frontend import import_model
 from tilefold.frontend.judge import Judge
 from tilefold.interpreters.nn import run
-from tilefold.machines import load_machine, names
+from tilefold.machines import names
 from tilefold.passes.pipelines import Schedule
-from tilefold.tests.support.random_machines import random_machine
+from tilefold.tests.support.random_machines import machine_of_case
 from tilefold.tests.support.random_networks import random_network
 from tilefold.tests.test_random_networks import TOO_SMALL, run_case
 
@@ -169,7 +169,7 @@ def test_turns_of_random_networks_on_random_machines() -> None:
     for seed in SEEDS:
         rng = Random(seed)
         module, store, _ = random_network(rng)
-        machine = random_machine(rng) if seed % 8 else load_machine("tiny")
+        machine = machine_of_case(seed, rng)
         serial = Schedule.LAYER_SERIAL
         try:
             program = compile_levels(module, machine, schedule=serial, store=store).program

@@ -14,6 +14,7 @@ from tilefold.examples import fashion
 from tilefold.frontend import import_model
 from tilefold.frontend.judge import Judge
 from tilefold.interpreters.nn import run
+from tilefold.machines import names
 from tilefold.tests.support.layers import alone, layers
 from xdsl.dialects.builtin import ModuleOp
 
@@ -21,6 +22,8 @@ Array = npt.NDArray[np.generic]
 
 INPUT, OUTPUT = "image", "logits"
 LAYERS = (nn.ConvOp, nn.MatmulOp, nn.MaxPoolOp)
+WHOLE = ("tpu_like", "dna_f100", "dna_f200", "dna_a600")
+"""Machines that all images run on."""
 
 
 @cache
@@ -60,13 +63,13 @@ def test_the_interpreter_computes_what_onnxruntime_does(first: int) -> None:
 
 
 @pytest.mark.parametrize("first", range(0, 1000, 250))
-@pytest.mark.parametrize("machine", ["tpu_like", "dna_f100", "dna_f200", "dna_a600"])
+@pytest.mark.parametrize("machine", WHOLE)
 def test_the_emulator_computes_what_onnxruntime_does(machine: str, first: int) -> None:
     check_images(machine, first, 250)
 
 
-@pytest.mark.parametrize("machine", ["tiny", "scalesim_ws32", "scalesim_os32"])
-def test_the_emulator_computes_what_onnxruntime_does_on_slow_machines(machine: str) -> None:
+@pytest.mark.parametrize("machine", [name for name in names() if name not in WHOLE])
+def test_the_emulator_computes_what_onnxruntime_does_on_other_machines(machine: str) -> None:
     check_images(machine, 0, 20)
 
 

@@ -19,12 +19,16 @@ SPATIAL = {
         {"y": ("C", "FX"), "x": ("K",)},
         {"y": ("C", "FY", "FX"), "x": ("K",)},
         {"y": ("FY", "FX"), "x": ("G", "K")},
+        {"y": ("C",), "x": ("K", "OX")},
+        {"y": ("C", "FX"), "x": ("OX", "K", "OY")},
+        {"y": ("FY", "FX"), "x": ("G", "K", "OX")},
     ),
     "I": (
         {"y": ("C",), "x": ("OX",)},
         {"y": ("C", "FX"), "x": ("OY", "OX")},
         {"y": ("C", "FY", "FX"), "x": ("OY", "OX")},
         {"y": ("FY", "FX"), "x": ("G", "OX")},
+        {"y": ("C",), "x": ("OX", "K")},
     ),
     "O": (
         {"y": ("OX",), "x": ("K",)},
@@ -33,7 +37,7 @@ SPATIAL = {
         {"y": ("OX",), "x": ("G", "K")},
     ),
 }
-"""Loops in space, by what stays; the last of each takes the groups of a depthwise layer."""
+"""Loops in space, by what stays; those with G take the groups of a depthwise layer."""
 
 KINDS = (
     "weights stay",
@@ -59,6 +63,8 @@ KINDS = (
     "skewed through the positions in use",
     "broadcast",
     "loops along an axis cut as one",
+    "an operand that stays in several places at once",
+    "a loop limited to fewer places than there are",
     "several products a cycle",
 )
 
@@ -112,6 +118,7 @@ class Case:
         skew = self.array.feed == "skew"
         stream, used, _ = self.units[0][0][0].made.shape
         moved = self.array.axes[0][1] if local.rows == "all" else used
+        stays = [each.weights if self.mode.stays == "W" else each.inputs for each in self.passes]
         several = any(len(dims) > 1 for _, dims in self.mode.spatial)
         holds = (
             self.mode.stays == "W",
@@ -137,6 +144,9 @@ class Case:
             skew and self.array.span == "used",
             not skew,
             self.mode.flat and several,
+            self.mode.stays != "O"
+            and any(each.kept > stay for each, stay in zip(self.passes, stays, strict=True)),
+            any(most < self.array.axes[1][1] for _, most in self.mode.limit),
             self.array.products(*self.bits) > 1,
         )
         return {kind for kind, is_so in zip(KINDS, holds, strict=True) if is_so}
@@ -154,13 +164,16 @@ def random_case(seed: int) -> Case:
     which = rng.randrange(len(SPATIAL[stays]))
     spatial = SPATIAL[stays][which]
     grouped = "G" in spatial["x"]
+    alike = all(set(dims) <= {"OY", "OX"} or "OX" not in dims for dims in spatial.values())
+    flat = not grouped and alike and rng.random() < 0.5
     mode = Mode(
         "drawn",
         tuple(spatial.items()),
         stays,
-        flat=not grouped and rng.random() < 0.5,
+        flat=flat,
         drain=rng.choice(("", "each_pass", "on_dependence")),
         src="drawn",
+        limit=() if flat or rng.random() < 0.7 else ((spatial["x"][-1], rng.randint(1, 3)),),
     )
     array = _array(rng, mode)
     fold = Fold(*(rng.choice((1, 1, 2, 3)) for _ in range(4)))

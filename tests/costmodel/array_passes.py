@@ -51,7 +51,8 @@ class Pass:
     `made` [stream, rows, columns] is what each multiplier makes of each operand that streams past.
     `target` [lines, columns] is the flat index of each sum in the result, -1 for padding; a line is
     an operand that streams past or, if sums stay, a row. `products` of `places` are of the layer,
-    the others padding; `inputs` and `weights` are the different ones that they are made of.
+    the others padding; `inputs` and `weights` are the different ones that they are made of, `kept`
+    the places that keep one of those that stay.
     """
 
     made: IntArray
@@ -60,6 +61,7 @@ class Pass:
     places: int
     inputs: int
     weights: int
+    kept: int
 
 
 def list_passes(
@@ -137,7 +139,7 @@ def chunks(array: Array, steps: list[Loops]) -> list[list[Loops]]:
 
 def in_space(array: Array, mode: Mode, loops: Loops, products: int) -> Loops:
     """Each loop as its steps [steps, rows, columns, products]; 1 where it does not vary."""
-    spatial, loops = dict(mode.spatial), dict(loops)
+    spatial, limit, loops = dict(mode.spatial), dict(mode.limit), dict(loops)
     if mode.flat:
         for dims in spatial.values():
             for dim in dims[1:]:
@@ -152,7 +154,7 @@ def in_space(array: Array, mode: Mode, loops: Loops, products: int) -> Loops:
     for place, (axis, size) in enumerate(array.axes):
         dims, runs, free = spatial.get(axis, ()), dict[str, IntArray](), size
         for dim in dims:
-            runs[dim] = cut(multiplied[dim], free)
+            runs[dim] = cut(multiplied[dim], min(free, limit.get(dim, free)))
             free //= runs[dim].shape[1]
         lengths = [runs[dim].shape[1] for dim in dims]
         positions = np.unravel_index(np.arange(prod(lengths)), lengths) if dims else ()
@@ -174,6 +176,7 @@ def make_pass(mode: Mode, layer: Layer, at: Loops) -> Pass:
     g, p, k, e = group[real], pixel[real], kernel[real], element[real]
     made = np.zeros(real.shape, np.int64)
     made[real] = layer.x[g, p, e] * layer.w[g, k, e]
+    stays = {"W": (kernel >= 0) & (element >= 0), "I": (pixel >= 0) & (element >= 0), "O": summed}
     output = (group * layer.x.shape[1] + pixel) * layer.w.shape[1] + kernel
     output = np.where(summed, output, -1)[..., 0]
     return Pass(
@@ -183,4 +186,5 @@ def make_pass(mode: Mode, layer: Layer, at: Loops) -> Pass:
         places=real.size,
         inputs=len(set(zip(g, p, e, strict=True))),
         weights=len(set(zip(g, k, e, strict=True))),
+        kept=np.count_nonzero((stays[mode.stays] & (group >= 0)).any(axis=0)) if len(g) else 0,
     )

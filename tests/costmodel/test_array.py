@@ -33,6 +33,7 @@ def test_worked_example() -> None:
         input_reads=64 * 5 * 9 * 2,
         weight_loads=6 * 5 * 9 * 4,
         accumulator_writes=64 * 6 * 18,
+        register_writes=6 * 5 * 9 * 4,
         spilled=0,
     )
 
@@ -118,6 +119,29 @@ def brute_force(compute: list[int], drain: int, planes: int) -> int:
         free = max(free, drained[-planes]) + cycles
         drained.append(max(drained[-1], free) + drain)
     return max(free, drained[-planes])
+
+
+def test_pixels_side_by_side_by_hand() -> None:
+    """`edge_tpu_like`: 8 x 8 channels, 4 x 4 pixels; 16 x 16 pixels are 16 steps after one fill."""
+    array = load_machine("edge_tpu_like").array("conv")
+    shape = {"rows": 16, "cols": 16, "k": 8, "c": 8, "kh": 1, "kw": 1}
+    cost = conv_cost(array, 0, Fold(), **shape)
+    assert (cost.passes, cost.occupancy, cost.latency) == (1, 1 + 16, 0)
+    assert (cost.weight_loads, cost.register_writes) == (64, 64 * 16)
+    assert (cost.input_reads, cost.accumulator_writes) == (16 * 16 * 8, 16 * 16 * 8)
+    ragged = conv_cost(array, 0, Fold(), **(shape | {"rows": 7, "cols": 7}))
+    assert ragged.occupancy == 1 + 2 * 2, "7 of 8 rows, 7 of 8 columns"
+    assert conv_cost(array, 0, Fold(), **(shape | {"k": 9})).occupancy == 2 * 17
+
+
+def test_a_limit_keeps_positions_free() -> None:
+    """Four columns, one channel: four pixels at once, or two; the skew is that of the grid."""
+    mode = replace(TINY.modes[0], spatial=(("y", ("C",)), ("x", ("K", "OX"))))
+    shape = {"rows": 2, "cols": 8, "k": 1, "c": 4, "kh": 1, "kw": 1}
+    four = conv_cost(TINY, mode, Fold(), **shape)
+    assert (four.occupancy, four.latency, four.register_writes) == (4 + 4, 6, 16)
+    two = conv_cost(TINY, replace(mode, limit=(("OX", 2),)), Fold(), **shape)
+    assert (two.occupancy, two.latency, two.register_writes) == (4 + 8, 6, 8)
 
 
 @given(

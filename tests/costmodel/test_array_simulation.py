@@ -31,6 +31,9 @@ def check(seed: int) -> None:
         "input_reads": sum(each.inputs for each in case.passes),
         "weight_loads": sum(each.weights for each in case.passes),
         "accumulator_writes": outcome.written,
+        "register_writes": outcome.written
+        if case.mode.stays == "O"
+        else sum(each.kept for each in case.passes),
         "spilled": 0,
     }, f"seed {seed}"
 

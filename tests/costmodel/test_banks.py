@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from tilefold.costmodel.banks import access_cycles, input_cycles
 from tilefold.machines import load_machine
-from tilefold.machines.model import Fold, Memory
+from tilefold.machines.model import Fold, Memory, Mode
 
 TINY = load_machine("tiny")
 DATA = replace(TINY.memory("data"), conflicts=True)
@@ -78,6 +78,29 @@ def test_units_with_different_pixels() -> None:
     assert inputs(Fold(pixels=2), rows=3) == 2  # pixel 12: row 1, column 4; line 12
     assert inputs(Fold(pixels=2), rows=1, cols=6, pixel_bytes=4) == 1  # pixel 3: line 3
     assert inputs(Fold(pixels=2), rows=1, cols=4, pixel_bytes=8) == 2  # stride 2: line 4
+
+
+def test_pixels_side_by_side() -> None:
+    """Four pixels of a step lie a pixel apart, as do those of every other unit."""
+    array = TINY.array("conv")
+    spatial = (("y", ("C",)), ("x", ("K", "OX")))
+    wide = replace(array.modes[0], spatial=spatial)
+
+    def cycles(fold: Fold, mode: Mode = wide, cols: int = 8, **sizes: int) -> int:
+        shape = {"rows": 2, "channels": 4, "row_bytes": 32, "pixel_bytes": 4, "bits": 8} | sizes
+        return input_cycles(DATA, array, mode, fold, cols=cols, depthwise=False, **shape)
+
+    assert cycles(Fold()) == 1, "lines 0 to 3"
+    assert cycles(Fold(), pixel_bytes=8) == 2, "lines 0, 2, 4 and 6, in two banks"
+    assert cycles(Fold(), pixel_bytes=16) == 4
+    assert cycles(Fold(), pixel_bytes=16, cols=3) == 3
+    assert cycles(Fold(), replace(wide, limit=(("OX", 2),)), pixel_bytes=16) == 2
+    assert cycles(Fold(), channels=1, pixel_bytes=1) == 1, "one line for all"
+    assert cycles(Fold(pixels=2)) == 2, "lines 0 to 3 and 8 to 11"
+    assert cycles(Fold(pixels=2), row_bytes=40) == 2, "lines 0 to 3 and 10 to 13"
+    tall = replace(wide, spatial=(("y", ("C",)), ("x", ("OY", "OX"))))
+    assert cycles(Fold(), tall, cols=2) == 2, "lines 0, 1 and 8, 9"
+    assert cycles(Fold(), tall, cols=2, row_bytes=8) == 1, "lines 0 to 3"
 
 
 def test_units_with_different_channels() -> None:

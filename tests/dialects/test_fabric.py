@@ -69,7 +69,7 @@ FIELD_OPS = [op for op in Fabric.operations if issubclass(op, FieldOp)]
 def test_defaults_are_of_their_kind_or_unset(op: type[FieldOp]) -> None:
     for field in op.FIELDS:
         assert field.doc
-        if field.default not in (None, 0, (), ""):
+        if field.default not in (None, 0, (), "", {}):
             assert field.kind.accepts(field.default)
 
 

@@ -12,11 +12,13 @@ from tilefold.emulator import Report, emulate
 from tilefold.emulator.footprint import Plan
 from tilefold.emulator.timing import time_program
 from tilefold.machines import load_machine
-from tilefold.machines.model import parse_machine
+from tilefold.machines.model import Machine, parse_machine
 from tilefold.tests.emulator.harness import plan_of
 from tilefold.tests.emulator.test_emulate_tool import run
 from tilefold.tests.emulator.test_run import CHANNELS, COLUMNS, OUTPUTS, ROWS, TILES, pointwise
 from tilefold.tests.support.programs import Builder, view
+
+TINY = load_machine("tiny")
 
 
 def report(technology: str | None = None, **options: bool) -> Report:
@@ -67,14 +69,16 @@ def test_a_pool_reads_every_window() -> None:
     }
 
 
-def convolution(chain: int = 1, wgt_bits: int = 8) -> Actions:
-    """A 1x1 convolution of 2 x 2 pixels, 8 to 4 channels: two tiles of weights on one unit."""
-    builder = Builder()
-    weights = view("weights", 0, (4, 1, 1, 8), f"i{wgt_bits}")
+def convolution(
+    chain: int = 1, wgt_bits: int = 8, outputs: int = 4, machine: Machine = TINY
+) -> Actions:
+    """A 1x1 convolution of 2 x 2 pixels from 8 channels: two tiles of weights on one unit."""
+    builder = Builder(machine)
+    weights = view("weights", 0, (outputs, 1, 1, 8), f"i{wgt_bits}")
     fold = {"chain": chain, "pixels": 1, "wgt_bits": wgt_bits}
     builder.group("configure", "conv.0", chain, **fold)
-    source, target = view("data", 0, (2, 2, 8)), view("data", 256, (2, 2, 4))
-    builder.conv("conv.0", source, weights, view("weights", 64, (4, 3), "i32"), target)
+    source, target = view("data", 0, (2, 2, 8)), view("data", 256, (2, 2, outputs))
+    builder.conv("conv.0", source, weights, view("weights", 64, (outputs, 3), "i32"), target)
     return actions_of(builder)
 
 
@@ -94,6 +98,16 @@ def test_narrow_weights_are_counted_at_their_width() -> None:
     assert narrow[Action("keep", "conv")] == 8 * 4 * 4
     assert narrow[Action("read", "weights")] == 8 * 4 // 2 + 4 * 12
     assert narrow[Action("sum", "conv")] == 16
+
+
+def test_weights_of_pixels_side_by_side_fill_a_register_each() -> None:
+    """Two output channels leave two of four columns to a second pixel."""
+    wide = parse_machine(TINY.text.replace('x = ["K"]', 'x = ["K", "OX"]'), "wide")
+    alone, beside = convolution(outputs=2), convolution(outputs=2, machine=wide)
+    assert alone[Action("keep", "conv")] == 8 * 2 * 8
+    assert beside[Action("keep", "conv")] == 2 * 8 * 2 * 8
+    del alone[Action("keep", "conv")], beside[Action("keep", "conv")]
+    assert alone == beside
 
 
 def test_layers_and_components_add_up() -> None:

@@ -1,27 +1,39 @@
 """Machines as data: what is read from the files, and the errors for wrong ones."""
 
 from dataclasses import fields
+from math import prod
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
+from tilefold.costmodel.dataflow import unroll
 from tilefold.dialects import fabric
 from tilefold.dialects.fields import FieldOp
 from tilefold.errors import TilefoldError
 from tilefold.machines import load_machine, model, names
 from tilefold.machines.model import Fold, Machine, check_fold, fold_of, parse_machine
+from tilefold.passes.folding.space import configurations
 from tilefold.tests.support.random_machines import machine_text, random_machine
 
 
 def test_the_machines_of_the_package() -> None:
     assert names() == (
+        "ascend_like",
         "dna_a600",
         "dna_f100",
         "dna_f200",
+        "edge_tpu_like",
+        "eyeriss_like",
+        "inferx_x1",
+        "meta_prototype_like",
         "scalesim_os32",
         "scalesim_ws32",
+        "tesla_npu_like",
         "tiny",
         "tpu_like",
+        "tpu_like_16",
+        "tpu_like_256",
     )
 
 
@@ -55,6 +67,66 @@ def test_the_published_numbers_of_dna_a600() -> None:
         ("wload", 4, 32),
         ("store", 2, 32),
     ]
+
+
+FIXED = {
+    "ascend_like": {"C": 16, "K": 16, "OX": 2, "OY": 2},
+    "edge_tpu_like": {"C": 8, "K": 8, "OX": 4, "OY": 4},
+    "meta_prototype_like": {"C": 2, "K": 32, "OX": 4, "OY": 4},
+    "tesla_npu_like": {"K": 32, "OX": 8, "OY": 4},
+    "tpu_like": {"C": 32, "K": 32},
+    "tpu_like_16": {"C": 16, "K": 16},
+    "tpu_like_256": {"C": 256, "K": 256},
+}
+"""Machines of one configuration, and how many of each loop they run at once."""
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_fixed_machines_run_one_configuration(name: str) -> None:
+    """One fold in one mode, whose loops fill the whole grid when there are so many of each."""
+    machine = load_machine(name)
+    (configuration,) = configurations(machine)
+    assert configuration.fold == Fold()
+    array = machine.array("conv")
+    assert array.multipliers == prod(FIXED[name].values())
+    loops = {"G": 1, "K": 1, "C": 1, "OY": 1, "OX": 1, "FY": 3, "FX": 3} | FIXED[name]
+    sizes = {dim: np.array(size) for dim, size in loops.items()}
+    space = unroll(array, array.modes[0], sizes, 1)
+    assert {dim: int(tile) for dim, tile in space.tiles.items() if tile > 1} == FIXED[name]
+    assert {axis: int(used) for axis, used in space.used.items()} == dict(array.axes)
+    with pytest.raises(TilefoldError, match="does not fit machine"):
+        check_fold(machine, fabric.FoldAttr.get("conv", pixels=2))
+    with pytest.raises(TilefoldError, match="no mode 1"):
+        check_fold(machine, fabric.FoldAttr.get("conv", mode=1))
+
+
+def test_eyeriss_like_works_on_rows() -> None:
+    """Three window rows by four channels down a column, fourteen output rows beside each other."""
+    machine = load_machine("eyeriss_like")
+    (configuration,) = configurations(machine)
+    assert configuration.fold == Fold()
+    array = machine.array("conv")
+    loops = {"G": 1, "K": 64, "C": 64, "OY": 28, "OX": 28, "FY": 3, "FX": 3}
+    space = unroll(array, array.modes[0], {dim: np.array(n) for dim, n in loops.items()}, 1)
+    assert {dim: int(tile) for dim, tile in space.tiles.items() if tile > 1} == {
+        "FY": 3,
+        "C": 4,
+        "OY": 14,
+    }
+
+
+def test_the_published_numbers_of_inferx_x1() -> None:
+    machine = load_machine("inferx_x1")
+    array = machine.array("conv")
+    assert (array.count, array.multipliers) == (64, 64)
+    assert sum(part.bytes for part in machine.memories if part.kind == "sram") == 13 << 20
+    assert machine.folds_for("conv").switch_cycles * 1_000_000 == machine.hz, "a microsecond"
+    folds = machine.folds("conv")
+    assert max(fold.units for fold in folds) == 64
+    assert {"chain": 16, "cols": 4} in [
+        {name: n for name, n in vars(fold).items() if n > 1} for fold in folds
+    ]
+    assert len(configurations(machine)) == 3 * len(folds)
 
 
 def test_units_are_in_file_order() -> None:
@@ -255,7 +327,8 @@ def test_unreadable_files(tmp_path: Path) -> None:
 
 
 def test_unknown_names_list_what_exists() -> None:
-    with pytest.raises(TilefoldError, match=r"'dna_a60'; did you mean dna_a600\? \(dna_a600, dna_"):
+    unknown = r"'dna_a60'; did you mean dna_a600\? \(ascend_like, dna_a600, "
+    with pytest.raises(TilefoldError, match=unknown):
         load_machine("dna_a60")
     with pytest.raises(TilefoldError, match=r"'x'; give one of these or a path"):
         load_machine("x")

@@ -2,6 +2,7 @@
 
 from random import Random
 
+from tilefold.machines import load_machine, names
 from tilefold.machines.model import Machine, parse_machine
 
 PRECISIONS = (
@@ -12,11 +13,12 @@ PRECISIONS = (
 MODES = {
     "dense": ("W", '{y = ["C"], x = ["K"]}'),
     "packed": ("W", '{y = ["C", "FX"], x = ["K"]}'),
-    "depthwise": ("W", '{y = ["FY", "FX"], x = ["G", "K"]}'),
+    "depthwise": ("W", '{y = ["FY", "FX"], x = ["G", "K", "OX"]}'),
+    "beside": ("W", '{y = ["C"], x = ["K", "OX"]}'),
     "inputs": ("I", '{y = ["C", "FX"], x = ["OX"]}'),
     "sums": ("O", '{y = ["OY", "OX"], x = ["K"]}'),
 }
-"""Dataflows: what stays, and the loops in space; all but `depthwise` may be flat."""
+"""Dataflows: what stays, and the loops in space; all but `depthwise` and `beside` may be flat."""
 
 
 def machine_text(rng: Random) -> str:
@@ -37,6 +39,13 @@ def machine_text(rng: Random) -> str:
 def random_machine(rng: Random) -> Machine:
     """The machine of `machine_text`."""
     return parse_machine(machine_text(rng), "random machine")
+
+
+def machine_of_case(seed: int, rng: Random) -> Machine:
+    """The machine of a test case: `tiny` in one of eight, a shipped one in another, else random."""
+    if seed % 8 == 0:
+        return load_machine("tiny")
+    return load_machine(rng.choice(names())) if seed % 8 == 4 else random_machine(rng)
 
 
 def _memories(rng: Random, data: str, weights: str) -> list[str]:
@@ -101,11 +110,13 @@ def _local(rng: Random, operand: str, feed: str) -> str:
 
 def _mode(rng: Random, name: str) -> str:
     stays, spatial = MODES[name]
-    flat = "true" if name != "depthwise" and rng.random() < 0.5 else "false"
+    mixed = name in ("depthwise", "beside")
+    flat = "true" if not mixed and rng.random() < 0.5 else "false"
+    limit = f"limit = {{OX = {rng.randint(1, 4)}}}, " if mixed and rng.random() < 0.5 else ""
     drain = rng.choice(("", 'drain = "each_pass", ', 'drain = "on_dependence", '))
     return (
         f'fabric.mode @{name} {{spatial = {spatial}, stays = "{stays}", flat = {flat}, '
-        f'{drain}src = "assumed"}}'
+        f'{limit}{drain}src = "assumed"}}'
     )
 
 

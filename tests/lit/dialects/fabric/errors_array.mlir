@@ -231,3 +231,36 @@ fabric.machine @m {hz = 1, src = "x"} {
     fabric.mode @dense {spatial = {y = ["B"], x = ["K"]}, src = "x"}
   }
 }
+
+// -----
+
+// CHECK: fabric.mode @dense: no axis has the loop OX
+fabric.machine @m {hz = 1, src = "x"} {
+  fabric.array @conv {axes = {y = 4, x = 4}, precisions = [[8, 8, 1]], feed = "skew", src = "x"} {
+    fabric.local @wreg {operand = "W", axis = "y", planes = 2, rows_per_cycle = 1, src = "x"}
+    fabric.accumulator @acc {lines = 16, planes = 2, src = "x"}
+    fabric.mode @dense {spatial = {y = ["C"], x = ["K"]}, limit = {OX = 2}, src = "x"}
+  }
+}
+
+// -----
+
+// CHECK: fabric.mode @dense: FX is cut as one long loop with others, it has no limit
+fabric.machine @m {hz = 1, src = "x"} {
+  fabric.array @conv {axes = {y = 4, x = 4}, precisions = [[8, 8, 1]], feed = "skew", src = "x"} {
+    fabric.local @wreg {operand = "W", axis = "y", planes = 2, rows_per_cycle = 1, src = "x"}
+    fabric.accumulator @acc {lines = 16, planes = 2, src = "x"}
+    fabric.mode @dense {spatial = {y = ["FY", "FX"], x = ["K"]}, flat = true, limit = {FX = 2}, src = "x"}
+  }
+}
+
+// -----
+
+// CHECK: field `limit` must be a dictionary of 1 to 7 entries, each an integer from 1 to 4096, not {K = 0}
+fabric.machine @m {hz = 1, src = "x"} {
+  fabric.array @conv {axes = {y = 4, x = 4}, precisions = [[8, 8, 1]], feed = "skew", src = "x"} {
+    fabric.local @wreg {operand = "W", axis = "y", planes = 2, rows_per_cycle = 1, src = "x"}
+    fabric.accumulator @acc {lines = 16, planes = 2, src = "x"}
+    fabric.mode @dense {spatial = {y = ["C"], x = ["K"]}, limit = {K = 0}, src = "x"}
+  }
+}
