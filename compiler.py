@@ -16,8 +16,7 @@ from .frontend import import_model
 from .machines import load_machine
 from .machines.model import Machine
 from .passes.attach_machine import attach_machine
-from .passes.lower_to_isa import LowerToIsaPass
-from .passes.pipelines import Schedule, nn_passes, run_passes, schedule_passes
+from .passes.pipelines import Schedule, isa_passes, nn_passes, run_passes, schedule_passes
 
 Model = str | Path | onnx.ModelProto
 Progress = Callable[[str], None]
@@ -66,7 +65,7 @@ def compile_levels(
     module = model.clone() if isinstance(model, ModuleOp) else import_model(model, store)
     attach_machine(module, target)
     levels: list[ModuleOp] = []
-    for passes in (nn_passes(), schedule_passes(schedule), (LowerToIsaPass(),)):
+    for passes in (nn_passes(), schedule_passes(schedule), isa_passes()):
         module = module.clone()
         run_passes(passes, context, module, progress)
         levels.append(module)
