@@ -52,16 +52,22 @@ class Prediction:
         return {"start": self.start, "layers": rows}
 
     @staticmethod
-    def of(start: int, rows: Sequence[Sequence[object]], layers: int) -> "Prediction":
-        """What `record` gave of a program of so many `layers`; raises TilefoldError."""
-        found: dict[int, LayerPrediction] = {}
-        for row in ((start,), *rows):
-            if not all(type(value) is int and 0 <= value < _MOST for value in row):
-                raise TilefoldError("the prediction has something that is no number of cycles")
-        if any(not row for row in rows):
-            raise TilefoldError("the prediction has an empty row")
-        for number, *parts in cast(Sequence[Sequence[int]], rows):
-            if number >= layers or number in found or len(parts) != len(KINDS):
-                raise TilefoldError("the prediction does not fit the program's layers")
-            found[number] = LayerPrediction(tuple(parts))
-        return Prediction(start, found)
+    def of(start: int, rows: Sequence[Sequence[object]]) -> "Prediction":
+        """What `record` gave; raises TilefoldError where it is of another form."""
+        layers: dict[int, LayerPrediction] = {}
+        for row in rows:
+            if len(row) != 1 + len(KINDS) or any(type(value) is not int for value in row):
+                raise TilefoldError("the prediction has a layer of the wrong form")
+            number, *parts = cast(Sequence[int], row)
+            if number in layers:
+                raise TilefoldError("the prediction has a layer twice")
+            layers[number] = LayerPrediction(tuple(parts))
+        return Prediction(start, layers)
+
+    def check(self, layers: int) -> None:
+        """Raise TilefoldError if this cannot be of a program of so many layers."""
+        if any(not 0 <= number < layers for number in self.layers):
+            raise TilefoldError("the prediction has a layer that is not there")
+        parts = [part for layer in self.layers.values() for part in layer.parts]
+        if not all(0 <= cycles < _MOST for cycles in (self.start, *parts)):
+            raise TilefoldError("the prediction has impossible cycles")

@@ -153,6 +153,8 @@ class Program:
             raise TilefoldError("provenance does not cover every instruction")
         if any(not -1 <= index < len(self.layers) for index in self.layer_of):
             raise TilefoldError("provenance names a layer that is not there")
+        if self.prediction:
+            self.prediction.check(len(self.layers))
         end = 0
         for segment in sorted(self.segments, key=lambda segment: segment.address):
             _check_place(f"segment '{segment.name}'", segment.address, segment.data.size)
@@ -230,7 +232,6 @@ def _from_parts(manifest: dict[str, Any], entries: dict[str, bytes]) -> Program:
     except UnicodeDecodeError:
         raise TilefoldError("the machine is not text") from None
     present = _get(manifest, "weights", bool)
-    layers = _tuple(provenance, "layers", str)
     records = _records(manifest, "segments")
     return Program(
         code,
@@ -238,20 +239,20 @@ def _from_parts(manifest: dict[str, Any], entries: dict[str, bytes]) -> Program:
         _segments(records, entries["weights.safetensors"], present),
         tuple(map(_port, _records(manifest, "inputs"))),
         tuple(map(_port, _records(manifest, "outputs"))),
-        layers,
+        _tuple(provenance, "layers", str),
         _tuple(provenance, "layer_of", int),
         present,
-        _prediction(provenance, len(layers)),
+        _prediction(provenance),
     )
 
 
-def _prediction(provenance: _Record, layers: int) -> Prediction | None:
-    """What was predicted of so many layers; None in files that have nothing of it."""
+def _prediction(provenance: _Record) -> Prediction | None:
+    """What was predicted; None in files that have nothing of it."""
     if "prediction" not in provenance:
         return None
     record = cast(_Record, _get(provenance, "prediction", dict))
     rows = cast(tuple[list[object], ...], _tuple(record, "layers", list))
-    return Prediction.of(_get(record, "start", int), rows, layers)
+    return Prediction.of(_get(record, "start", int), rows)
 
 
 def _placeholder(name: str, address: int, size: int) -> Segment:

@@ -35,7 +35,7 @@ class _Node:
 class Composition:
     """When each layer of a program is complete.
 
-    Raises TilefoldError where a unit computes that no configure was for.
+    A configure in a loop is taken to cost nothing: the compiler makes none.
     """
 
     def __init__(self, machine: Machine, program: isa.ProgramOp) -> None:
@@ -98,10 +98,10 @@ class Composition:
             yield Item(unit, loops, signal=integer(operands, "sem"))
         elif isinstance(op, isa.WaitOp):
             yield Item(unit, loops, wait=integer(operands, "sem"))
+        elif isinstance(op, isa.ConfigureOp):
+            self._configured[unit] = operands
         elif op.SPEC.views:
             part, counts = self._machine.unit(unit), [count for _, count in loops]
-            if isinstance(part, Array) and unit not in self._configured:
-                raise TilefoldError(f"{name_of(op)}: @{unit} computes before a configure")
             configuration = self._configured.get(unit, {})
             work = work_of(self._machine, op.SPEC.mnemonic, operands, counts, configuration)
             kind = MEMORY if isinstance(part, Dma) else VECTOR
