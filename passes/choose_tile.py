@@ -29,7 +29,7 @@ from .keep_on_chip import room_in
 from .lowering.convolution import Convolution, conv_shape
 from .lowering.shapes import TABLE_BYTES, ConvShape
 from .lowering.state import address_of, container_of
-from .tilings import Extras, best_tiling
+from .tilings import Extras, Ranked, best_tiling, ranked_tilings
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,16 @@ def _tiling(
 ) -> TilingAttr | None:
     shape = conv_shape(layer, store)
     return best_tiling(machine, shape, fold, extras_of(layer, shape), overlap)
+
+
+def tilings_of(
+    machine: Machine, layer: Convolution, store: Store, overlap: bool, count: int
+) -> tuple[list[Ranked], list[Ranked]]:
+    """The `count` cheapest tilings of a layer that has a fold, and of those that do not fit."""
+    fold, shape, room = layer.attributes["fold"], conv_shape(layer, store), room_in(machine, layer)
+    assert isinstance(fold, FoldAttr)
+    given = (room, shape, fold, extras_of(layer, shape), overlap, count)
+    return ranked_tilings(*given), ranked_tilings(*given, fitting=False)
 
 
 def extras_of(layer: Convolution, shape: ConvShape) -> Extras:

@@ -17,8 +17,9 @@ overlap only weights are double buffered, and a layer takes
 cycles.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property, reduce
 from math import ceil
 
 import numpy as np
@@ -63,6 +64,23 @@ class Extras:
     keeps_result: bool = False
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """A tiling, with rings of so many slots (`depth`), and why it is where it is.
+
+    `parts` are what its layer takes `cycles` for, by the names of `Parts`; `moved` the bytes that
+    DRAM moves for it. Where it does not fit the memories or the accumulators, `fits` is false.
+    """
+
+    tiling: TilingAttr
+    depth: int
+    tiles: int
+    cycles: int
+    parts: Mapping[str, int]
+    moved: int
+    fits: bool
+
+
 def best_tiling(
     machine: Machine,
     shape: ConvShape,
@@ -71,23 +89,43 @@ def best_tiling(
     overlap: bool = True,
 ) -> TilingAttr | None:
     """The cheapest tiling of a layer; None where no tile fits."""
+    best = ranked_tilings(machine, shape, fold, extras, overlap, 1)
+    return best[0].tiling if best else None
+
+
+def ranked_tilings(
+    machine: Machine,
+    shape: ConvShape,
+    fold: FoldAttr,
+    extras: Extras,
+    overlap: bool,
+    count: int,
+    *,
+    fitting: bool = True,
+) -> list[Ranked]:
+    """The `count` cheapest tilings of a layer, or the cheapest that do not fit.
+
+    Of equal cycles the one of fewest tiles comes first. Rings have two slots, or one if nothing
+    fits with two: then and there none that do not are listed.
+    """
+    grid = _grid(shape, overlap)
     for depth in (2, 1):
-        best: tuple[int, int, TilingAttr] | None = None
-        for order in ORDERS:
-            candidates = _Candidates(
-                machine, shape, fold, extras, depth, overlap, order, *_grid(shape, overlap)
-            )
-            fitting = np.flatnonzero(candidates.fit())
-            if fitting.size:
-                cycles = candidates.cycles()[fitting]
-                tiles = candidates.tiles[fitting]
-                index = int(np.lexsort((tiles, cycles))[0])
-                choice = candidates.tiling(fitting[index])
-                if best is None or (cycles[index], tiles[index]) < best[:2]:
-                    best = (int(cycles[index]), int(tiles[index]), choice)
-        if best:
-            return best[2]
-    return None
+        every = [
+            _Candidates(machine, shape, fold, extras, depth, overlap, order, *grid)
+            for order in ORDERS
+        ]
+        fit = [candidates.fit() for candidates in every]
+        if any(fits.any() for fits in fit):
+            ranked: list[tuple[int, int, int, int]] = []
+            for number, (candidates, fits) in enumerate(zip(every, fit, strict=True)):
+                chosen = np.flatnonzero(fits == fitting)
+                cycles, tiles = candidates.parts.cycles[chosen], candidates.tiles[chosen]
+                for place in np.lexsort((tiles, cycles))[:count]:
+                    key = int(cycles[place]), int(tiles[place]), number, int(chosen[place])
+                    ranked.append(key)
+            best = sorted(ranked)[:count]
+            return [every[number].ranked(index, fitting) for _, _, number, index in best]
+    return []
 
 
 def _parts(size: int, step: int) -> list[int]:
@@ -142,10 +180,30 @@ class _Transfer:
     count: IntArray
     port: IntArray
     dram: IntArray
+    moved: IntArray
 
     def cycles(self, machine: Machine) -> IntArray:
         """From its start to its end, alone."""
         return np.maximum(self.port, self.dram) + machine.dram.latency_cycles
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Cycles of the layer that overlap: `compute` of the array, `vector` of the lanes, the longest
+    `ring` and DMA class (`dma`), and `dram`; and those that come on top (`exposed`)."""
+
+    compute: IntArray
+    vector: IntArray
+    ring: IntArray
+    dma: IntArray
+    dram: IntArray
+    exposed: IntArray
+
+    @property
+    def cycles(self) -> IntArray:
+        """The estimated cycles of the whole layer."""
+        longest = np.maximum(np.maximum(self.compute, self.vector), self.ring)
+        return np.maximum(np.maximum(longest, self.dma), self.dram) + self.exposed
 
 
 @dataclass
@@ -183,6 +241,17 @@ class _Candidates:
         axes = (self.rows, self.columns, self.k, self.c)
         rows, columns, k, c = (IntAttr(int(axis[index])) for axis in axes)
         return TilingAttr(rows, columns, k, c, StringAttr(self.order))
+
+    def ranked(self, index: int, fits: bool) -> Ranked:
+        """One candidate with all that is known of it."""
+
+        def of(values: IntArray) -> int:
+            return int(np.broadcast_to(values, self.k.shape)[index])
+
+        parts = {each.name: of(getattr(self.parts, each.name)) for each in fields(Parts)}
+        moved = sum(of(each.count * each.moved) for each in self._transfers())
+        tiles, cycles = of(self.tiles), of(self.parts.cycles)
+        return Ranked(self.tiling(index), self.depth, tiles, cycles, parts, moved, fits)
 
     def _window(self) -> tuple[IntArray, IntArray]:
         shape = self.shape
@@ -300,11 +369,13 @@ class _Candidates:
             dma = self.machine.dma_for_operand(operand, direction)
             price = transfer_cost(dma, self.machine.dram, rows=rows, row_bytes=row_bytes)
             port, dram = as_array(price.port_cycles), as_array(price.dram_cycles)
-            transfers.append(_Transfer(operand, dma.name, count, port, dram))
+            moved = as_array(price.dram_bytes)
+            transfers.append(_Transfer(operand, dma.name, count, port, dram, moved))
         return transfers
 
-    def cycles(self) -> IntArray:
-        """The estimated cycles of the whole layer."""
+    @cached_property
+    def parts(self) -> Parts:
+        """What the whole layer takes its cycles for."""
         cost = layer_cost(self.machine, self.fold, self.shape, self._tile())
         compute = as_array(cost.occupancy) * self.tiles
         if self.overlap:
@@ -326,40 +397,41 @@ class _Candidates:
         outputs = self.rows * self.columns * self.k
         return as_array(elementwise_cycles(vector, self.extras.epilogue, outputs))
 
-    def _overlapped(self, compute: IntArray, latency: IntArray, drain: IntArray) -> IntArray:
-        epilogue = self._epilogue()
-        longest = np.maximum(compute, drain + epilogue * self._results)
+    def _overlapped(self, compute: IntArray, latency: IntArray, drain: IntArray) -> Parts:
+        epilogue, ring = self._epilogue(), as_array(0)
         if self.extras.epilogue:
             # A slot between array and epilogue is free again when both are done with it.
-            ring = (compute + (latency + epilogue) * self._results) // self.depth
-            longest = np.maximum(longest, np.where(self._results > 1, ring, 0))
+            turns = (compute + (latency + epilogue) * self._results) // self.depth
+            ring = np.where(self._results > 1, turns, 0)
         exposed = latency + epilogue
         busy: dict[str, IntArray] = {}
+        dram = as_array(0)
         for each in self._transfers():
             count = each.count
             if each.operand == "W" and self.ahead:
                 count = np.maximum(count - self.shape.groups * self.k_trips * self.c_trips, 0)
             busy[each.dma] = busy.get(each.dma, as_array(0)) + count * each.port
-            busy["dram"] = busy.get("dram", as_array(0)) + count * each.dram
+            dram = dram + count * each.dram
             transfer = each.cycles(self.machine)
             if each.operand == "W" and self.ahead:
                 exposed = exposed + transfer // LAG
                 continue
             exposed = exposed + transfer
             # A slot of the ring is free again only after its transfer and the work on it.
-            ring = np.where(each.count > 1, (each.count * transfer + compute) // self.depth, 0)
-            longest = np.maximum(longest, ring)
-        for cycles in busy.values():
-            longest = np.maximum(longest, cycles)
-        return longest + exposed
+            turns = (each.count * transfer + compute) // self.depth
+            ring = np.maximum(ring, np.where(each.count > 1, turns, 0))
+        vector = drain + epilogue * self._results
+        dma = reduce(np.maximum, busy.values(), as_array(0))
+        return Parts(compute, vector, ring, dma, dram, exposed)
 
-    def _serial(self, compute: IntArray) -> IntArray:
-        longest, alone = compute, as_array(0)
+    def _serial(self, compute: IntArray) -> Parts:
+        weights, alone = as_array(0), as_array(0)
         for each in self._transfers():
             transfer = each.cycles(self.machine)
             if each.operand == "W":
-                longest = np.maximum(longest, each.count * transfer)
+                weights = np.maximum(weights, each.count * transfer)
                 alone = alone + transfer
             else:
                 alone = alone + each.count * transfer
-        return longest + alone
+        none = as_array(0)
+        return Parts(compute, none, none, weights, none, alone)
