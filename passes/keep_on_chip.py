@@ -18,11 +18,13 @@ from dataclasses import dataclass, replace
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from ..dialects import nn
 from ..dialects.layout import memory_form
+from ..dialects.location import name_of
 from ..dialects.nn_network import network_of
 from ..dialects.nn_types import shape_of
 from ..dialects.schedule import TensorType
@@ -102,16 +104,34 @@ def _kept(layers: Sequence[Operation], turns: dict[Operation, int]) -> list[_Lif
     """The tensors that could be kept, the best first."""
     lives: list[_Life] = []
     for layer in layers:
-        if not _in_place(layer) or _never_made(layer):
-            continue
-        same, readers = _same_memory(layer)
-        if readers and all(map(_in_place, readers)):
-            (value,) = layer.results
-            if container_of(value).bits == 8:
-                size = TensorType(memory_form(shape_of(value)), container_of(value)).byte_size
-                last = max(turns[reader] for reader in readers)
-                lives.append(_Life(same, size, turns[_made_by(layer)], last))
+        if obstacle(layer) is None:
+            same, readers = _same_memory(layer)
+            last = max(turns[reader] for reader in readers)
+            lives.append(_Life(same, size_of(layer), turns[_made_by(layer)], last))
     return sorted(lives, key=lambda life: (life.last - life.first, life.size, life.first))
+
+
+def obstacle(layer: Operation) -> str | None:
+    """Why the result of a layer cannot be kept, whatever room there is; None if it can."""
+    if not _in_place(layer):
+        return "its layer does not compute in place"
+    if _never_made(layer):
+        return "it exists in tiles only, for the epilogue"
+    readers = _same_memory(layer)[1]
+    if not readers or any(isinstance(reader, nn.DequantizeOp | ReturnOp) for reader in readers):
+        return "it is an output of the network"
+    for reader in readers:
+        if not _in_place(reader):
+            return f"{name_of(reader)}, which reads it, does not compute in place"
+    if container_of(layer.results[0]).bits != 8:
+        return "its elements do not take whole bytes"
+    return None
+
+
+def size_of(layer: Operation) -> int:
+    """The bytes of a layer's result in memory."""
+    value = layer.results[0]
+    return TensorType(memory_form(shape_of(value)), container_of(value)).byte_size
 
 
 def _same_memory(layer: Operation) -> tuple[list[Operation], list[Operation]]:
