@@ -18,8 +18,7 @@ from .frontend import import_model
 from .machines import load_machine
 from .machines.model import Machine
 from .passes.attach_machine import attach_machine
-from .passes.lower_to_isa import LowerToIsaPass
-from .passes.pipelines import Schedule, nn_passes, run_passes, schedule_passes
+from .passes.pipelines import Schedule, isa_passes, nn_passes, run_passes, schedule_passes
 from .search import TRIALS, Objective, Progress, Search, Trial
 
 Model = str | Path | onnx.ModelProto
@@ -88,7 +87,7 @@ def compile_levels(
     lowered = module.clone()
     run_passes(schedule_passes(schedule), context, lowered, names)
     isa = lowered.clone()
-    run_passes((LowerToIsaPass(),), context, isa, names)
+    run_passes(isa_passes(), context, isa, names)
     return Compilation(context, target, module, lowered, isa)
 
 

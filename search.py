@@ -21,7 +21,7 @@ from .machines.model import Machine
 from .passes.cascades import cascade_candidates
 from .passes.lower_to_isa import LowerToIsaPass
 from .passes.nn_cascade import NnCascadePass
-from .passes.pipelines import Choices, run_passes, schedule_passes
+from .passes.pipelines import Choices, isa_passes, run_passes, schedule_passes
 
 TRIALS = {1: 6, 2: 30, 3: 200}
 """The most programs that are tried, by effort; with effort 0 there is no search."""
@@ -74,7 +74,7 @@ class Search:
         self._effort, self._objective = effort, objective
         self._progress = progress
         self._trials: dict[Choices, Trial] = {}
-        self._found: tuple[ModuleOp, ModuleOp, Trial] | None = None
+        self._found: tuple[ModuleOp, Trial] | None = None
 
     def run(self) -> tuple[ModuleOp, ModuleOp, Sequence[Trial]]:
         """Try what `effort` allows; the best schedule, its instructions, and all trials in order.
@@ -90,12 +90,13 @@ class Search:
                 self._vary(reserve=reserve)
             self._add_cascades()
         assert self._found is not None, "what the passes have on their own is tried first"
-        schedule, isa, _ = self._found
+        schedule, isa = self._found[0], self._found[0].clone()
+        run_passes(isa_passes(), self._context, isa)
         return schedule, isa, tuple(self._trials.values())
 
     @property
     def _best(self) -> Choices:
-        return self._found[2].choices if self._found else Choices()
+        return self._found[1].choices if self._found else Choices()
 
     def _vary(self, **options: Any) -> bool:
         """Try the best choices so far with some others in their place; whether that is better."""
@@ -135,10 +136,10 @@ class Search:
         score = self._score(total)
         trial = Trial(choices, total.cycles, total.picojoules, score)
         self._trials[choices] = trial
-        least = self._found[2].score if self._found else None
+        least = self._found[1].score if self._found else None
         if least is not None and score >= least:
             return False
-        self._found = schedule, isa, trial
+        self._found = schedule, trial
         return True
 
     def _score(self, total: Row) -> float:
@@ -155,7 +156,7 @@ class Search:
     def _so_far(self) -> str:
         if self._found is None:
             return "compiling"
-        return f"searching, {self._found[2].cycles:,} cycles at best"
+        return f"searching, {self._found[1].cycles:,} cycles at best"
 
 
 def differences(choices: Choices) -> Iterator[str]:

@@ -1,15 +1,22 @@
 """Build the program file of a module that has been lowered to `isa`."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import cast
 
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, TensorType
+from xdsl.ir import Attribute
 from xdsl.utils.hints import isa
 
+from ..costmodel.dma import fetch_cost
+from ..dialects.isa import ProgramOp
+from ..dialects.isa_prediction import PREDICTION, PredictionAttr
 from ..dialects.quant import UniformType
 from ..dialects.schedule import TensorOp
 from ..dialects.store import Store
 from ..machines.model import Machine
 from .emit import emit
+from .prediction import LayerPrediction, Prediction
 from .program import Port, Program, Segment
 
 
@@ -30,7 +37,23 @@ def build_program(module: ModuleOp, machine: Machine, store: Store) -> Program:
         layer_of=provenance.layer_of,
     )
     program.check()
-    return program
+    return replace(program, prediction=_prediction(module, machine, program))
+
+
+def _prediction(module: ModuleOp, machine: Machine, program: Program) -> Prediction | None:
+    """What `predict-cycles` said of the program's layers; None where it has not run."""
+    (code,) = (op for op in module.ops if isinstance(op, ProgramOp))
+    listed = code.attributes.get(PREDICTION)
+    if not isinstance(listed, ArrayAttr):
+        return None
+    numbers = {name: number for number, name in enumerate(program.layers)}
+    start = fetch_cost(machine.dram, program.code_bytes)[0] + machine.dram.latency_cycles
+    parts = {
+        numbers[each.layer.data]: LayerPrediction(tuple(each.cycles.values()))
+        for each in cast(ArrayAttr[Attribute], listed)
+        if isinstance(each, PredictionAttr) and each.layer.data in numbers
+    }
+    return Prediction(start, parts)
 
 
 def _address(tensor: TensorOp) -> int:

@@ -6,7 +6,7 @@
 | `machine.mlir` | the machine, as text |
 | `code.bin` | the instructions (`encoding.py`) |
 | `weights.safetensors` | the bytes of every segment, by name; none if weights are left out |
-| `provenance.json` | the layer that each instruction came from |
+| `provenance.json` | each instruction's layer, and the cycles predicted for each |
 """
 
 import hashlib
@@ -30,6 +30,7 @@ from ..errors import TilefoldError
 from .archive import parse_json, read_archive, write_archive
 from .code import Code
 from .encoding import decode, encode
+from .prediction import Prediction
 
 FORMAT: Final = "tilefold program"
 FORMAT_VERSION: Final = 2
@@ -115,7 +116,7 @@ class Program:
 
     `layers` are the names of the network's nodes; `layer_of` gives, for every instruction, an index
     into them, or -1. Without `weights` the segments' data are placeholders: the program can be
-    timed and checked, but has no values.
+    timed and checked, but has no values. `prediction` is None where none was made.
     """
 
     code: Code
@@ -126,6 +127,7 @@ class Program:
     layers: tuple[str, ...]
     layer_of: tuple[int, ...]
     weights: bool = True
+    prediction: Prediction | None = None
 
     def without_weights(self) -> "Program":
         """This program with its weights left out."""
@@ -151,6 +153,8 @@ class Program:
             raise TilefoldError("provenance does not cover every instruction")
         if any(not -1 <= index < len(self.layers) for index in self.layer_of):
             raise TilefoldError("provenance names a layer that is not there")
+        if self.prediction:
+            self.prediction.check(len(self.layers))
         end = 0
         for segment in sorted(self.segments, key=lambda segment: segment.address):
             _check_place(f"segment '{segment.name}'", segment.address, segment.data.size)
@@ -180,7 +184,9 @@ class Program:
             "inputs": [_port_record(port) for port in self.inputs],
             "outputs": [_port_record(port) for port in self.outputs],
         }
-        provenance = {"layers": self.layers, "layer_of": self.layer_of}
+        provenance: dict[str, Any] = {"layers": self.layers, "layer_of": self.layer_of}
+        if self.prediction:
+            provenance["prediction"] = self.prediction.record()
         entries = {
             "machine.mlir": self.machine_text.encode(),
             "code.bin": encode(self.code),
@@ -236,7 +242,17 @@ def _from_parts(manifest: dict[str, Any], entries: dict[str, bytes]) -> Program:
         _tuple(provenance, "layers", str),
         _tuple(provenance, "layer_of", int),
         present,
+        _prediction(provenance),
     )
+
+
+def _prediction(provenance: _Record) -> Prediction | None:
+    """What was predicted; None in files that have nothing of it."""
+    if "prediction" not in provenance:
+        return None
+    record = cast(_Record, _get(provenance, "prediction", dict))
+    rows = cast(tuple[list[object], ...], _tuple(record, "layers", list))
+    return Prediction.of(_get(record, "start", int), rows)
 
 
 def _placeholder(name: str, address: int, size: int) -> Segment:

@@ -32,3 +32,10 @@ def transfer_cost(dma: Dma, dram: Memory, *, rows: Ints, row_bytes: Ints) -> Tra
         dram_cycles=plain(ceil_div(moved, dram.bytes_per_cycle)),
         dram_bytes=plain(moved),
     )
+
+
+def fetch_cost(dram: Memory, size: int) -> tuple[int, int]:
+    """DRAM cycles to fetch `size` bytes, such as a program's code, in one run, and the bytes of all
+    its bursts. Latency comes on top."""
+    moved = -(-size // dram.burst) * dram.burst
+    return -(-moved // dram.bytes_per_cycle), moved

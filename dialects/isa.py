@@ -46,6 +46,7 @@ from xdsl.traits import NoTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from .isa_operands import Operand, View, operand_text
+from .isa_prediction import PredictionAttr
 from .isa_rules import Header, Rules, RuleViolation
 from .isa_syntax import operand_syntax, parse_operand, parse_view
 from .isa_table import INSTRUCTIONS, Field, InstructionSpec, Kind
@@ -408,5 +409,5 @@ OPERATIONS: Final[Mapping[str, type[InstructionOp]]] = MappingProxyType(
 )
 """The operation of every instruction by mnemonic; `end` is the end of a loop's body."""
 
-Isa = Dialect("isa", [ProgramOp, *OPERATIONS.values()], [ViewAttr, LevelsAttr])
+Isa = Dialect("isa", [ProgramOp, *OPERATIONS.values()], [ViewAttr, LevelsAttr, PredictionAttr])
 """The dialect."""

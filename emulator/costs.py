@@ -12,9 +12,9 @@ import numpy as np
 
 from ..costmodel.array import ConvCost, conv_cost, find_mode
 from ..costmodel.banks import input_cycles
-from ..costmodel.dma import transfer_cost
+from ..costmodel.dma import fetch_cost, transfer_cost
 from ..costmodel.energy import Actions
-from ..costmodel.integers import IntArray, Ints, as_array, ceil_div
+from ..costmodel.integers import IntArray, Ints, as_array
 from ..costmodel.reconfigure import ReconfigureCost, reconfigure_cost
 from ..costmodel.vector import elementwise_cycles, pool_cycles
 from ..machines.model import Array, Dma, Fold, Machine, Mode, Vector
@@ -100,9 +100,7 @@ class Costs:
 
     def fetch(self, size: int) -> tuple[int, int]:
         """DRAM cycles to fetch `size` bytes in one run, and the bytes of all its bursts."""
-        dram = self.machine.dram
-        moved = int(ceil_div(size, dram.burst)) * dram.burst
-        return int(ceil_div(moved, dram.bytes_per_cycle)), moved
+        return fetch_cost(self.machine.dram, size)
 
     def _transfers(self, step: Step, footprints: Sequence[Footprint]) -> list[Charge]:
         """Loads or stores: what their side in DRAM needs."""

@@ -12,6 +12,7 @@ from ..costmodel.energy import Actions, Prices
 from ..machines.model import Machine
 from .bounds import Bound
 from .counters import BUSY, Counters, LayerTime
+from .prediction import PROGRAM, Comparison
 from .roles import ByteKey
 from .sensitivity import Variation
 
@@ -133,7 +134,8 @@ class Report:
     `host` counts the bytes that the host quantised, dequantised or laid out anew for one image;
     its time is not part of the cycles. Without timing, cycles and counters are 0. `area` is in mm2
     by component, None without a `technology`; `sensitivity` has the cycles on variations of the
-    machine, if asked for.
+    machine, if asked for; `prediction` is what the compiler predicted beside what was emulated,
+    None where one of them is missing.
     """
 
     machine: str
@@ -145,6 +147,7 @@ class Report:
     technology: str | None = None
     area: dict[str, float] | None = None
     sensitivity: list[Variation] | None = None
+    prediction: Comparison | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionaries, lists, strings and numbers."""
@@ -158,6 +161,12 @@ class Report:
             "layers": [row.to_json() for row in self.layers],
             "host": self.host,
         }
+        if self.prediction is not None:
+            record["prediction"] = self.prediction.to_json()
+            layers = self.prediction.by_name()
+            for row in record["layers"]:
+                if row["name"] in layers:
+                    row["predicted"] = layers[row["name"]].to_json()
         if self.sensitivity is not None:
             record["sensitivity"] = [variation.to_json() for variation in self.sensitivity]
         return record
@@ -276,7 +285,7 @@ def build_report(
     times = counters.times
     rows = {
         number: Row(name, cycles.get(number, 0), counters.macs.get(number, 0))
-        for number, name in [*enumerate(layers), (-1, "(program)")]
+        for number, name in [*enumerate(layers), (-1, PROGRAM)]
     }
     array_peaks = (
         array.count * array.multipliers * max(1, *_products(array.precisions))

@@ -15,6 +15,7 @@ from ..errors import TilefoldError
 from .bounds import bounds
 from .counters import Counters
 from .host import check_inputs
+from .prediction import Comparison
 from .recorder import Recorder, Recording
 from .report import Report, build_report
 from .sensitivity import sensitivity as vary
@@ -146,4 +147,7 @@ def _report(
     )
     if counters:
         report.total.layer_by_layer = session.layer_by_layer(counters)
+        if program.prediction:
+            cycles = counters.layer_cycles()
+            report.prediction = Comparison.of(program.prediction, program.layers, cycles)
     return report

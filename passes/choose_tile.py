@@ -30,7 +30,7 @@ from .lowering.convolution import Convolution, conv_shape
 from .lowering.parts import container_of
 from .lowering.shapes import TABLE_BYTES, ConvShape
 from .lowering.state import address_of
-from .tilings import LAG, MAX_SIZES, Extras, best_tiling
+from .tilings import LAG, MAX_SIZES, Extras, Options, Ranked, best_tiling, ranked_tilings
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,22 @@ class ChooseTilePass(ModulePass):
     ) -> TilingAttr | None:
         shape = conv_shape(layer, store)
         extras = extras_of(layer, shape)
-        return best_tiling(machine, shape, fold, extras, self.overlap, self.lag, self.sizes)
+        return best_tiling(machine, shape, fold, extras, self.options)
+
+    @property
+    def options(self) -> Options:
+        """The options as one."""
+        return Options(self.overlap, self.lag, self.sizes)
+
+
+def tilings_of(
+    machine: Machine, layer: Convolution, store: Store, options: Options, count: int
+) -> tuple[list[Ranked], list[Ranked]]:
+    """The `count` cheapest tilings of a layer that has a fold, and of those that do not fit."""
+    fold, shape, room = layer.attributes["fold"], conv_shape(layer, store), room_in(machine, layer)
+    assert isinstance(fold, FoldAttr)
+    given = (room, shape, fold, extras_of(layer, shape), options, count)
+    return ranked_tilings(*given), ranked_tilings(*given, fitting=False)
 
 
 def extras_of(layer: Convolution, shape: ConvShape) -> Extras:

@@ -20,6 +20,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ..dialects import nn
+from ..dialects.location import name_of
 from ..dialects.nn_types import shape_of
 from ..errors import TilefoldError
 from ..machines.model import Machine
@@ -91,3 +92,22 @@ def _only_used_here(value: SSAValue) -> Producer | None:
 def _before(value: SSAValue, op: Operation) -> bool:
     owner = value.owner
     return not isinstance(owner, Operation) or owner.is_before_in_block(op)
+
+
+def unfused(producer: Producer, machine: Machine) -> str:
+    """Why nothing runs in the nest of `producer`, after tiles were chosen; "" if something does."""
+    if epilogue_of(producer):
+        return ""
+    users = [use.operation for use in producer.result.uses]
+    if len(users) != 1:
+        return f"its result is used {len(users)} times"
+    (user,) = users
+    if not isinstance(user, nn.AddOp | nn.LutOp):
+        return f"{user.name} follows, which is neither an addition nor a table"
+    if not _reads_outputs(machine):
+        return "no vector unit reads the memory of outputs"
+    if producer_of(user) is producer:
+        return "no tile fits with it"
+    if producer_of(user):
+        return f"{name_of(user)} runs in the nest of another layer"
+    return "what is added is not there before, or is of another shape"

@@ -14,16 +14,18 @@ long as all that is needed at once fits; `passes/arena.py` packs them. `room` is
 them for the tiles of a layer, at least the `reserve`-th part of the memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from ..dialects import nn
 from ..dialects.layout import memory_form
+from ..dialects.location import name_of
 from ..dialects.nn_network import network_of
 from ..dialects.nn_types import shape_of
 from ..dialects.schedule import TensorType
@@ -106,22 +108,51 @@ def _keepable(layers: Sequence[Operation], turns: dict[Operation, int], line: in
     tensors: list[_Tensor] = []
     for layer in layers:
         (value,) = layer.results
-        if not isinstance(layer, (*COMPUTING, nn.ConcatOp)) or place_in_concat(value):
-            continue
-        offsets, readers = _same_memory(layer)
-        makers = [each for each in offsets if not isinstance(each, RENAMING)]
-        if not makers or any(map(never_made, makers)) or not all(map(_in_place, makers)):
-            continue
-        if readers and all(map(_in_place, readers)) and container_of(value).bits == 8:
-            size = TensorType(memory_form(shape_of(value)), container_of(value)).byte_size
-            first = min(turns[_made_by(maker)] for maker in makers)
+        if place_in_concat(value) is None and obstacle(layer) is None:
+            offsets, readers = _same_memory(layer)
+            first = min(turns[_made_by(maker)] for maker in _makers(offsets))
             last = max(turns[reader] for reader in readers)
-            tensors.append(_Tensor(offsets, Life(ceil_to(size, line), first, last)))
+            size = ceil_to(size_of(layer), line)
+            tensors.append(_Tensor(offsets, Life(size, first, last)))
     return sorted(tensors, key=lambda each: _preference(each.life))
 
 
 def _preference(life: Life) -> tuple[int, int, int]:
     return life.last - life.first, life.size, life.first
+
+
+def obstacle(layer: Operation) -> str | None:
+    """Why the result of a layer cannot be kept, whatever room there is; None if it can."""
+    (value,) = layer.results
+    if place := place_in_concat(value):
+        return obstacle(place[0])
+    if not isinstance(layer, (*COMPUTING, nn.ConcatOp)):
+        return "its layer does not compute in place"
+    offsets, readers = _same_memory(layer)
+    for maker in _makers(offsets):
+        if never_made(maker):
+            return "it exists in tiles only, for the epilogue"
+        if not _in_place(maker):
+            return f"{name_of(maker)}, which makes it, does not compute in place"
+    if not readers or any(isinstance(reader, nn.DequantizeOp | ReturnOp) for reader in readers):
+        return "it is an output of the network"
+    for reader in readers:
+        if not _in_place(reader):
+            return f"{name_of(reader)}, which reads it, does not compute in place"
+    if container_of(value).bits != 8:
+        return "its elements do not take whole bytes"
+    return None
+
+
+def size_of(layer: Operation) -> int:
+    """The bytes of a layer's result in memory."""
+    value = layer.results[0]
+    return TensorType(memory_form(shape_of(value)), container_of(value)).byte_size
+
+
+def _makers(offsets: Iterable[Operation]) -> list[Operation]:
+    """The layers that make a tensor, or parts of it, and do not only name it anew."""
+    return [each for each in offsets if not isinstance(each, RENAMING)]
 
 
 def _same_memory(layer: Operation) -> tuple[Mapping[Operation, int], list[Operation]]:

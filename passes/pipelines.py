@@ -21,6 +21,7 @@ from .nn_canonicalize import NnCanonicalizePass
 from .nn_cascade import NnCascadePass
 from .nn_fold_constants import NnFoldConstantsPass
 from .nn_fuse import NnFusePass
+from .predict_cycles import PredictCyclesPass
 from .schedule_allocate import ScheduleAllocatePass
 from .schedule_buffer_depth import ScheduleBufferDepthPass
 from .schedule_drop_configure import ScheduleDropConfigurePass
@@ -84,6 +85,11 @@ def schedule_passes(
     )
 
 
+def isa_passes() -> tuple[ModulePass, ...]:
+    """Lower the schedule to instructions, and say how long they will take."""
+    return LowerToIsaPass(), PredictCyclesPass()
+
+
 def run_passes(
     passes: Sequence[ModulePass],
     context: Context,
@@ -124,7 +130,7 @@ class NnToIsaPass(ModulePass):
             AttachMachinePass(self.machine),
             *nn_passes(),
             *schedule_passes(_schedule_of(self.schedule)),
-            LowerToIsaPass(),
+            *isa_passes(),
         )
         run_passes(passes, ctx, op)
 

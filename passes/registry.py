@@ -14,6 +14,7 @@ from .nn_cascade import NnCascadePass
 from .nn_fold_constants import NnFoldConstantsPass
 from .nn_fuse import NnFusePass
 from .pipelines import NnToIsaPass
+from .predict_cycles import PredictCyclesPass
 from .schedule_allocate import ScheduleAllocatePass
 from .schedule_buffer_depth import ScheduleBufferDepthPass
 from .schedule_drop_configure import ScheduleDropConfigurePass
@@ -40,6 +41,7 @@ PASSES: tuple[type[ModulePass], ...] = (
     ScheduleInsertTokensPass,
     ScheduleTakeTurnsPass,
     LowerToIsaPass,
+    PredictCyclesPass,
     NnToIsaPass,
     VerifySemanticsPass,
 )

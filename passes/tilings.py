@@ -18,8 +18,9 @@ only weights are double buffered, and a layer takes
 cycles.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property, reduce
 from math import ceil
 
 import numpy as np
@@ -64,38 +65,82 @@ class Extras:
     keeps_result: bool = False
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """A tiling, with rings of so many slots (`depth`), and why it is where it is.
+
+    `parts` are what its layer takes `cycles` for, by the names of `Parts`; `moved` the bytes that
+    DRAM moves for it. Where it does not fit the memories or the accumulators, `fits` is false.
+    """
+
+    tiling: TilingAttr
+    depth: int
+    tiles: int
+    cycles: int
+    parts: Mapping[str, int]
+    moved: int
+    fits: bool
+
+
+@dataclass(frozen=True)
+class Options:
+    """How tilings are tried and judged.
+
+    Without `overlap` tiles are loaded, computed and stored in turn. Weights that come ahead are
+    charged the `lag`-th part of a tile's time. At most `sizes` sizes are tried in a dimension that
+    is cut by like factors.
+    """
+
+    overlap: bool = True
+    lag: int = LAG
+    sizes: int = MAX_SIZES
+
+
 def best_tiling(
     machine: Machine,
     shape: ConvShape,
     fold: FoldAttr,
     extras: Extras = Extras(),
-    overlap: bool = True,
-    lag: int = LAG,
-    sizes: int = MAX_SIZES,
+    options: Options = Options(),
 ) -> TilingAttr | None:
-    """The cheapest tiling of a layer; None where no tile fits.
+    """The cheapest tiling of a layer; None where no tile fits."""
+    best = ranked_tilings(machine, shape, fold, extras, options, 1)
+    return best[0].tiling if best else None
 
-    Weights that come ahead are charged the `lag`-th part of a tile's time. At most `sizes` sizes
-    are tried in a dimension that is cut by like factors.
+
+def ranked_tilings(
+    machine: Machine,
+    shape: ConvShape,
+    fold: FoldAttr,
+    extras: Extras,
+    options: Options,
+    count: int,
+    *,
+    fitting: bool = True,
+) -> list[Ranked]:
+    """The `count` cheapest tilings of a layer, or the cheapest that do not fit.
+
+    Of equal cycles the one of fewest tiles comes first. Rings have two slots, or one if nothing
+    fits with two: then and there none that do not are listed.
     """
-    grid = _grid(shape, overlap, sizes)
+    grid = _grid(shape, options)
     for depth in (2, 1):
-        best: tuple[int, int, TilingAttr] | None = None
-        for order in ORDERS:
-            candidates = _Candidates(
-                machine, shape, fold, extras, depth, overlap, lag, order, *grid
-            )
-            fitting = np.flatnonzero(candidates.fit())
-            if fitting.size:
-                cycles = candidates.cycles()[fitting]
-                tiles = candidates.tiles[fitting]
-                index = int(np.lexsort((tiles, cycles))[0])
-                choice = candidates.tiling(fitting[index])
-                if best is None or (cycles[index], tiles[index]) < best[:2]:
-                    best = (int(cycles[index]), int(tiles[index]), choice)
-        if best:
-            return best[2]
-    return None
+        every = [
+            _Candidates(machine, shape, fold, extras, depth, options, order, *grid)
+            for order in ORDERS
+        ]
+        fit = [candidates.fit() for candidates in every]
+        if any(fits.any() for fits in fit):
+            ranked: list[tuple[int, int, int, int]] = []
+            for number, (candidates, fits) in enumerate(zip(every, fit, strict=True)):
+                chosen = np.flatnonzero(fits == fitting)
+                cycles, tiles = candidates.parts.cycles[chosen], candidates.tiles[chosen]
+                for place in np.lexsort((tiles, cycles))[:count]:
+                    key = int(cycles[place]), int(tiles[place]), number, int(chosen[place])
+                    ranked.append(key)
+            best = sorted(ranked)[:count]
+            return [every[number].ranked(index, fitting) for _, _, number, index in best]
+    return []
 
 
 def _parts(size: int, step: int, most: int) -> list[int]:
@@ -110,13 +155,14 @@ def _powers(size: int, step: int, _most: int) -> list[int]:
     return sorted({min(size, ceil_to(n, step)) for n in sizes})
 
 
-def _grid(shape: ConvShape, overlap: bool, most: int) -> list[IntArray]:
+def _grid(shape: ConvShape, options: Options) -> list[IntArray]:
     """All combinations of rows, columns, k and c of a tile, one array each.
 
     Channels by powers of two fill arrays, whose sizes are such. Without overlap, what counts is
     that few tiles fit the memories well.
     """
-    channels = _powers if overlap else _parts
+    most = options.sizes
+    channels = _powers if options.overlap else _parts
     k = channels(shape.k, shape.channel_step, most)
     c = [shape.c] if shape.depthwise else channels(shape.c, shape.reduction_step, most)
     axes = [_parts(shape.rows, 1, most), _parts(shape.columns, 1, most), k, c]
@@ -150,10 +196,30 @@ class _Transfer:
     count: IntArray
     port: IntArray
     dram: IntArray
+    moved: IntArray
 
     def cycles(self, machine: Machine) -> IntArray:
         """From its start to its end, alone."""
         return np.maximum(self.port, self.dram) + machine.dram.latency_cycles
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Cycles of the layer that overlap: `compute` of the array, `vector` of the lanes, the longest
+    `ring` and DMA class (`dma`), and `dram`; and those that come on top (`exposed`)."""
+
+    compute: IntArray
+    vector: IntArray
+    ring: IntArray
+    dma: IntArray
+    dram: IntArray
+    exposed: IntArray
+
+    @property
+    def cycles(self) -> IntArray:
+        """The estimated cycles of the whole layer."""
+        longest = np.maximum(np.maximum(self.compute, self.vector), self.ring)
+        return np.maximum(np.maximum(longest, self.dma), self.dram) + self.exposed
 
 
 @dataclass
@@ -165,8 +231,7 @@ class _Candidates:
     fold: FoldAttr
     extras: Extras
     depth: int
-    overlap: bool
-    lag: int
+    options: Options
     order: str
     rows: IntArray
     columns: IntArray
@@ -192,6 +257,17 @@ class _Candidates:
         axes = (self.rows, self.columns, self.k, self.c)
         rows, columns, k, c = (IntAttr(int(axis[index])) for axis in axes)
         return TilingAttr(rows, columns, k, c, StringAttr(self.order))
+
+    def ranked(self, index: int, fits: bool) -> Ranked:
+        """One candidate with all that is known of it."""
+
+        def of(values: IntArray) -> int:
+            return int(np.broadcast_to(values, self.k.shape)[index])
+
+        parts = {each.name: of(getattr(self.parts, each.name)) for each in fields(Parts)}
+        moved = sum(of(each.count * each.moved) for each in self._transfers())
+        tiles, cycles = of(self.tiles), of(self.parts.cycles)
+        return Ranked(self.tiling(index), self.depth, tiles, cycles, parts, moved, fits)
 
     def _window(self) -> tuple[IntArray, IntArray]:
         shape = self.shape
@@ -251,7 +327,7 @@ class _Candidates:
         needs.append(("W", as_array(self.extras.table), as_array(1)))
         for operand, size, count in needs:
             memory = self.machine.memory_for(operand)
-            depth = self.depth if self.overlap or operand == "W" else 1
+            depth = self.depth if self.options.overlap or operand == "W" else 1
             # Weights that come ahead share the memory with those of other layers.
             several = (count > 1) | (operand == "W" and self.ahead)
             taken = ceil_div(size, 4) * 4 * np.where(several, depth, 1)
@@ -266,7 +342,7 @@ class _Candidates:
     @property
     def ahead(self) -> bool:
         """Whether weights are loaded while the layers before compute."""
-        return self.overlap and self.extras.keeps_input
+        return self.options.overlap and self.extras.keeps_input
 
     def _tile(self) -> dict[str, IntArray]:
         return {"rows": self.rows, "cols": self.columns, "k": self.k, "c": self.c}
@@ -309,14 +385,16 @@ class _Candidates:
             dma = self.machine.dma_for_operand(operand, direction)
             price = transfer_cost(dma, self.machine.dram, rows=rows, row_bytes=row_bytes)
             port, dram = as_array(price.port_cycles), as_array(price.dram_cycles)
-            transfers.append(_Transfer(operand, dma.name, count, port, dram))
+            moved = as_array(price.dram_bytes)
+            transfers.append(_Transfer(operand, dma.name, count, port, dram, moved))
         return transfers
 
-    def cycles(self) -> IntArray:
-        """The estimated cycles of the whole layer."""
+    @cached_property
+    def parts(self) -> Parts:
+        """What the whole layer takes its cycles for."""
         cost = layer_cost(self.machine, self.fold, self.shape, self._tile())
         compute = as_array(cost.occupancy) * self.tiles
-        if self.overlap:
+        if self.options.overlap:
             drain = as_array(cost.drain) * self._results
             return self._overlapped(compute, as_array(cost.latency), drain)
         return self._serial(compute + as_array(cost.latency) * self.tiles)
@@ -335,41 +413,42 @@ class _Candidates:
         outputs = self.rows * self.columns * self.k
         return as_array(elementwise_cycles(vector, self.extras.epilogue, outputs))
 
-    def _overlapped(self, compute: IntArray, latency: IntArray, drain: IntArray) -> IntArray:
-        epilogue = self._epilogue()
-        longest = np.maximum(compute, drain + epilogue * self._results)
+    def _overlapped(self, compute: IntArray, latency: IntArray, drain: IntArray) -> Parts:
+        epilogue, ring = self._epilogue(), as_array(0)
         if self.extras.epilogue:
             # A slot between array and epilogue is free again when both are done with it.
-            ring = (compute + (latency + epilogue) * self._results) // self.depth
-            longest = np.maximum(longest, np.where(self._results > 1, ring, 0))
+            turns = (compute + (latency + epilogue) * self._results) // self.depth
+            ring = np.where(self._results > 1, turns, 0)
         exposed = latency + epilogue
         busy: dict[str, IntArray] = {}
+        dram = as_array(0)
         for each in self._transfers():
             once = as_array(0)
             if each.operand == "W" and self.ahead:
                 once = self.shape.groups * self.k_trips * self.c_trips
-            for server, cycles in ((each.dma, each.port), ("dram", each.dram)):
-                taken = each.count * cycles - (once * cycles).min()
-                busy[server] = busy.get(server, as_array(0)) + taken
+            taken = each.count * each.port - (once * each.port).min()
+            busy[each.dma] = busy.get(each.dma, as_array(0)) + taken
+            dram = dram + each.count * each.dram - (once * each.dram).min()
             transfer = each.cycles(self.machine)
             if each.operand == "W" and self.ahead:
-                exposed = exposed + transfer // self.lag
+                exposed = exposed + transfer // self.options.lag
                 continue
             exposed = exposed + transfer
             # A slot of the ring is free again only after its transfer and the work on it.
-            ring = np.where(each.count > 1, (each.count * transfer + compute) // self.depth, 0)
-            longest = np.maximum(longest, ring)
-        for cycles in busy.values():
-            longest = np.maximum(longest, cycles)
-        return longest + exposed
+            turns = (each.count * transfer + compute) // self.depth
+            ring = np.maximum(ring, np.where(each.count > 1, turns, 0))
+        vector = drain + epilogue * self._results
+        dma = reduce(np.maximum, busy.values(), as_array(0))
+        return Parts(compute, vector, ring, dma, dram, exposed)
 
-    def _serial(self, compute: IntArray) -> IntArray:
-        longest, alone = compute, as_array(0)
+    def _serial(self, compute: IntArray) -> Parts:
+        weights, alone = as_array(0), as_array(0)
         for each in self._transfers():
             transfer = each.cycles(self.machine)
             if each.operand == "W":
-                longest = np.maximum(longest, each.count * transfer)
+                weights = np.maximum(weights, each.count * transfer)
                 alone = alone + transfer
             else:
                 alone = alone + each.count * transfer
-        return longest + alone
+        none = as_array(0)
+        return Parts(compute, none, none, weights, none, alone)

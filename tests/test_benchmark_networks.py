@@ -1,6 +1,7 @@
 """The variants of `benchmarks/networks.py`: what they compile to computes the same, and differs."""
 
 import csv
+import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tilefold.backend.prediction import LayerPrediction
 from tilefold.compiler import context_for
 from tilefold.dialects.store import Store
 from tilefold.emulator import emulate
+from tilefold.emulator.prediction import Compared, Comparison
 from tilefold.examples import fashion
 from tilefold.frontend import import_model
 from tilefold.interpreters.nn import run
@@ -86,6 +89,29 @@ def test_variants_compute_the_same(networks: Any) -> None:
     assert cycles["step configurations prefetched"] == cycles["all"]
     assert cycles["step weights ahead, in deep rings"] == cycles["configurations prefetched"]
     assert cycles["all"] < cycles["step layer-serial"]
+
+
+def test_tables_of_predictions_have_a_place_in_the_page() -> None:
+    prediction = script("prediction")
+    layers = [
+        Compared("a", LayerPrediction((90, 0, 0, 0, 0)), 100),
+        Compared("b", LayerPrediction((0, 3, 0, 0, 30)), 33),
+    ]
+    comparison = Comparison(tuple(layers), 123, 133)
+    found = {run: prediction.Outcome(comparison) for run in prediction.runs(prediction.NETWORKS)}
+    found["random 0", ""] = prediction.Outcome(comparison, random=True)
+    page = prediction.PAGE.read_text(encoding="utf-8")
+    for name, cells in prediction.tables(found).items():
+        assert len({len(line) for line in cells}) == 1
+        text = prediction.markdown(cells, prediction.LEFT[name])
+        page = prediction.with_measured(page, name, text)
+        assert text in page
+    assert (
+        "| resnet50 | dna_a600 | 133 | 123 | -7.52% | 2 | 5.00% | 9.50% | 10.00% | 7.52% |" in page
+    )
+    assert "| random | memory | 1 | 0.00% |" in page
+    assert prediction.machine_of(prediction.SLOW).folds_for("conv").switch_cycles == 800
+    assert json.dumps(prediction.record(found))
 
 
 def test_tables_have_a_place_in_the_page(networks: Any) -> None:

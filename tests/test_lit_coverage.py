@@ -35,6 +35,8 @@ ELSEWHERE = {
     " has no operand '": "dialects/test_isa.py",
     " is not a float32": "dialects/test_isa.py",
     ": lost the layer name of ": "passes/test_nn_passes.py",
+    "no layer is called '": "passes/test_explanation.py",
+    "' is part of several layers: ": "passes/test_explanation.py",
 }
 """Messages that no IR can cause, only assembly, Python or a bug, and the tests that cause them."""
 

@@ -3,6 +3,7 @@
 `tilefold compile net.onnx --machine dna_a600 -o net.tfp`
 """
 
+import json
 from enum import StrEnum
 from io import StringIO
 from pathlib import Path
@@ -16,12 +17,17 @@ from ..backend.disassembler import disassemble
 from ..compiler import Compilation, compile_levels
 from ..dialects.schedule import ProgramOp, TensorOp
 from ..errors import TilefoldError
-from ..passes.pipelines import Schedule
+from ..passes.explanation import explain as explain_layer
+from ..passes.pipelines import Choices, Schedule
 from ..passes.schedule_allocate import on_chip
 from ..search import TRIALS, Objective, differences
-from .command import progress_of, write_files
+from .command import console, progress_of, write_files
+from .explain import record, tables
 
 STDOUT = Path("-")
+
+MOST = 1000
+"""Candidates that can be asked for."""
 
 MachineOption = Annotated[
     str, typer.Option(help="a machine's name or the path of a machine file", metavar="NAME|FILE")
@@ -74,15 +80,32 @@ def compile_model(
     weights: Annotated[
         bool, typer.Option(help="put the weights into the program; without, it can only be timed")
     ] = True,
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            help="print why a layer, given by name or a part of it, is mapped as it is",
+            metavar="LAYER",
+            show_default=False,
+        ),
+    ] = None,
+    candidates: Annotated[
+        int, typer.Option(min=1, max=MOST, help="how many candidates --explain prints of each kind")
+    ] = 6,
+    as_json: Annotated[bool, typer.Option("--json", help="print the explanation as JSON")] = False,
 ) -> None:
     """Compile a model for a machine."""
-    if output is None and emit is None:
-        raise TilefoldError("give -o FILE.tfp, or --emit LEVEL")
+    if output is None and emit is None and explain is None:
+        raise TilefoldError("give -o FILE.tfp, --emit LEVEL or --explain LAYER")
+    if as_json and explain is None:
+        raise TilefoldError("--json is for --explain LAYER")
     compilation = compile_with_progress(model, machine, schedule, effort, objective)
     if store is not None:
         compilation.context.store.save(store)
+    if explain is not None:
+        _explain(compilation, schedule, explain, candidates, as_json)
     if emit is None:
-        assert output is not None
+        if output is None:
+            return
         program = compilation.program
         (program if weights else program.without_weights()).save(output)
         typer.echo(f"{output}: {summary(compilation)}")
@@ -94,6 +117,23 @@ def compile_model(
         typer.echo(text, nl=False)
     else:
         write_files({output: text.encode()})
+
+
+def _explain(
+    compilation: Compilation, schedule: Schedule, layer: str, count: int, as_json: bool
+) -> None:
+    """Print why a layer is mapped as it is."""
+    choices = compilation.best.choices if compilation.best else Choices()
+    found = explain_layer(compilation.nn, compilation.context, schedule, layer, count, choices)
+    program = compilation.program
+    predicted = None
+    if program.prediction and found.layer in program.layers:
+        predicted = program.prediction.layers.get(program.layers.index(found.layer))
+    if as_json:
+        typer.echo(json.dumps(record(found, predicted), indent=1))
+        return
+    for part in tables(found, predicted):
+        console().print(part, highlight=False)
 
 
 def compile_with_progress(

@@ -12,6 +12,7 @@ import typer
 
 from ..backend.program import Program
 from ..emulator import Report, Result, emulate
+from ..emulator.prediction import errors_table
 from ..emulator.sensitivity import table as sensitivity_table
 from ..emulator.trace import chrome_trace
 from ..errors import TilefoldError
@@ -71,6 +72,10 @@ def run(
     roofline: Annotated[
         bool, typer.Option("--roofline", help="also print lower bounds, and what sets them")
     ] = False,
+    prediction: Annotated[
+        bool,
+        typer.Option("--prediction", help="also print the cycles that the compiler predicted"),
+    ] = False,
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="also time it on variations of the machine")
     ] = False,
@@ -110,6 +115,8 @@ def run(
         show_report(result.report)
         if roofline:
             console().print(result.report.roofline())
+        if prediction:
+            _show_prediction(result.report)
         if result.report.sensitivity is not None:
             console().print(sensitivity_table(result.report.sensitivity))
 
@@ -118,6 +125,16 @@ def show_report(report: Report) -> None:
     """Print a report's layers, and energy and area by component or why there are none."""
     console().print(report.table())
     console().print(report.energy_table(), markup=False, highlight=False)
+
+
+def _show_prediction(report: Report) -> None:
+    """Print predicted beside emulated cycles, or why there are none."""
+    comparison = report.prediction
+    if comparison is None:
+        console().print("no prediction: the program has none, or was not timed")
+        return
+    console().print(comparison.table(f"{report.network} on {report.machine}, as predicted"))
+    console().print(errors_table(comparison))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -70,6 +70,11 @@ def _program_lines(program: Program, headings: bool) -> Iterator[str]:
     yield "; DRAM"
     yield from map(_place_line, _places(program))
     yield ""
+    if program.prediction:
+        yield "; predicted cycles, by layer, and what binds it"
+        for number, layer in program.prediction.layers.items():
+            yield f"; {layer.cycles:>12,}  {program.layers[number]} {layer.bound_by}".rstrip()
+        yield ""
     last = -1
     for layer, line in zip(program.layer_of, instruction_lines(program.code), strict=True):
         if headings and layer not in (-1, last):
@@ -116,6 +121,8 @@ def _record(code: Code, program: Program | None) -> dict[str, Any]:
         record |= {"dram": _places(program)}
         for what, ports in (("inputs", program.inputs), ("outputs", program.outputs)):
             record[what] = [asdict(port) for port in ports]
+        if program.prediction:
+            record["prediction"] = program.prediction.record()
     instructions: list[dict[str, Any]] = []
     for layer, instruction in zip(layers, code.instructions, strict=True):
         operands = {name: _plain(value) for name, value in instruction.operands.items()}

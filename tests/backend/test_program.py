@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import save as save_tensors
 from tilefold.backend import archive
 from tilefold.backend.assembler import assemble
+from tilefold.backend.prediction import LayerPrediction, Prediction
 from tilefold.backend.program import Port, Program, Segment, machine_digest
 from tilefold.errors import TilefoldError
 
@@ -47,6 +48,17 @@ def toy() -> Program:
         layers=("conv1", "näme"),
         layer_of=(0, -1),
     )
+
+
+def provenance(prediction: object) -> bytes:
+    """The provenance of the toy, with this prediction."""
+    record = {"layers": toy().layers, "layer_of": toy().layer_of, "prediction": prediction}
+    return json.dumps(record).encode()
+
+
+def predicted(*rows: list[object]) -> bytes:
+    """The provenance of the toy, with a prediction of these layers."""
+    return provenance({"start": 1, "layers": rows})
 
 
 @pytest.fixture
@@ -111,6 +123,13 @@ def test_weights_can_be_left_out(saved: Path, tmp_path: Path):
     refused(bare, "4294967297 bytes at 0x0 do not fit")
     rewrite(saved, {archive.MANIFEST: edited(saved, segments=segments)})
     refused(saved, "4294967297 bytes at 0x0 do not fit")
+
+
+def test_a_prediction_is_kept_and_can_be_missing(saved: Path):
+    assert Program.load(saved).prediction is None
+    prediction = Prediction(7, {1: LayerPrediction((1, 2, 3, 4, 5))})
+    replace(toy(), prediction=prediction).save(saved)
+    assert Program.load(saved).prediction == prediction
 
 
 def test_byte_flips_are_refused_or_harmless(saved: Path):
@@ -215,6 +234,15 @@ def test_manifest_is_checked(saved: Path, change: dict[str, object], message: st
         ("provenance.json", b'{"layers": [], "layer_of": [-1]}', "does not cover every"),
         ("provenance.json", b'{"layers": [], "layer_of": [0, 0]}', "a layer that is not there"),
         ("provenance.json", b'{"layers": [], "layer_of": [true, 0]}', "'layer_of' has an element"),
+        ("provenance.json", provenance(1), "'prediction' is missing or has the wrong type"),
+        ("provenance.json", provenance({"layers": []}), "'start' is missing"),
+        ("provenance.json", provenance({"start": 1, "layers": [3]}), "'layers' has an element"),
+        ("provenance.json", predicted([0, 1]), "a layer of the wrong form"),
+        ("provenance.json", predicted([0, 1, 1, 1, 1, 1.5]), "a layer of the wrong form"),
+        ("provenance.json", predicted([0, 1, 1, 1, 1, -1]), "impossible cycles"),
+        ("provenance.json", predicted([0, 1, 1, 1, 1, 1 << 53]), "impossible cycles"),
+        ("provenance.json", predicted([2, 1, 1, 1, 1, 1]), "a layer that is not there"),
+        ("provenance.json", predicted([0] * 6, [0] * 6), "a layer twice"),
         ("weights.safetensors", b"", "weights: "),
         ("weights.safetensors", save_tensors({}), "segment 'conv1.weight' is missing"),
         ("machine.mlir", b"\xff", "the machine is not text"),
@@ -230,6 +258,10 @@ def test_entries_are_checked(saved: Path, entry: str, data: bytes, message: str)
     [
         ({"machine_text": ""}, "another machine"),
         ({"layer_of": (0,)}, "does not cover"),
+        (
+            {"prediction": Prediction(1, {2: LayerPrediction((1,) * 5)})},
+            "a layer that is not there",
+        ),
         ({"segments": (Segment("a", 0, np.zeros(9, np.uint8)),) * 2}, "overlaps"),
         ({"segments": (Segment("a", 2**32 - 8, np.zeros(9, np.uint8)),)}, "do not fit into 4 GiB"),
         ({"inputs": (PORT, PORT)}, "the same name"),

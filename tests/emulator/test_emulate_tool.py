@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tilefold.compiler import compile_levels
+from tilefold.examples import fashion
 from tilefold.tests.emulator.test_run import expected, images, pointwise
 from tilefold.tests.support.trace_format import Trace
 from tilefold.tools.emulate import main
@@ -51,6 +53,25 @@ def test_roofline(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{total['bound']['cycles']:,}" in printed
     assert f"{total['distance']:.2f}" in printed
     assert f"{total['operations_per_byte']:.1f}" in printed
+
+
+def test_prediction(program: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(program, "--prediction") == 0
+    assert "no prediction" in capsys.readouterr().out
+    compiled = compile_levels(fashion.int8_model(), "tiny").program
+    compiled.save(tmp_path / "fashion.tfp")
+    assert run(tmp_path / "fashion.tfp", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert compiled.prediction is not None
+    assert record["prediction"]["cycles"] == compiled.prediction.cycles
+    assert record["layers"][0]["predicted"]["cycles"] == compiled.prediction.layers[0].cycles
+    assert "predicted" not in record["layers"][-1]
+    strata = record["prediction"]["strata"].values()
+    assert sum(stratum["layers"] for stratum in strata) == len(compiled.layers)
+    assert run(tmp_path / "fashion.tfp", "--prediction") == 0
+    printed = capsys.readouterr().out
+    assert f"{compiled.prediction.cycles:,}" in printed
+    assert f"{record['prediction']['layers']['mean']:.1%}" in printed
 
 
 def test_sensitivity(program: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,6 +75,25 @@ def test_compile_with_effort(run: Run) -> None:
     assert " times as good as the first: " in third
 
 
+def test_explain(run: Run) -> None:
+    code, out, _ = run("compile", MODEL, "--machine", "tiny", "--explain", "stem/conv")
+    assert code == 0
+    assert out.startswith("stem/conv: nn.conv")
+    assert "predicted " in out
+    code, out, _ = run("compile", MODEL, "--explain", "stem/c", "--candidates", 2, "--json")
+    assert code == 0
+    record = json.loads(out)
+    assert record["layer"] == "stem/conv"
+    assert len([tiling for tiling in record["tilings"] if tiling["fits"]]) == 2
+    assert not any(Path().iterdir())
+    code, _, err = run("compile", MODEL, "--explain", "stem/con", "--json", "-o", "net.tfp")
+    assert code == 0 and Path("net.tfp").exists()
+    code, _, err = run("compile", MODEL, "--explain", "nothing")
+    assert code == 1 and "no layer is called 'nothing'; there are" in err
+    code, _, err = run("compile", MODEL, "--json", "-o", "net.tfp")
+    assert code == 1 and "--json is for --explain LAYER" in err
+
+
 def test_compile_and_run(run: Run, folder: Path) -> None:
     code, out, _ = run("compile", MODEL, "--machine", "tpu_like", "-o", "net.tfp")
     assert code == 0
@@ -156,7 +175,7 @@ def test_operators(run: Run) -> None:
     [
         ("compile absent.onnx -o x.tfp", "absent.onnx: no such file"),
         ("compile {model} -o x.tfp --objective energy", "objective energy takes a search"),
-        ("compile {model}", "give -o FILE.tfp, or --emit LEVEL"),
+        ("compile {model}", "give -o FILE.tfp, --emit LEVEL or --explain LAYER"),
         ("compile {model} -o x.tfp --machine tinny", "no machine is named 'tinny'; did you mean"),
         ("compile {model} -o absent/x.tfp", "absent/x.tfp: cannot be written"),
         ("compile {inputs}/net.tfp -o x.tfp", "not an ONNX model"),

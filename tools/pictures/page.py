@@ -185,6 +185,7 @@ def _facts(report: Report, machine: Machine) -> str:
         ("utilisation", f"{total.utilisation:.1%}", ""),
         ("DRAM traffic", f"{traffic / 1e6:,.4g}", "MB"),
         ("DRAM bandwidth", f"{traffic / seconds / 1e9 if seconds else 0:,.4g}", "GB/s, mean"),
+        *_predicted(report),
         ("reconfigurations", f"{total.reconfigurations}", f"{changing:.1%} of cycles"),
     ]
     if total.picojoules is not None:
@@ -195,8 +196,19 @@ def _facts(report: Report, machine: Machine) -> str:
     )
 
 
+def _predicted(report: Report) -> list[tuple[str, str, str]]:
+    """The compiler's prediction, if there is one."""
+    if report.prediction is None:
+        return []
+    error = f"cycles, {report.prediction.error:+.1%}"
+    return [("predicted", f"{report.prediction.predicted:,}", error)]
+
+
 def _table(report: Report, machine: Machine) -> str:
     heads = ("layer", "cycles", "MACs", "utilisation", "DRAM read, B", "written, B", "reconfigured")
+    layers = report.prediction.by_name() if report.prediction else {}
+    if layers:
+        heads = (*heads, "predicted", "error", "bound by")
     lines = [_row(heads, "th")]
     for row in (*report.layers, report.total):
         dram = row.bytes.get(machine.dram.name, {"read": 0, "written": 0})
@@ -209,6 +221,12 @@ def _table(report: Report, machine: Machine) -> str:
             f"{dram['written']:,}",
             f"{row.reconfigurations} ({row.reconfiguration_cycles:,})",
         )
+        if predicted := layers.get(row.name):
+            cells += (
+                f"{predicted.predicted.cycles:,}",
+                f"{predicted.error:.1%}",
+                predicted.predicted.bound_by,
+            )
         lines.append(_row(cells, "td"))
     return f"<table>{''.join(lines)}</table>"
 

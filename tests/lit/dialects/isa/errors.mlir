@@ -378,3 +378,10 @@ isa.program "net" on "tiny" digest "00ff" dma ["load"] arrays ["conv.0", "conv.1
     isa.vlut @act, src=data[0x0] u4 (2 by 1), table=data[0x0] u8 (256 by 1), dst=data[0x0] u4 (i0+2:2 of 8 by 1)
   }
 }
+
+// -----
+
+// CHECK: a layer is predicted to take a negative number of cycles
+isa.program "net" on "tiny" digest "00ff" dma [] arrays [] vectors [] memories [] attributes {prediction = [#isa.prediction<"conv", compute = 1, memory = 0, vector = 0, reconfiguration = 0, stalls = -1>]} {
+  isa.halt
+}

@@ -61,3 +61,10 @@ isa.program "net" on "tiny" digest "00ff" dma ["load", "store"] arrays ["conv.0"
   }
   isa.halt
 }
+
+// What was predicted of layers stands at the program.
+// CHECK:      isa.program "net" on "tiny" digest "00ff" dma [] arrays [] vectors [] memories [] attributes {prediction = [#isa.prediction<"stem/conv", compute = 1, memory = 2, vector = 3, reconfiguration = 4, stalls = 5>]} {
+// GENERIC: prediction = [#isa.prediction<"stem/conv", compute = 1, memory = 2, vector = 3, reconfiguration = 4, stalls = 5>]
+isa.program "net" on "tiny" digest "00ff" dma [] arrays [] vectors [] memories [] attributes {prediction = [#isa.prediction<"stem/conv", compute = 1, memory = 2, vector = 3, reconfiguration = 4, stalls = 5>]} {
+  isa.halt
+}

@@ -1,0 +1,1 @@
+"""How long a program takes, by closed forms; docs/prediction.md derives them."""
