@@ -32,6 +32,9 @@ TILE_OPTIONS = ({"sizes": 6}, {"lag": 4}, {"sizes": 8}, {"sizes": 20}, {"lag": 2
 RESERVES = (8, 2)
 """Other options of `keep-on-chip`."""
 
+SKIPPED = 2
+"""How many tilings of a layer are passed over at most."""
+
 
 class Objective(StrEnum):
     """What is to be least: cycles, energy, or their product."""
@@ -75,6 +78,7 @@ class Search:
         self._progress = progress
         self._trials: dict[Choices, Trial] = {}
         self._found: tuple[ModuleOp, Trial] | None = None
+        self._layers: Sequence[Row] = ()
 
     def run(self) -> tuple[ModuleOp, ModuleOp, Sequence[Trial]]:
         """Try what `effort` allows; the best schedule, its instructions, and all trials in order.
@@ -89,6 +93,8 @@ class Search:
             for reserve in RESERVES:
                 self._vary(reserve=reserve)
             self._add_cascades()
+        if self._effort >= 3:
+            self._replace_tilings()
         assert self._found is not None, "what the passes have on their own is tried first"
         schedule, isa = self._found[0], self._found[0].clone()
         run_passes(isa_passes(), self._context, isa)
@@ -112,6 +118,20 @@ class Search:
             added = self._best.cascades[len(before) :]
             candidates = [c for c in candidates if added and not self._touches(c, added[0])]
 
+    def _replace_tilings(self) -> None:
+        """Give layers, the longest first, the next cheapest tilings by estimate."""
+        for layer in self._longest_layers():
+            for times in range(1, SKIPPED + 1):
+                self._try(
+                    replace(self._best, skipping=(*self._skipping_but(layer), *[layer] * times))
+                )
+
+    def _skipping_but(self, layer: str) -> list[str]:
+        return [each for each in self._best.skipping if each != layer]
+
+    def _longest_layers(self) -> Sequence[str]:
+        return [row.name for row in sorted(self._layers, key=lambda row: -row.cycles)]
+
     def _touches(self, one: NnCascadePass, other: NnCascadePass) -> bool:
         return bool({*one.layers_of(self._network)} & {*other.layers_of(self._network)})
 
@@ -132,14 +152,15 @@ class Search:
         isa = schedule.clone()
         run_passes((LowerToIsaPass(),), self._context, isa)
         program = build_program(isa, self._machine, self._context.store)
-        total = emulate(program, {}, values=False, check=False).report.total
+        report = emulate(program, {}, values=False, check=False).report
+        total = report.total
         score = self._score(total)
         trial = Trial(choices, total.cycles, total.picojoules, score)
         self._trials[choices] = trial
         least = self._found[1].score if self._found else None
         if least is not None and score >= least:
             return False
-        self._found = schedule, trial
+        self._found, self._layers = (schedule, trial), report.layers
         return True
 
     def _score(self, total: Row) -> float:
@@ -167,5 +188,7 @@ def differences(choices: Choices) -> Iterator[str]:
             continue
         if each.name == "cascades":
             yield from (f"{c.first} to {c.last} in {c.stripes} stripes" for c in value)
+        elif each.name == "skipping":
+            yield f"other tiles in {len(set(value))} layers"
         else:
             yield f"{each.name} {value}"

@@ -30,7 +30,7 @@ from .lowering.convolution import Convolution, conv_shape
 from .lowering.parts import container_of
 from .lowering.shapes import TABLE_BYTES, ConvShape
 from .lowering.state import address_of
-from .tilings import LAG, MAX_SIZES, Extras, Options, Ranked, best_tiling, ranked_tilings
+from .tilings import LAG, MAX_SIZES, Extras, Options, Ranked, ranked_tilings
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class ChooseTilePass(ModulePass):
 
     Without `overlap` tiles are loaded, computed and stored in turn; only weights come ahead. Where
     they do, a layer is charged the `lag`-th part of the time to load a tile of them. At most
-    `sizes` sizes are tried in a dimension that is cut by like factors.
+    `sizes` sizes are tried in a dimension that is cut by like factors. A layer named in `skipping`
+    takes the next cheapest of its tilings, once more for each time that it is named.
     """
 
     name = "choose-tile"
@@ -47,6 +48,7 @@ class ChooseTilePass(ModulePass):
     overlap: bool = True
     lag: int = LAG
     sizes: int = MAX_SIZES
+    skipping: tuple[str, ...] = ()
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.lag < 1 or self.sizes < 2:
@@ -74,7 +76,9 @@ class ChooseTilePass(ModulePass):
     ) -> TilingAttr | None:
         shape = conv_shape(layer, store)
         extras = extras_of(layer, shape)
-        return best_tiling(machine, shape, fold, extras, self.options)
+        skipped = self.skipping.count(name_of(layer))
+        ranked = ranked_tilings(machine, shape, fold, extras, self.options, skipped + 1)
+        return ranked[-1].tiling if ranked else None
 
     @property
     def options(self) -> Options:

@@ -60,6 +60,7 @@ class Choices:
     reserve: int = KeepOnChipPass.reserve
     lag: int = ChooseTilePass.lag
     sizes: int = ChooseTilePass.sizes
+    skipping: tuple[str, ...] = ChooseTilePass.skipping
 
 
 def schedule_passes(
@@ -72,7 +73,7 @@ def schedule_passes(
         FuseEpiloguePass(),
         *((KeepOnChipPass(choices.reserve),) if overlap else ()),
         ChooseFoldPass(),
-        ChooseTilePass(overlap, choices.lag, choices.sizes),
+        ChooseTilePass(overlap, choices.lag, choices.sizes, choices.skipping),
         LowerToSchedulePass(overlap),
         ScheduleBufferDepthPass()
         if overlap

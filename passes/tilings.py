@@ -96,18 +96,6 @@ class Options:
     sizes: int = MAX_SIZES
 
 
-def best_tiling(
-    machine: Machine,
-    shape: ConvShape,
-    fold: FoldAttr,
-    extras: Extras = Extras(),
-    options: Options = Options(),
-) -> TilingAttr | None:
-    """The cheapest tiling of a layer; None where no tile fits."""
-    best = ranked_tilings(machine, shape, fold, extras, options, 1)
-    return best[0].tiling if best else None
-
-
 def ranked_tilings(
     machine: Machine,
     shape: ConvShape,
