@@ -23,7 +23,7 @@ from subjects import CACHE, ROOT, environment  # isort: skip
 from pages import Cells, markdown, table, with_measured
 from tilefold.backend.build import build_program
 from tilefold.backend.program import Program
-from tilefold.compiler import context_for
+from tilefold.compiler import compile_levels, context_for
 from tilefold.costmodel.integers import as_array
 from tilefold.dialects import nn
 from tilefold.dialects.fabric import FoldAttr
@@ -48,6 +48,7 @@ from tilefold.passes.lowering.convolution import conv_shape
 from tilefold.passes.pipelines import Schedule, nn_passes, run_passes, schedule_passes
 from tilefold.passes.schedule_buffer_depth import ScheduleBufferDepthPass
 from tilefold.passes.schedule_prefetch_configure import SchedulePrefetchConfigurePass
+from tilefold.search import differences
 from tilefold.tools.command import console, write_files
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
@@ -55,6 +56,10 @@ from xdsl.passes import ModulePass
 NETWORKS = ("resnet50", "resnet18", "mobilenetv2")
 TARGETS = {"resnet50": 1.2, "resnet18": 1.2, "mobilenetv2": 1.5}
 """Cycles over the bound, at most."""
+EFFORTS = (1,)
+"""What searches of all networks are allowed."""
+LARGE = 448
+"""Rows and columns of images whose tensors are too large for some chips."""
 TAKEN_APART = ("resnet50", "mobilenetv2")
 MACHINE = "dna_a600"
 """What schedules are taken apart on."""
@@ -128,12 +133,17 @@ FIXED: Mapping[str, Edit] = {
 
 @dataclass(frozen=True)
 class Task:
-    """A network to compile for a machine, in the way of `pipeline` (see `STEPS`, `LEFT_OUT`)."""
+    """A network to compile for a machine, in the way of `pipeline` (see `STEPS`, `LEFT_OUT`).
+
+    Or, with an `effort`, as a search finds it; for images of `size` rows and columns.
+    """
 
     network: str
     machine: str = MACHINE
     edit: Edit | None = None
     pipeline: str = "all"
+    effort: int = 0
+    size: int = 224
 
 
 @dataclass(frozen=True)
@@ -142,7 +152,8 @@ class Outcome:
 
     `folded` is the bound with each layer at the cycles of its fold in place of the arrays' peak.
     `seconds` of a processor and `peak_bytes` of memory are those of a process that started, read
-    and compiled the model.
+    and compiled the model. `dram_bytes` move over its port. A search tried so many `programs`, and
+    found `how`.
     """
 
     cycles: int
@@ -152,6 +163,9 @@ class Outcome:
     utilisation: float
     seconds: float
     peak_bytes: int
+    dram_bytes: int
+    programs: int = 1
+    how: str = ""
 
     @property
     def ratio(self) -> float:
@@ -288,9 +302,17 @@ def peak_memory() -> int:
 
 def outcome(task: Task, file: Path) -> Outcome:
     """Compile the network in `file` and time it; to be called once a process."""
-    program, cycles = compiled(task, file)
+    programs, how, cycles = 1, "", dict[str, int]()
+    if task.effort:
+        levels = compile_levels(file, machine_of(task), effort=task.effort)
+        program, programs = levels.program, len(levels.trials)
+        assert levels.best is not None
+        how = "; ".join(differences(levels.best.choices))
+    else:
+        program, cycles = compiled(task, file)
     seconds, memory = time.process_time(), peak_memory()
-    total = emulate(program, {}, values=False).report.total
+    report = emulate(program, {}, values=False).report
+    total = report.total
     assert total.layer_by_layer is not None
     return Outcome(
         total.cycles,
@@ -300,18 +322,22 @@ def outcome(task: Task, file: Path) -> Outcome:
         total.utilisation,
         seconds,
         memory,
+        sum(total.bytes[report.total.dram].values()),
+        programs,
+        how,
     )
 
 
 def outcomes(tasks: Sequence[Task], tell: Callable[[str], None]) -> dict[Task, Outcome]:
     """The outcome of every task, each in a process of its own."""
-    files = {network: quantised(network, CACHE) for network in NETWORKS}
+    kinds = {(task.network, task.size) for task in tasks}
+    files = {kind: quantised(kind[0], CACHE, kind[1]) for kind in sorted(kinds)}
     found: dict[Task, Outcome] = {}
     context = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
         for number, task in enumerate(dict.fromkeys(tasks), 1):
             tell(f"{number} of {len(set(tasks))}: {task.network}, {task.machine}, {task.pipeline}")
-            found[task] = pool.submit(outcome, task, files[task.network]).result()
+            found[task] = pool.submit(outcome, task, files[task.network, task.size]).result()
     return found
 
 
@@ -321,6 +347,25 @@ def network_tasks() -> dict[tuple[str, str], Task]:
         (network, name): Task(network, machine, edit)
         for network in NETWORKS
         for name, (machine, edit) in MACHINES.items()
+    }
+
+
+def effort_tasks() -> dict[tuple[str, str, int], Task]:
+    """By network, machine and effort: searches of the networks."""
+    return {
+        (network, machine, effort): replace(task, effort=effort)
+        for effort in (0, *EFFORTS)
+        for (network, machine), task in network_tasks().items()
+    }
+
+
+def stripe_tasks() -> dict[tuple[str, str, int], Task]:
+    """By network, machine and effort: images whose tensors do not fit the chip."""
+    return {
+        (network, machine, effort): Task(network, machine, effort=effort, size=LARGE)
+        for network in ("mobilenetv2", "resnet18")
+        for machine in ("dna_f100", "tpu_like")
+        for effort in (0, 2)
     }
 
 
@@ -347,6 +392,35 @@ def network_cells(found: Mapping[Task, Outcome]) -> Cells:
         cells[-1] += [f"{one.roofline:,}", f"{one.utilisation:.1%}"]
         cells[-1] += [f"{vendor:,}" if vendor else ""]
         cells[-1] += [f"{one.seconds:.1f} s", f"{one.peak_bytes / 1e6:,.0f} MB"]
+    return cells
+
+
+def effort_cells(found: Mapping[Task, Outcome]) -> Cells:
+    """A line for each network and machine: what a search finds, and takes."""
+    cells: Cells = [["network", "machine", "cycles", "ratio"]]
+    for effort in EFFORTS:
+        cells[0] += [f"effort {effort}", "ratio", "programs", "compiled in", "what it takes"]
+    every = effort_tasks()
+    for network, machine in network_tasks():
+        first = found[every[network, machine, 0]]
+        cells.append([network, machine, f"{first.cycles:,}", f"{first.ratio:.3f}"])
+        for effort in EFFORTS:
+            one = found[every[network, machine, effort]]
+            cells[-1] += [f"{one.cycles:,}", f"{one.ratio:.3f}", str(one.programs)]
+            cells[-1] += [f"{one.seconds:.1f} s", one.how or "nothing else"]
+    return cells
+
+
+def stripe_cells(found: Mapping[Task, Outcome]) -> Cells:
+    """A line for each network and machine: whole layers beside what a search finds."""
+    cells: Cells = [["network", "machine", "cycles", "DRAM bytes"]]
+    cells[0] += ["searched: cycles", "DRAM bytes", "gain", "what it takes"]
+    every = stripe_tasks()
+    for network, machine in dict.fromkeys((key[0], key[1]) for key in every):
+        before, after = (found[every[network, machine, effort]] for effort in (0, 2))
+        cells.append([network, machine, f"{before.cycles:,}", f"{before.dram_bytes:,}"])
+        cells[-1] += [f"{after.cycles:,}", f"{after.dram_bytes:,}"]
+        cells[-1] += [f"{before.cycles / after.cycles:.3f}", after.how or "nothing else"]
     return cells
 
 
@@ -382,6 +456,8 @@ def tables(found: Mapping[Task, Outcome]) -> dict[str, Cells]:
     """Every table by the name of its markers in the page."""
     return {
         "networks": network_cells(found),
+        "efforts": effort_cells(found),
+        "stripes": stripe_cells(found),
         "steps": step_cells(found),
         "left out": without_cells(found, "left out", "left out"),
         "without": without_cells(found, "without", "the machine without"),
@@ -395,7 +471,7 @@ def main() -> None:
     parser.add_argument("--docs", action="store_true", help="update docs/schedules.md")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
-    tasks = list(network_tasks().values())
+    tasks = [*network_tasks().values(), *effort_tasks().values(), *stripe_tasks().values()]
     for network in TAKEN_APART:
         tasks += [task for group in variants(network).values() for task in group.values()]
     screen = console()
