@@ -53,6 +53,7 @@ def compile_levels(
     machine: str | Path | Machine = "dna_a600",
     *,
     schedule: Schedule = Schedule.OVERLAPPED,
+    groups: bool = False,
     store: Store | None = None,
     progress: Progress | None = None,
 ) -> Compilation:
@@ -66,7 +67,7 @@ def compile_levels(
     module = model.clone() if isinstance(model, ModuleOp) else import_model(model, store)
     attach_machine(module, target)
     levels: list[ModuleOp] = []
-    for passes in (nn_passes(), schedule_passes(schedule), (LowerToIsaPass(),)):
+    for passes in (nn_passes(), schedule_passes(schedule, groups), (LowerToIsaPass(),)):
         module = module.clone()
         run_passes(passes, context, module, progress)
         levels.append(module)
@@ -78,12 +79,15 @@ def compile(
     machine: str | Path | Machine = "dna_a600",
     *,
     schedule: Schedule = Schedule.OVERLAPPED,
+    groups: bool = False,
     progress: Progress | None = None,
 ) -> Program:
     """Compile a quantised ONNX model for a machine.
 
     `model` is a path or a ModelProto, `machine` a name, the path of a machine file, or a Machine;
-    `schedule` whether layers overlap.
+    `schedule` whether layers overlap, `groups` whether layers that do not read one another may run
+    at the same time on units of their own.
     Raises TilefoldError, naming the node and the reason, where it cannot be compiled.
     """
-    return compile_levels(model, machine, schedule=schedule, progress=progress).program
+    levels = compile_levels(model, machine, schedule=schedule, groups=groups, progress=progress)
+    return levels.program

@@ -20,11 +20,13 @@ from .lower_to_schedule import LowerToSchedulePass
 from .nn_canonicalize import NnCanonicalizePass
 from .nn_fold_constants import NnFoldConstantsPass
 from .nn_fuse import NnFusePass
+from .order_layers import OrderLayersPass
 from .schedule_allocate import ScheduleAllocatePass
 from .schedule_buffer_depth import ScheduleBufferDepthPass
 from .schedule_drop_configure import ScheduleDropConfigurePass
 from .schedule_insert_tokens import ScheduleInsertTokensPass
 from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
+from .schedule_release_units import ScheduleReleaseUnitsPass
 from .schedule_take_turns import ScheduleTakeTurnsPass
 
 
@@ -46,19 +48,26 @@ class Schedule(StrEnum):
     LAYER_SERIAL = "layer-serial"
 
 
-def schedule_passes(schedule: Schedule = Schedule.OVERLAPPED) -> tuple[ModulePass, ...]:
-    """Map the network on the module's machine."""
+def schedule_passes(
+    schedule: Schedule = Schedule.OVERLAPPED, groups: bool = False
+) -> tuple[ModulePass, ...]:
+    """Map the network on the module's machine.
+
+    `groups` lets layers that do not read one another run at the same time, on units of their own.
+    """
     overlap = schedule is Schedule.OVERLAPPED
     return (
         FuseEpiloguePass(),
+        ChooseFoldPass(groups=groups),
+        OrderLayersPass(),
         *((KeepOnChipPass(),) if overlap else ()),
-        ChooseFoldPass(),
         ChooseTilePass(overlap),
         LowerToSchedulePass(overlap),
         ScheduleBufferDepthPass()
         if overlap
         else ScheduleBufferDepthPass(2, 2, constants_only=True),
         ScheduleDropConfigurePass(),
+        ScheduleReleaseUnitsPass(),
         *((SchedulePrefetchConfigurePass(),) if overlap else ()),
         ScheduleAllocatePass(),
         ScheduleInsertTokensPass(),
@@ -93,19 +102,20 @@ def check_locations(done: ModulePass, module: ModuleOp, located: bool) -> None:
 class NnToIsaPass(ModulePass):
     """All of the compiler: from a network to the instructions of `machine`.
 
-    `schedule` is "overlapped" or "layer-serial".
+    `schedule` is "overlapped" or "layer-serial"; with `groups` layers may run side by side.
     """
 
     name = "nn-to-isa"
 
     machine: str
     schedule: str = Schedule.OVERLAPPED.value
+    groups: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         passes = (
             AttachMachinePass(self.machine),
             *nn_passes(),
-            *schedule_passes(_schedule_of(self.schedule)),
+            *schedule_passes(_schedule_of(self.schedule), self.groups),
             LowerToIsaPass(),
         )
         run_passes(passes, ctx, op)

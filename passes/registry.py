@@ -12,12 +12,14 @@ from .lower_to_schedule import LowerToSchedulePass
 from .nn_canonicalize import NnCanonicalizePass
 from .nn_fold_constants import NnFoldConstantsPass
 from .nn_fuse import NnFusePass
+from .order_layers import OrderLayersPass
 from .pipelines import NnToIsaPass
 from .schedule_allocate import ScheduleAllocatePass
 from .schedule_buffer_depth import ScheduleBufferDepthPass
 from .schedule_drop_configure import ScheduleDropConfigurePass
 from .schedule_insert_tokens import ScheduleInsertTokensPass
 from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
+from .schedule_release_units import ScheduleReleaseUnitsPass
 from .schedule_take_turns import ScheduleTakeTurnsPass
 from .verify_semantics import VerifySemanticsPass
 
@@ -27,12 +29,14 @@ PASSES: tuple[type[ModulePass], ...] = (
     NnFusePass,
     AttachMachinePass,
     FuseEpiloguePass,
-    KeepOnChipPass,
     ChooseFoldPass,
+    OrderLayersPass,
+    KeepOnChipPass,
     ChooseTilePass,
     LowerToSchedulePass,
     ScheduleBufferDepthPass,
     ScheduleDropConfigurePass,
+    ScheduleReleaseUnitsPass,
     SchedulePrefetchConfigurePass,
     ScheduleAllocatePass,
     ScheduleInsertTokensPass,
