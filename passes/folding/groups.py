@@ -29,7 +29,7 @@ Flags = npt.NDArray[np.bool_]
 Reads = Sequence[frozenset[int]]
 """For each layer the layers that must have ended before it starts."""
 
-WIDTH = 64
+WIDTH = 128
 """States that are kept after each step."""
 CAUTIONS = (0.0, 0.5)
 """How much of what is left is taken to run one by one: one search each (see `Model.best`)."""
@@ -147,6 +147,8 @@ class Model:
             self.units += array.count
         columns = space.columns
         self.first = np.array([offsets[column.array] + column.first for column in columns])
+        shapes = [replace(column, first=0) for column in columns]
+        self.shape = np.array([shapes.index(shape) for shape in shapes])
         numbers = np.arange(self.units)
         last = self.first + space.units
         self.of = (self.first[:, None] <= numbers) & (numbers < last[:, None])
@@ -203,7 +205,7 @@ class Model:
             following = self._placed(states, steps, *np.divmod(chosen, len(self.first)))
             following.bound = flat[chosen]
             serial = self._chosen(serial, layer, chain[layer, None])
-            states = _joined(following.take(_different(following, width)), serial)
+            states = _joined(following.take(self._different(following, width)), serial)
         return self._schedule(states)
 
     def _schedule(self, states: _States) -> Schedule:
@@ -283,6 +285,22 @@ class Model:
         score = (least + caution * np.maximum(serial - least, 0)).astype(np.int64)
         return np.where(self.space.legal[layer], score, NEVER)
 
+    def _different(self, states: _States, width: int) -> IntArray:
+        """The first `width` states that differ by more than which of like units are used."""
+        kinds = np.where(states.has < 0, -1, self.shape[states.has % len(self.first)])
+        kinds += states.has // len(self.first) * len(self.first)
+        units = np.sort(kinds + states.free * (self.kind.max() + 2) * len(self.first), axis=1)
+        seen: set[bytes] = set()
+        chosen: list[int] = []
+        for number, (placed, unit) in enumerate(zip(states.placed, units, strict=True)):
+            key = placed.tobytes() + unit.tobytes()
+            if key not in seen:
+                seen.add(key)
+                chosen.append(number)
+                if len(chosen) == width:
+                    break
+        return np.array(chosen)
+
 
 def _joined(one: _States, other: _States) -> _States:
     """The states of both."""
@@ -290,20 +308,6 @@ def _joined(one: _States, other: _States) -> _States:
     return _States(
         **{name: np.concatenate([getattr(s, name) for s in both]) for name, both in pairs}
     )
-
-
-def _different(states: _States, width: int) -> IntArray:
-    """The first `width` states that differ in what is placed or configured."""
-    seen: set[bytes] = set()
-    chosen: list[int] = []
-    for number, (placed, has) in enumerate(zip(states.placed, states.has, strict=True)):
-        key = placed.tobytes() + has.tobytes()
-        if key not in seen:
-            seen.add(key)
-            chosen.append(number)
-            if len(chosen) == width:
-                break
-    return np.array(chosen)
 
 
 def _segments(waits: Flags) -> tuple[IntArray, IntArray]:

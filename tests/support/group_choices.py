@@ -21,7 +21,7 @@ from tilefold.tests.support.fold_choices import (
 
 Reads = Sequence[frozenset[int]]
 Unit = tuple[str, int]
-EFFORT = 20.0
+EFFORT = 1.0
 """Seconds, about, after which CP-SAT is content with a bound."""
 
 
