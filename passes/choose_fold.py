@@ -31,7 +31,7 @@ from ..machines.model import Machine, check_fold
 from .attach_machine import machine_of
 from .folding.choice import all_together, each_alone
 from .folding.groups import side_by_side
-from .folding.reads import layers_read
+from .folding.reads import layers_loading, layers_read
 from .folding.space import Configuration, Space, Work, space_of
 from .lowering.convolution import Convolution, conv_shape
 
@@ -67,7 +67,9 @@ class ChooseFoldPass(ModulePass):
         if not layers or (all(work.given for work in space.works) and not self.groups):
             return
         if self.groups:
-            schedule = side_by_side(space, layers_read(layers))
+            schedule = side_by_side(
+                space, layers_read(layers), layers_loading(space.machine, layers)
+            )
             chosen: Sequence[Configuration] = schedule.configurations
         else:
             schedule = None

@@ -6,7 +6,8 @@ as early as can be found. Layer i in configuration x takes the units of x, and
     end(i) = start(i) + cycles(i, x) + latency(i, x)
     start(i) >= end(p)                        for all layers p that it reads,
     start(i) >= start(j) + cycles(j, x)       where its units still have x, from layer j,
-    start(i) >= max(done, loaded) + change(x) where they do not:
+    start(i) >= max(done, loaded) + change(x) where they do not,
+    start(i) >= start(j) + cycles(j, y)       for layers j before, in y, if both load their inputs:
 
 `done` is when all that its units did has ended, and `loaded` is fetch(x) later or, with shadow
 registers, fetch(x) after these were free. `docs/folds.md` has all of it.
@@ -15,7 +16,7 @@ The search is a beam search over the orders in which layers can be placed: a sta
 layers, and knows of every unit when it is free and how it is configured.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -44,8 +45,10 @@ class Schedule:
     cycles: int
 
 
-def side_by_side(space: Space, reads: Reads, width: int = WIDTH) -> Schedule:
-    """The schedule of fewest cycles that is found.
+def side_by_side(
+    space: Space, reads: Reads, loads: Collection[int] = (), width: int = WIDTH
+) -> Schedule:
+    """The schedule of fewest cycles that is found; `loads` are the layers that load their inputs.
 
     It is never worse than the best single configuration, nor than `all_together`, one layer after
     the other. Raises ValueError where layers wait for themselves.
@@ -53,9 +56,9 @@ def side_by_side(space: Space, reads: Reads, width: int = WIDTH) -> Schedule:
     serial = all_together(space)
     singles = np.flatnonzero(space.legal.all(axis=0))
     choices = np.vstack([serial, np.tile(singles[:, None], len(serial))])
-    tried = [Model(space, reads).timed(choices)]
+    tried = [Model(space, reads, loads).timed(choices)]
     few = space.take(np.union1d(undominated(space), serial))
-    search = Model(everywhere(few), reads)
+    search = Model(everywhere(few), reads, loads)
     chain = np.array([few.columns.index(space.columns[column]) for column in serial])
     tried += [search.best(width, chain, caution) for caution in CAUTIONS]
     return min(tried, key=lambda schedule: schedule.cycles)
@@ -91,8 +94,8 @@ class _States:
     Of every unit [states, units]: `free` is when its array can go on, `done` when its last result
     is there, `has` its configuration (-1 for none), `set_up` the column that it was last configured
     to, `switched` when. Of every layer [states, layers]: `placed`, `start`, `end`, `column`.
-    `begun` [states] is when the layers before the present segment had ended, `bound` [states] a
-    least estimate of the cycles of this segment.
+    `loading` [states] is when the last layer that loads its inputs has computed, `begun` when the
+    layers before the present segment had ended, `bound` an estimate of the end of this segment.
     """
 
     free: IntArray
@@ -104,6 +107,7 @@ class _States:
     start: IntArray
     end: IntArray
     column: IntArray
+    loading: IntArray
     begun: IntArray
     bound: IntArray
 
@@ -114,7 +118,7 @@ class _States:
         nothing, zero = by_unit - 1, np.zeros(1, np.int64)
         return _States(
             by_unit, by_unit, nothing, nothing, by_unit,
-            by_layer.astype(bool), by_layer, by_layer, by_layer, zero, zero,
+            by_layer.astype(bool), by_layer, by_layer, by_layer, zero, zero, zero,
         )  # fmt: skip
 
     def take(self, which: IntArray) -> "_States":
@@ -136,7 +140,7 @@ class _Steps:
 class Model:
     """The layers of a space, with what they wait for, on its columns at their first units."""
 
-    def __init__(self, space: Space, reads: Reads) -> None:
+    def __init__(self, space: Space, reads: Reads, loads: Collection[int] = ()) -> None:
         self.space, changes = space, Switching.of(space)
         self.fetch, self.change, self.ahead = changes.fetch, changes.change, changes.ahead
         self.overlap = changes.overlap
@@ -156,6 +160,7 @@ class Model:
         self.kind = np.array([kinds[work.bits] for work in space.works])
         self.cycles = np.where(space.legal, space.cycles, NEVER)
         self.latency = np.where(space.legal, space.latency, 0)
+        self.loads = np.isin(np.arange(len(reads)), list(loads))
         self.waits = np.zeros((len(reads), len(reads)), bool)
         for layer, before in enumerate(reads):
             self.waits[layer, list(before)] = True
@@ -233,6 +238,7 @@ class Model:
         has = np.arange(len(self.first)) + len(self.first) * self.kind[layer, None]
         keeps = states.has[:, self.first][state] == has
         read = np.where(self.waits[layer], states.end[state], 0).max(axis=1, initial=0)
+        read = np.maximum(read, np.where(self.loads[layer], states.loading[state], 0))
         own = np.where(keeps, states.free[:, self.first][state], switched[state])
         return _Steps(state, layer, keeps, switched[state], np.maximum(read[:, None], own))
 
@@ -254,6 +260,7 @@ class Model:
         result.done = np.where(own, np.maximum(result.done, end[:, None]), result.done)
         fresh = ~(result.placed & (self.segment == self.segment[layer][:, None])).any(axis=1)
         result.begun = np.where(fresh, result.end.max(axis=1), result.begun)
+        result.loading = np.where(self.loads[layer], free, result.loading)
         result.placed[rows, layer] = True
         result.start[rows, layer], result.end[rows, layer] = start, end
         result.column[rows, layer] = column
@@ -292,6 +299,7 @@ class Model:
         units = np.sort(kinds + states.free * (self.kind.max() + 2) * len(self.first), axis=1)
         seen: set[bytes] = set()
         chosen: list[int] = []
+        units = np.column_stack([units, states.loading])
         for number, (placed, unit) in enumerate(zip(states.placed, units, strict=True)):
             key = placed.tobytes() + unit.tobytes()
             if key not in seen:

@@ -1,12 +1,15 @@
-"""Which layers on arrays must have ended before another one starts."""
+"""Which layers must have ended before another one starts, and which take turns at loading."""
 
 from collections.abc import Sequence
 
 from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import nn
+from ...machines.model import Machine
 from ..fuse_epilogue import EPILOGUE, sums_of
+from ..keep_on_chip import COMPUTING
 from ..lowering.convolution import Convolution
+from ..lowering.movement import Reorder, moves_nothing
 
 
 def layers_read(layers: Sequence[Convolution]) -> list[frozenset[int]]:
@@ -29,6 +32,27 @@ def layers_read(layers: Sequence[Convolution]) -> list[frozenset[int]]:
             others = (v for v in op.operands if v is not layers[last].result)
             extra[last] |= set[int]().union(*(made[value] for value in others))
     return [frozenset(before) for before in extra]
+
+
+def layers_loading(machine: Machine, layers: Sequence[Convolution]) -> frozenset[int]:
+    """The numbers of the layers that load what they read from DRAM.
+
+    That is what the network is given, and what is made by operations that only move data; all of it
+    where inputs and outputs have memories of their own.
+    """
+    together = machine.memory_for("I") == machine.memory_for("O")
+    return frozenset(
+        number
+        for number, layer in enumerate(layers)
+        if not (together and isinstance(_maker(layer.input), COMPUTING))
+    )
+
+
+def _maker(value: SSAValue) -> Operation | Block:
+    """What makes a value, or another one of which it is a new name."""
+    while isinstance(value.owner, Reorder) and moves_nothing(value.owner):
+        value = value.owner.operands[0]
+    return value.owner
 
 
 def _data(

@@ -5,7 +5,7 @@ Nothing is taken from `passes/folding` but what a layer is, and its prices.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import permutations
+from itertools import combinations, permutations
 from random import Random
 from typing import Any
 
@@ -35,8 +35,8 @@ def random_graph(rng: Random, layers: int) -> Reads:
     return reads
 
 
-def branching_problem(seed: int) -> tuple[Machine, list[Work], Reads]:
-    """Four to eight layers that do not all follow each other, on two to six units."""
+def branching_problem(seed: int) -> tuple[Machine, list[Work], Reads, frozenset[int]]:
+    """Four to eight layers that do not all follow each other, on two to six units; some load."""
     rng = Random(seed)
     while True:
         machine, works = random_problem(rng, 1, 8)
@@ -45,7 +45,8 @@ def branching_problem(seed: int) -> tuple[Machine, list[Work], Reads]:
         parts = tuple(wide if part is array else part for part in machine.parts)
         reads = random_graph(rng, len(works))
         if len(works) >= 4 and any(len(before) != 1 for before in reads[1:]):
-            return replace(machine, parts=parts), works, reads
+            loads = frozenset(number for number in range(len(works)) if rng.random() < 0.3)
+            return replace(machine, parts=parts), works, reads, loads
 
 
 @dataclass(frozen=True)
@@ -98,15 +99,22 @@ class _Placed:
     done: int
 
 
-def makespan(chosen: Sequence[Choice], order: Sequence[int], reads: Reads) -> int:
+def makespan(
+    chosen: Sequence[Choice],
+    order: Sequence[int],
+    reads: Reads,
+    loads: frozenset[int] = frozenset(),
+) -> int:
     """When the last layer ends, if units take layers in `order`, as early as they can."""
     last: dict[Unit, _Placed] = {}
     end: dict[int, int] = {}
+    loading = 0
     for layer in order:
         choice = chosen[layer]
         before = {unit: last.get(unit) for unit in choice.units}
         placed = [each for each in before.values() if each]
         ready = max((end[other] for other in reads[layer]), default=0)
+        ready = max(ready, loading) if layer in loads else ready
         done = max((each.done for each in placed), default=0)
         owner = before[choice.leader]
         if owner and owner.choice.fold == choice.fold and set(before.values()) == {owner}:
@@ -116,6 +124,7 @@ def makespan(chosen: Sequence[Choice], order: Sequence[int], reads: Reads) -> in
             switched = max(done, since + choice.fetch) + choice.switch
             start = max(ready, switched)
         free = start + choice.cycles
+        loading = free if layer in loads else loading
         end[layer] = free + choice.latency
         now = _Placed(choice, layer, switched, free, max(done, end[layer]))
         last |= dict.fromkeys(choice.units, now)
@@ -138,7 +147,9 @@ class Least:
     bound: int
 
 
-def least_makespan(machine: Machine, works: Sequence[Work], reads: Reads, known: int) -> Least:
+def least_makespan(
+    machine: Machine, works: Sequence[Work], reads: Reads, loads: frozenset[int], known: int
+) -> Least:
     """The least cycles that CP-SAT (OR-tools) finds, or `known`, which some choice takes."""
     from ortools.sat.python import cp_model
 
@@ -151,6 +162,10 @@ def least_makespan(machine: Machine, works: Sequence[Work], reads: Reads, known:
             model.add(layer.start >= layers[other].end)
     for one, other in permutations(range(len(layers)), 2):
         _follow(model, layers, one, other, arcs)
+    for one, other in combinations(sorted(loads), 2):
+        first = model.new_bool_var("")
+        model.add(layers[other].start >= layers[one].free).only_enforce_if(first)
+        model.add(layers[one].start >= layers[other].free).only_enforce_if(first.negated())
     for number, layer in enumerate(layers):
         _switch(model, layers, number, arcs)
         model.add(layer.kept == sum(layer.keeps.values()))
@@ -169,7 +184,7 @@ def least_makespan(machine: Machine, works: Sequence[Work], reads: Reads, known:
         next(each for each in layer.choices if solver.value(layer.has[each.fold]))
         for layer in layers
     ]
-    found = makespan(chosen, order, reads)
+    found = makespan(chosen, order, reads, loads)
     exact = status == cp_model.OPTIMAL
     assert found == solver.objective_value if exact else found <= solver.objective_value
     return Least(found, bound)
