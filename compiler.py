@@ -18,7 +18,7 @@ from .frontend import import_model
 from .machines import load_machine
 from .machines.model import Machine
 from .passes.attach_machine import attach_machine
-from .passes.pipelines import Schedule, isa_passes, nn_passes, run_passes, schedule_passes
+from .passes.pipelines import Choices, Schedule, isa_passes, nn_passes, run_passes, schedule_passes
 from .search import TRIALS, Objective, Progress, Search, Trial
 
 Model = str | Path | onnx.ModelProto
@@ -61,6 +61,7 @@ def compile_levels(
     machine: str | Path | Machine = "dna_a600",
     *,
     schedule: Schedule = Schedule.OVERLAPPED,
+    groups: bool = False,
     effort: int = 0,
     objective: Objective = Objective.LATENCY,
     store: Store | None = None,
@@ -68,6 +69,7 @@ def compile_levels(
 ) -> Compilation:
     """Compile a model (an ONNX file or ModelProto, or an `nn` module with its store).
 
+    `groups` lets layers that do not read one another run side by side.
     With an `effort` of 1 to 3 several programs are made, and the one that has the least of the
     `objective` is kept (`search`).
     Raises TilefoldError where the model, the machine or both together are not supported.
@@ -80,12 +82,13 @@ def compile_levels(
     attach_machine(module, target)
     names = None if progress is None else partial(_show, progress)
     run_passes(nn_passes(), context, module, names)
+    choices = Choices(groups=groups)
     if effort:
-        search = Search(context, target, module, effort, objective, progress)
+        search = Search(context, target, module, effort, objective, choices, progress)
         schedule_level, isa_level, trials = search.run()
         return Compilation(context, target, module, schedule_level, isa_level, trials)
     lowered = module.clone()
-    run_passes(schedule_passes(schedule), context, lowered, names)
+    run_passes(schedule_passes(schedule, choices), context, lowered, names)
     isa = lowered.clone()
     run_passes(isa_passes(), context, isa, names)
     return Compilation(context, target, module, lowered, isa)
@@ -109,6 +112,7 @@ def compile(
     machine: str | Path | Machine = "dna_a600",
     *,
     schedule: Schedule = Schedule.OVERLAPPED,
+    groups: bool = False,
     effort: int = 0,
     objective: Objective = Objective.LATENCY,
     progress: Progress | None = None,
@@ -116,10 +120,17 @@ def compile(
     """Compile a quantised ONNX model for a machine.
 
     `model` is a path or a ModelProto, `machine` a name, the path of a machine file, or a Machine;
-    `schedule` whether layers overlap; `effort` (0 to 3) how long to search for the least of the
-    `objective`.
+    `schedule` whether layers overlap, `groups` whether layers that do not read one another may run
+    at the same time on units of their own; `effort` (0 to 3) how long to search for the least of
+    the `objective`.
     Raises TilefoldError, naming the node and the reason, where it cannot be compiled.
     """
     return compile_levels(
-        model, machine, schedule=schedule, effort=effort, objective=objective, progress=progress
+        model,
+        machine,
+        schedule=schedule,
+        groups=groups,
+        effort=effort,
+        objective=objective,
+        progress=progress,
     ).program

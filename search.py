@@ -71,11 +71,12 @@ class Search:
         network: ModuleOp,
         effort: int,
         objective: Objective = Objective.LATENCY,
+        first: Choices | None = None,
         progress: Progress | None = None,
     ):
         self._context, self._machine, self._network = context, machine, network
         self._effort, self._objective = effort, objective
-        self._progress = progress
+        self._first, self._progress = first or Choices(), progress
         self._trials: dict[Choices, Trial] = {}
         self._found: tuple[ModuleOp, Trial] | None = None
         self._layers: Sequence[Row] = ()
@@ -86,10 +87,11 @@ class Search:
         Raises TilefoldError where the network does not fit the machine even as the passes have it,
         or where there is no energy to judge by.
         """
-        self._try(Choices())
+        self._try(self._first)
         for options in TILE_OPTIONS:
             self._vary(**options)
         if self._effort >= 2:
+            self._vary(groups=not self._best.groups)
             for reserve in RESERVES:
                 self._vary(reserve=reserve)
             self._add_cascades()
@@ -102,7 +104,7 @@ class Search:
 
     @property
     def _best(self) -> Choices:
-        return self._found[1].choices if self._found else Choices()
+        return self._found[1].choices if self._found else self._first
 
     def _vary(self, **options: Any) -> bool:
         """Try the best choices so far with some others in their place; whether that is better."""
@@ -188,6 +190,8 @@ def differences(choices: Choices) -> Iterator[str]:
             continue
         if each.name == "cascades":
             yield from (f"{c.first} to {c.last} in {c.stripes} stripes" for c in value)
+        elif each.name == "groups":
+            yield "groups side by side"
         elif each.name == "skipping":
             yield f"other tiles in {len(set(value))} layers"
         else:

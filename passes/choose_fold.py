@@ -9,14 +9,16 @@ whole. With `switching` = "charged" all are chosen together, so that their cycle
 the switches between layers that follow each other are fewest: the drain of the units, the fetch of
 the configuration unless shadow registers and a long enough layer hide it, the switch; nothing where
 the configuration stays. With "free" each layer gets the fold of its own fewest cycles. Then the
-fewest units win, then the machine file's order. `docs/folds.md` has the equations.
+fewest units win, then the machine file's order. With `groups` layers that do not read one another
+may get disjoint groups of units and run at the same time; the attribute `start` of each layer says
+when, and `order-layers` puts them in that order. `docs/folds.md` has the equations.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 
 from ..dialects import nn
@@ -28,6 +30,8 @@ from ..errors import TilefoldError
 from ..machines.model import Machine, check_fold
 from .attach_machine import machine_of
 from .folding.choice import all_together, each_alone
+from .folding.groups import side_by_side
+from .folding.reads import layers_loading, layers_read
 from .folding.space import Configuration, Space, Work, space_of
 from .lowering.convolution import Convolution, conv_shape
 
@@ -35,13 +39,21 @@ SWITCHING = {"charged": all_together, "free": each_alone}
 """What a choice takes switches to cost."""
 
 
+START = "start"
+"""The attribute of a layer that says in which cycle it is expected to start."""
+
+
 @dataclass(frozen=True)
 class ChooseFoldPass(ModulePass):
-    """Attach a fold to every layer that has none; `switching` is "charged" or "free"."""
+    """Attach a fold to every layer that has none; `switching` is "charged" or "free".
+
+    `groups` lets layers run side by side, switches charged.
+    """
 
     name = "choose-fold"
 
     switching: str = "charged"
+    groups: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.switching not in SWITCHING:
@@ -49,13 +61,26 @@ class ChooseFoldPass(ModulePass):
             raise TilefoldError(
                 f'{self.name}: switching is "{self.switching}", but must be {names}'
             )
+        if self.groups and self.switching != "charged":
+            raise TilefoldError(f'{self.name}: with groups switching must be "charged"')
         layers, space = fold_space(op, store_of(ctx))
-        if all(work.given for work in space.works):
+        if not layers or (all(work.given for work in space.works) and not self.groups):
             return
-        chosen = SWITCHING[self.switching](space)
-        for layer, work, column in zip(layers, space.works, chosen, strict=True):
+        if self.groups:
+            schedule = side_by_side(
+                space, layers_read(layers), layers_loading(space.machine, layers)
+            )
+            chosen: Sequence[Configuration] = schedule.configurations
+        else:
+            schedule = None
+            columns = SWITCHING[self.switching](space)
+            chosen = [space.columns[int(column)] for column in columns]
+        for layer, work, configuration in zip(layers, space.works, chosen, strict=True):
             if work.given is None:
-                layer.attributes["fold"] = space.columns[column].attribute(work.bits)
+                layer.attributes["fold"] = configuration.attribute(work.bits)
+        if schedule:
+            for layer, start in zip(layers, schedule.starts, strict=True):
+                layer.attributes[START] = IntegerAttr(start, i64)
 
 
 def fold_space(module: ModuleOp, store: Store) -> tuple[Sequence[Convolution], Space]:

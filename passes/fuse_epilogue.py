@@ -73,13 +73,18 @@ def producer_of(epilogue: Epilogue) -> Producer | None:
     """The layer whose tiles an operation can work on: the last of those that make its operands."""
     if isinstance(epilogue, nn.LutOp):
         return _only_used_here(epilogue.input)
-    if shape_of(epilogue.lhs) != shape_of(epilogue.rhs):
-        return None
-    for value, other in ((epilogue.rhs, epilogue.lhs), (epilogue.lhs, epilogue.rhs)):
-        producer = _only_used_here(value)
-        if producer and value is not other and _before(other, producer):
+    for producer in sums_of(epilogue):
+        if _before(other_operand(epilogue, producer), producer):
             return producer
     return None
+
+
+def sums_of(addition: nn.AddOp) -> list[Producer]:
+    """The layers on whose tiles an addition could work if the other operand were there before."""
+    if shape_of(addition.lhs) != shape_of(addition.rhs) or addition.lhs is addition.rhs:
+        return []
+    producers = (_only_used_here(value) for value in (addition.rhs, addition.lhs))
+    return [producer for producer in producers if producer]
 
 
 def _only_used_here(value: SSAValue) -> Producer | None:

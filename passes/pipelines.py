@@ -21,12 +21,14 @@ from .nn_canonicalize import NnCanonicalizePass
 from .nn_cascade import NnCascadePass
 from .nn_fold_constants import NnFoldConstantsPass
 from .nn_fuse import NnFusePass
+from .order_layers import OrderLayersPass
 from .predict_cycles import PredictCyclesPass
 from .schedule_allocate import ScheduleAllocatePass
 from .schedule_buffer_depth import ScheduleBufferDepthPass
 from .schedule_drop_configure import ScheduleDropConfigurePass
 from .schedule_insert_tokens import ScheduleInsertTokensPass
 from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
+from .schedule_release_units import ScheduleReleaseUnitsPass
 from .schedule_take_turns import ScheduleTakeTurnsPass
 
 
@@ -52,11 +54,13 @@ class Schedule(StrEnum):
 class Choices:
     """What the passes are told where no answer suits all networks.
 
-    `cascades` are layers that run in stripes; the others are options of `keep-on-chip` and
+    `cascades` are layers that run in stripes; `groups` lets layers that do not read one another run
+    at the same time, on units of their own; the others are options of `keep-on-chip` and
     `choose-tile`.
     """
 
     cascades: tuple[NnCascadePass, ...] = ()
+    groups: bool = False
     reserve: int = KeepOnChipPass.reserve
     lag: int = ChooseTilePass.lag
     sizes: int = ChooseTilePass.sizes
@@ -71,14 +75,16 @@ def schedule_passes(
     return (
         *choices.cascades,
         FuseEpiloguePass(),
+        ChooseFoldPass(groups=choices.groups),
+        OrderLayersPass(),
         *((KeepOnChipPass(choices.reserve),) if overlap else ()),
-        ChooseFoldPass(),
         ChooseTilePass(overlap, choices.lag, choices.sizes, choices.skipping),
         LowerToSchedulePass(overlap),
         ScheduleBufferDepthPass()
         if overlap
         else ScheduleBufferDepthPass(2, 2, constants_only=True),
         ScheduleDropConfigurePass(),
+        ScheduleReleaseUnitsPass(),
         *((SchedulePrefetchConfigurePass(),) if overlap else ()),
         ScheduleAllocatePass(),
         ScheduleInsertTokensPass(),
@@ -118,19 +124,20 @@ def check_locations(done: ModulePass, module: ModuleOp, located: bool) -> None:
 class NnToIsaPass(ModulePass):
     """All of the compiler: from a network to the instructions of `machine`.
 
-    `schedule` is "overlapped" or "layer-serial".
+    `schedule` is "overlapped" or "layer-serial"; with `groups` layers may run side by side.
     """
 
     name = "nn-to-isa"
 
     machine: str
     schedule: str = Schedule.OVERLAPPED.value
+    groups: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         passes = (
             AttachMachinePass(self.machine),
             *nn_passes(),
-            *schedule_passes(_schedule_of(self.schedule)),
+            *schedule_passes(_schedule_of(self.schedule), Choices(groups=self.groups)),
             *isa_passes(),
         )
         run_passes(passes, ctx, op)

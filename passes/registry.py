@@ -13,6 +13,7 @@ from .nn_canonicalize import NnCanonicalizePass
 from .nn_cascade import NnCascadePass
 from .nn_fold_constants import NnFoldConstantsPass
 from .nn_fuse import NnFusePass
+from .order_layers import OrderLayersPass
 from .pipelines import NnToIsaPass
 from .predict_cycles import PredictCyclesPass
 from .schedule_allocate import ScheduleAllocatePass
@@ -20,6 +21,7 @@ from .schedule_buffer_depth import ScheduleBufferDepthPass
 from .schedule_drop_configure import ScheduleDropConfigurePass
 from .schedule_insert_tokens import ScheduleInsertTokensPass
 from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
+from .schedule_release_units import ScheduleReleaseUnitsPass
 from .schedule_take_turns import ScheduleTakeTurnsPass
 from .verify_semantics import VerifySemanticsPass
 
@@ -30,12 +32,14 @@ PASSES: tuple[type[ModulePass], ...] = (
     NnCascadePass,
     AttachMachinePass,
     FuseEpiloguePass,
-    KeepOnChipPass,
     ChooseFoldPass,
+    OrderLayersPass,
+    KeepOnChipPass,
     ChooseTilePass,
     LowerToSchedulePass,
     ScheduleBufferDepthPass,
     ScheduleDropConfigurePass,
+    ScheduleReleaseUnitsPass,
     SchedulePrefetchConfigurePass,
     ScheduleAllocatePass,
     ScheduleInsertTokensPass,

@@ -8,8 +8,10 @@ schedule.configure #fabric.fold<B>  ->    schedule.conv ...
 ```
 
 A configuration that is in the shadow registers costs the switch alone. It is fetched as early as
-can be, right after the one before it of the same queue has left them. Only configurations outside
-of loops are, and only on arrays that have shadow registers.
+can be, right after its first unit was configured before. Then the shadow registers of its other
+units must be free, too: each was configured by that operation, or by an earlier one that shares a
+unit with it, or never. Only configurations outside of loops are fetched ahead, and only on arrays
+that have shadow registers.
 """
 
 from dataclasses import dataclass
@@ -21,12 +23,13 @@ from xdsl.rewriter import InsertPoint
 
 from ..dialects import schedule
 from .attach_machine import machine_of
+from .schedule_release_units import Unit, leader_of, units_of
 from .tokens import insert
 
 
 @dataclass(frozen=True)
 class SchedulePrefetchConfigurePass(ModulePass):
-    """Insert a `schedule.prefetch` for every configuration but the first of its queue."""
+    """Insert a `schedule.prefetch` for every configuration whose shadow registers are free."""
 
     name = "schedule-prefetch-configure"
 
@@ -35,13 +38,21 @@ class SchedulePrefetchConfigurePass(ModulePass):
         for program in op.walk():
             if not isinstance(program, schedule.ProgramOp):
                 continue
-            before: dict[tuple[str, int], schedule.ConfigureOp] = {}
+            before: dict[Unit, schedule.ConfigureOp] = {}
             for configure in list(program.body.block.ops):
                 if not isinstance(configure, schedule.ConfigureOp):
                     continue
-                fold = configure.fold
-                queue = fold.array.data, fold.first.data
-                if queue in before and machine.folds_for(fold.array.data).shadow:
-                    point = InsertPoint.after(before[queue])
-                    insert(point, schedule.PrefetchOp(fold), configure)
-                before[queue] = configure
+                units = units_of(configure.fold)
+                own = before.get(leader_of(configure.fold))
+                others = {before[unit] for unit in units if unit in before}
+                shadow = machine.folds_for(configure.fold.array.data).shadow
+                if shadow and own and all(_comes_first(other, own) for other in others):
+                    prefetch = schedule.PrefetchOp(configure.fold)
+                    insert(InsertPoint.after(own), prefetch, configure)
+                before |= dict.fromkeys(units, configure)
+
+
+def _comes_first(one: schedule.ConfigureOp, other: schedule.ConfigureOp) -> bool:
+    """Whether `one` is over when `other` is: it is the same, or earlier and shares a unit."""
+    shares = units_of(one.fold) & units_of(other.fold)
+    return one is other or (bool(shares) and one.is_before_in_block(other))

@@ -14,13 +14,14 @@ import pytest
 from tilefold.compiler import compile_levels, context_for
 from tilefold.dialects.nn_network import network_of
 from tilefold.dialects.nn_types import shape_of
+from tilefold.dialects.schedule import ConfigureOp
 from tilefold.dialects.store import Store
 from tilefold.emulator import emulate
 from tilefold.errors import TilefoldError
 from tilefold.interpreters.nn import run
 from tilefold.passes.nn_cascade import cascade, is_layer, whole_because
 from tilefold.passes.pipelines import Schedule
-from tilefold.tests.support.random_machines import machine_of_case
+from tilefold.tests.support.random_machines import machine_of_case, random_machine
 from tilefold.tests.support.random_networks import random_network
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
@@ -31,37 +32,61 @@ LONG_CASES = 5850
 EQUAL = 45
 """Cases of a chunk that must compile, run and agree; memories are too small in few others."""
 
+GROUP_CASES = 100
+LONG_GROUP_CASES = 850
+BESIDE = 10
+"""Cases of a chunk in which layers must have been given more than one group of units."""
+
 TOO_SMALL = ("smallest tile fits", "choose smaller tiles")
 """What the compiler says where the machine's memories are too small."""
 
 
-def run_case(seed: int, schedule: Schedule = Schedule.OVERLAPPED) -> str:
+def run_case(seed: int, schedule: Schedule = Schedule.OVERLAPPED, groups: bool = False) -> str:
     """Check one case: "equal", or "too small" where a random machine cannot hold the network.
 
-    AssertionError where outputs differ; any other refusal of the compiler or the emulator (races,
-    reads of unwritten bytes, ...) is left to fail the test.
+    With `groups` networks branch, machines have several units, and layers may run side by side:
+    "side by side" where they do. AssertionError where outputs differ; any other refusal of the
+    compiler or the emulator (races, reads of unwritten bytes, ...) is left to fail the test.
     """
     rng = Random(seed)
-    module, store, inputs = random_network(rng)
+    module, store, inputs = random_network(rng, branches=groups)
     machine = machine_of_case(seed, rng)
+    while groups and machine.arrays[0].count == 1:
+        machine = random_machine(rng)
     expected = run(module, inputs, store)
     draw_cascade(rng, module)
     try:
         effort = 2 if seed % 50 == 7 and schedule is Schedule.OVERLAPPED else 0
-        levels = compile_levels(module, machine, schedule=schedule, effort=effort, store=store)
-        program = levels.program
+        levels = compile_levels(
+            module, machine, schedule=schedule, groups=groups, effort=effort, store=store
+        )
     except TilefoldError as error:
         if any(words in str(error) for words in TOO_SMALL) and seed % 4:
             return "too small"
         raise
-    actual = emulate(program, inputs, time=False).outputs
+    actual = emulate(levels.program, inputs, time=False).outputs
     assert actual.keys() == expected.keys()
     for name, value in expected.items():
         assert (actual[name].dtype, actual[name].shape) == (value.dtype, value.shape), name
         assert np.array_equal(actual[name], value), (
             f"{name}: {np.count_nonzero(actual[name] != value)} of {value.size} elements differ"
         )
-    return "equal"
+    queues = {op.fold.first.data for op in levels.schedule.walk() if isinstance(op, ConfigureOp)}
+    return "side by side" if groups and len(queues) > 1 else "equal"
+
+
+def run_groups(start: int) -> None:
+    """Check `CHUNK` cases of groups in either schedule; failures name the seed."""
+    outcomes: Counter[str] = Counter()
+    for seed in range(start, start + CHUNK):
+        schedule = list(Schedule)[seed // 2 % 2]
+        try:
+            outcomes[run_case(seed, schedule, groups=True)] += 1
+        except Exception as error:
+            raise AssertionError(f"run_case({seed}, {schedule}, True): {error}") from error
+    print(f"groups, seeds {start}..{start + CHUNK - 1}: {dict(outcomes)}")
+    assert outcomes["equal"] + outcomes["side by side"] >= EQUAL, outcomes
+    assert outcomes["side by side"] >= BESIDE, outcomes
 
 
 def draw_cascade(rng: Random, module: ModuleOp) -> None:
@@ -110,6 +135,17 @@ def test_a_constant_of_four_dimensions_broadcast_to_five() -> None:
     program = compile_levels(module, "tiny", store=store).program
     expected = run(module, {"input0": x}, store)["output0"]
     assert np.array_equal(emulate(program, {"input0": x}).outputs["output0"], expected)
+
+
+@pytest.mark.parametrize("start", range(0, GROUP_CASES, CHUNK))
+def test_groups_side_by_side(start: int) -> None:
+    run_groups(start)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("start", range(GROUP_CASES, GROUP_CASES + LONG_GROUP_CASES, CHUNK))
+def test_groups_side_by_side_long(start: int) -> None:
+    run_groups(start)
 
 
 @pytest.mark.long

@@ -363,10 +363,10 @@ def _add_input(net: _Network, host: bool) -> SSAValue:
     return argument
 
 
-def _grow(net: _Network) -> None:
-    """Add one operator, most often on the newest value."""
+def _grow(net: _Network, newest: float = 0.6) -> None:
+    """Add one operator, on the newest value as often as that, else on any."""
     while True:
-        x = net.activations[-1] if net.rng.random() < 0.6 else net.rng.choice(net.activations)
+        x = net.activations[-1] if net.rng.random() < newest else net.rng.choice(net.activations)
         (draw,) = net.rng.choices(list(OPERATORS), list(OPERATORS.values()))
         last = net.block.last_op
         try:
@@ -396,8 +396,11 @@ def _outputs(net: _Network) -> list[SSAValue]:
     return [net.add(nn.DequantizeOp(value)) for value in leaves]
 
 
-def random_network(rng: Random) -> tuple[ModuleOp, Store, dict[str, Array]]:
-    """A network of 1 to 6 operators, the store of its constants, and inputs to run it on."""
+def random_network(rng: Random, branches: bool = False) -> tuple[ModuleOp, Store, dict[str, Array]]:
+    """A network of 1 to 6 operators, the store of its constants, and inputs to run it on.
+
+    With `branches` it has 4 to 9, few of which follow each other.
+    """
     function = FuncOp("main", ([], []))
     numbers = np.random.default_rng(rng.getrandbits(64))
     net = _Network(rng, Store(), function.body.block, numbers, narrow=rng.random() < 0.4)
@@ -405,8 +408,8 @@ def random_network(rng: Random) -> tuple[ModuleOp, Store, dict[str, Array]]:
     for _ in range(rng.choice((1, 1, 1, 2))):
         net.activations.append(_add_input(net, host))
     sources = list(net.activations)
-    for _ in range(rng.randint(1, 6)):
-        _grow(net)
+    for _ in range(rng.randint(4, 9) if branches else rng.randint(1, 6)):
+        _grow(net, *((0.2,) if branches else ()))
     for source in sources:
         if not source.uses:
             net.activations.append(_lut(net, source))

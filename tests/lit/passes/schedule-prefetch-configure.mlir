@@ -34,3 +34,40 @@ schedule.program attributes {sym_name = "main", machine = "dna_a600"} {
   schedule.configure <@conv, first = 0, units = 1, chain = 1, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 8>
   schedule.configure <@conv, first = 1, units = 1, chain = 1, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 8>
 }
+
+// -----
+
+// Both halves of a group are fetched while it works; whole again, it would need the shadow registers
+// of units whose own configuration may still be in them.
+// CHECK-LABEL: schedule.program
+// CHECK-NEXT: schedule.configure <@conv, first = 0, units = 6
+// CHECK-NEXT: schedule.prefetch <@conv, first = 3, units = 3
+// CHECK-NEXT: schedule.prefetch <@conv, first = 0, units = 3
+// CHECK-NEXT: schedule.signal "conv.0"
+// CHECK-NEXT: schedule.configure <@conv, first = 0, units = 3
+// CHECK-NEXT: schedule.configure <@conv, first = 3, units = 3
+// CHECK-NEXT: schedule.configure <@conv, first = 0, units = 6
+// CHECK-NEXT: }
+schedule.program attributes {sym_name = "main", machine = "dna_a600"} {
+  schedule.configure <@conv, first = 0, units = 6, chain = 6, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 8>
+  %a = schedule.signal "conv.0"
+  schedule.configure <@conv, first = 0, units = 3, chain = 3, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 8>
+  schedule.configure <@conv, first = 3, units = 3, chain = 3, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 8>
+  schedule.configure <@conv, first = 0, units = 6, chain = 6, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 8>
+}
+
+// -----
+
+// A group that grows by units whose last configuration was over before its own began.
+// CHECK-LABEL: schedule.program
+// CHECK-NEXT: schedule.configure <@conv, first = 0, units = 6
+// CHECK-NEXT: schedule.prefetch <@conv, first = 0, units = 3
+// CHECK-NEXT: schedule.configure <@conv, first = 0, units = 3
+// CHECK-NEXT: schedule.prefetch <@conv, first = 0, units = 6
+// CHECK-NEXT: schedule.configure <@conv, first = 0, units = 6
+// CHECK-NEXT: }
+schedule.program attributes {sym_name = "main", machine = "dna_a600"} {
+  schedule.configure <@conv, first = 0, units = 6, chain = 6, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 8>
+  schedule.configure <@conv, first = 0, units = 3, chain = 3, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 8>
+  schedule.configure <@conv, first = 0, units = 6, chain = 6, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 8>
+}
