@@ -58,8 +58,8 @@ class Row:
 
     `fixed`: the best single configuration; `one_fold`: the best single fold, whose mode may change;
     `alone`: each layer's best, switches taken to be free; `charged`: all layers together;
-    `prefetched`: the same on a machine with shadow registers; `beside`: there with layers side by
-    side. `switches` counts the changes of configuration of the four before the last.
+    `prefetched`: the same on a machine with shadow registers. `switches` counts the changes of
+    configuration of the last four.
     """
 
     network: str
@@ -70,10 +70,8 @@ class Row:
     alone: int
     charged: int
     prefetched: int
-    beside: int
     before: float
     after: float
-    side_by_side: float
     switches: tuple[int, ...]
     configuration: str
     fold: str
@@ -142,13 +140,6 @@ class Network:
         """The emulated cycles with these folds."""
         program = self.program(folds, rows, shadow)
         machine = machine_with(rows, switch, shadow)
-        return time_program(session_of(program).plan, machine, program.code_bytes).cycles
-
-    def cycles_beside(self, rows: int, switch: int) -> int:
-        """The emulated cycles with layers side by side and shadow registers."""
-        machine = machine_with(rows, switch, True)
-        levels = compile_levels(self.module, machine, groups=True, store=self.store)
-        program = levels.program.without_weights()
         return time_program(session_of(program).plan, machine, program.code_bytes).cycles
 
     def macs_per_cycle(self, folds: Folds, rows: int) -> tuple[int, int]:
@@ -230,7 +221,6 @@ def measure(network: Network) -> list[Row]:
             charged = network.chosen(plain, "charged")
             ahead = network.chosen(shadowed, "charged")
             after = network.cycles(ahead, rows, switch, shadow=True)
-            beside = network.cycles_beside(rows, switch)
             macs, peak = network.macs_per_cycle(fixed.folds, rows)
             result.append(
                 Row(
@@ -242,10 +232,8 @@ def measure(network: Network) -> list[Row]:
                     network.cycles(alone, rows, switch),
                     network.cycles(charged, rows, switch),
                     after,
-                    beside,
                     macs / (fixed.cycles * peak),
                     macs / (after * peak),
-                    macs / (beside * peak),
                     (_changes(fold.folds), *map(_changes, (alone, charged, ahead))),
                     fixed.label,
                     fold.label,
@@ -261,14 +249,13 @@ def _changes(folds: Folds) -> int:
 def cells(rows: Sequence[Row]) -> Cells:
     """A heading, and a line for each row."""
     heading = ["network", "rows", "switch", "fixed", "one fold", "alone", "charged", "ahead"]
-    heading += ["side by side", "fixed / ahead", "one fold / ahead", "ahead / side by side"]
-    lines = [[*heading, "switches", "utilisation"]]
+    lines = [[*heading, "fixed / ahead", "one fold / ahead", "switches", "utilisation"]]
     for row in rows:
-        counts = (row.fixed, row.one_fold, row.alone, row.charged, row.prefetched, row.beside)
+        counts = (row.fixed, row.one_fold, row.alone, row.charged, row.prefetched)
         lines.append([row.network, row.rows, str(row.switch), *(f"{n:,}" for n in counts)])
         lines[-1] += [f"{old / row.prefetched:.2f}" for old in (row.fixed, row.one_fold)]
-        lines[-1] += [f"{row.prefetched / row.beside:.3f}", " / ".join(map(str, row.switches))]
-        lines[-1].append(f"{row.before:.1%} to {row.after:.1%} to {row.side_by_side:.1%}")
+        lines[-1] += [" / ".join(map(str, row.switches))]
+        lines[-1].append(f"{row.before:.1%} to {row.after:.1%}")
     return lines
 
 
@@ -279,7 +266,6 @@ def findings(rows: Sequence[Row]) -> list[str]:
         ("a fold for each layer, switches charged", "one_fold", "charged"),
         ("charging switches, not leaving them free", "alone", "charged"),
         ("prefetching", "charged", "prefetched"),
-        ("layers side by side", "prefetched", "beside"),
     )
     lines: list[str] = []
     for what, old, new in steps:

@@ -25,7 +25,7 @@ from tilefold.tests.support.group_choices import (
 from xdsl.parser import Parser
 
 CASES = 40
-LONG_CASES = 260
+LONG_CASES = 160
 CHUNK = 20
 """Random graphs for CP-SAT, and how many of them are one test."""
 

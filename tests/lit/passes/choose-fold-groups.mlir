@@ -3,12 +3,12 @@
 // RUN: tilefold-opt %s -p 'choose-fold{groups=true switching="free"}' --verify-diagnostics | filecheck %s --check-prefix=FREE
 // FREE: choose-fold: with groups switching must be "charged"
 
-// The example of docs/folds.md. One unit takes 1 + 9 x 25 = 226 cycles for a 3 x 3 layer, two that
+// The example of docs/folds.md; layers that read the network's input would load it in turn. One unit takes 1 + 9 x 25 = 226 cycles for a 3 x 3 layer, two that
 // share its pixels 1 + 9 x 13 = 118. Side by side the layers start when a configuration of 12 cycles
 // is there and switched to, and end at 13 + 226 + 1. The last layer takes 26 cycles on the unit that
 // need not be configured, where two would take 14 after a switch of 21.
-// CHECK: nn.conv %x, %left {{.*}} fold = #fabric.fold<@conv, first = 0, units = 1, {{.*}}start = 13 : i64
-// CHECK: nn.conv %x, %right {{.*}} fold = #fabric.fold<@conv, first = 1, units = 1, {{.*}}start = 13 : i64
+// CHECK: nn.conv %p, %left {{.*}} fold = #fabric.fold<@conv, first = 0, units = 1, {{.*}}start = 13 : i64
+// CHECK: nn.conv %p, %right {{.*}} fold = #fabric.fold<@conv, first = 1, units = 1, {{.*}}start = 13 : i64
 // CHECK: nn.conv %{{.*}}, %point {{.*}} fold = #fabric.fold<@conv, first = 0, units = 1, {{.*}}start = 240 : i64
 // ALONE-COUNT-3: first = 0, units = 2, chain = 1, cols = 1, pixels = 2,
 // ALONE-NOT: start
@@ -35,8 +35,9 @@ func.func @main(%x: !x) -> !x {
   %left = nn.constant dense<1> : tensor<4x4x3x3xi8> -> !deep
   %right = nn.constant dense<2> : tensor<4x4x3x3xi8> -> !deep
   %point = nn.constant dense<1> : tensor<4x4x1x1xi8> -> !point
-  %a = nn.conv %x, %left {strides = [1, 1], pads = [1, 1, 1, 1], dilations = [1, 1], groups = 1} : (!x, !deep) -> !x
-  %b = nn.conv %x, %right {strides = [1, 1], pads = [1, 1, 1, 1], dilations = [1, 1], groups = 1} : (!x, !deep) -> !x
+  %p = nn.max_pool %x {kernel = [1, 1], strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1]} : (!x) -> !x
+  %a = nn.conv %p, %left {strides = [1, 1], pads = [1, 1, 1, 1], dilations = [1, 1], groups = 1} : (!x, !deep) -> !x
+  %b = nn.conv %p, %right {strides = [1, 1], pads = [1, 1, 1, 1], dilations = [1, 1], groups = 1} : (!x, !deep) -> !x
   %s = nn.add %a, %b : (!x, !x) -> !x
   %c = nn.conv %s, %point {strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1], groups = 1} : (!x, !point) -> !x
   func.return %c : !x

@@ -1,6 +1,7 @@
 // RUN: tilefold-opt %s -p 'verify-semantics,nn-to-isa{machine="tiny"},verify-semantics' --print-debuginfo | filecheck %s
 // RUN: tilefold-opt %s -p 'nn-to-isa{machine="tinny"}' --verify-diagnostics | filecheck %s --check-prefix=UNKNOWN
 // RUN: tilefold-opt %s -p 'nn-to-isa{machine="tiny" schedule="layer-serial"}' | filecheck %s --check-prefix=SERIAL
+// RUN: tilefold-opt %s -p 'verify-semantics,nn-to-isa{machine="tiny" groups=true},verify-semantics' | filecheck %s --check-prefix=SERIAL
 // RUN: tilefold-opt %s -p 'nn-to-isa{machine="tiny" schedule="fast"}' --verify-diagnostics | filecheck %s --check-prefix=FAST
 // RUN: not tilefold-opt %s -p 'nn-to-isa' 2>&1 | filecheck %s --check-prefix=NONE
 
