@@ -88,14 +88,20 @@ def origin_range(view: View, dim: int, counts: Sequence[int]) -> tuple[int, int]
     return low, origin.const + sum(max(0, end) for end in ends)
 
 
+def element_range(view: View, dim: int, counts: Sequence[int]) -> tuple[int, int]:
+    """The first and last element along `dim` that a view may touch in any iteration."""
+    spec = view.dims[dim]
+    if view.local:
+        return 0, spec.size - 1
+    least, most = origin_range(view, dim, counts)
+    return max(0, least), min(spec.extent - 1, most + spec.size - 1)
+
+
 def extent_of(view: View, counts: Sequence[int]) -> Extent:
     """The bytes that a view may touch in any iteration of loops with these trip counts."""
     low = high = 0
     for dim, spec in enumerate(view.dims):
-        first, last = 0, spec.size - 1
-        if not view.local:
-            least, most = origin_range(view, dim, counts)
-            first, last = max(0, least), min(spec.extent - 1, most + spec.size - 1)
+        first, last = element_range(view, dim, counts)
         ends = first * spec.stride, last * spec.stride
         low, high = low + min(ends), high + max(ends)
     ring = (view.ring.depth - 1) * view.ring.stride if view.ring else 0

@@ -190,7 +190,7 @@ def branching() -> bytes:
     """A pool and a convolution of the same tensor, concatenated."""
     write = Writer()
     x = write.relu(write.conv("stem", "image", 64, kernel=3, stride=2))
-    pooled = write.node("MaxPool", "pool", [x], kernel_shape=[5, 5], strides=[1, 1], pads=[2] * 4)
+    pooled = write.node("MaxPool", "pool", [x], kernel_shape=[7, 7], strides=[1, 1], pads=[3] * 4)
     convolved = write.relu(write.conv("conv", x, 128, kernel=3))
     joined = write.node("Concat", "join", [pooled, convolved], 192, axis=1)
     write.classifier(write.conv("last", joined, 64))
@@ -209,7 +209,9 @@ def test_layers_side_by_side_are_not_added_up(name: str) -> None:
         for layer, need in needs_of(plan).items()
     }
     assert named["conv"] == named["pool"] == {"stem"}
-    assert named["last"] == {"join"} or named["last"] == {"conv", "pool"}
+    # What is joined is made by the layers, or by tables that rescale it: on the tiles of the
+    # convolution, where the machine can.
+    assert named["last"] in ({"join"}, {"conv", "pool"}, {"conv", "join"})
     counters = time_program(plan, load_machine(name), program.code_bytes)
     machine = load_machine(name)
     works = works_of(layers_of(plan, machine), machine, counters)
