@@ -190,11 +190,11 @@ def branching() -> bytes:
     """A pool and a convolution of the same tensor, concatenated."""
     write = Writer()
     x = write.relu(write.conv("stem", "image", 64, kernel=3, stride=2))
-    pooled = write.node("MaxPool", "pool", [x], kernel_shape=[7, 7], strides=[1, 1], pads=[3] * 4)
+    pooled = write.node("MaxPool", "pool", [x], kernel_shape=[5, 5], strides=[1, 1], pads=[2] * 4)
     convolved = write.relu(write.conv("conv", x, 128, kernel=3))
     joined = write.node("Concat", "join", [pooled, convolved], 192, axis=1)
     write.classifier(write.conv("last", joined, 64))
-    return quantise(write.finish("branching", 56)).SerializeToString()
+    return quantise(write.finish("branching", 80)).SerializeToString()
 
 
 @pytest.mark.parametrize("name", ["dna_f100", "scalesim_ws32", "tpu_like"])
