@@ -34,6 +34,7 @@ from tilefold.frontend import import_model
 from tilefold.machines import load_machine
 from tilefold.machines.model import Machine, parse_machine
 from tilefold.passes.attach_machine import attach_machine
+from tilefold.passes.cascades import cascade_candidates
 from tilefold.passes.choose_fold import ChooseFoldPass, fold_space
 from tilefold.passes.folding.choice import all_together, cost
 from tilefold.passes.folding.space import Space
@@ -45,6 +46,8 @@ from xdsl.dialects.builtin import ModuleOp
 MACHINE = "dna_a600"
 ROWS = {"1": 1, "2": 2, "unlimited": 64}
 """Rows of weights a cycle; 64 are all that an array has."""
+CASCADES = 6
+"""Cascades that are tried."""
 SWITCHES = (0, 64, 800)
 """Cycles to make a configuration current."""
 PAGE = ROOT / "docs" / "folds.md"
@@ -58,8 +61,9 @@ class Row:
 
     `fixed`: the best single configuration; `one_fold`: the best single fold, whose mode may change;
     `alone`: each layer's best, switches taken to be free; `charged`: all layers together;
-    `prefetched`: the same on a machine with shadow registers. `switches` counts the changes of
-    configuration of the last four.
+    `prefetched`: the same on a machine with shadow registers; `beside`: there with layers side by
+    side; `striped`: there with the best of the first cascades that might help, None where there is
+    none. `switches` counts the changes of configuration from `one_fold` to `prefetched`.
     """
 
     network: str
@@ -70,8 +74,11 @@ class Row:
     alone: int
     charged: int
     prefetched: int
+    beside: int
+    striped: int | None
     before: float
     after: float
+    side_by_side: float
     switches: tuple[int, ...]
     configuration: str
     fold: str
@@ -140,6 +147,28 @@ class Network:
         """The emulated cycles with these folds."""
         program = self.program(folds, rows, shadow)
         machine = machine_with(rows, switch, shadow)
+        return time_program(session_of(program).plan, machine, program.code_bytes).cycles
+
+    def cycles_beside(self, rows: int, switch: int) -> int:
+        """The emulated cycles with layers side by side and shadow registers."""
+        machine = machine_with(rows, switch, True)
+        return self._compiled_cycles(self.module, machine, groups=True)
+
+    def cycles_in_stripes(self, rows: int, switch: int) -> int | None:
+        """The fewest emulated cycles with one of the likeliest cascades, if there is any."""
+        machine, context = machine_with(rows, switch, True), context_for(self.store)
+        ready = self.module.clone()
+        attach_machine(ready, machine)
+        found: list[int] = []
+        for each in cascade_candidates(context, ready)[:CASCADES]:
+            module = self.module.clone()
+            each.apply(context, module)
+            found.append(self._compiled_cycles(module, machine))
+        return min(found, default=None)
+
+    def _compiled_cycles(self, module: ModuleOp, machine: Machine, groups: bool = False) -> int:
+        levels = compile_levels(module, machine, groups=groups, store=self.store)
+        program = levels.program.without_weights()
         return time_program(session_of(program).plan, machine, program.code_bytes).cycles
 
     def macs_per_cycle(self, folds: Folds, rows: int) -> tuple[int, int]:
@@ -221,6 +250,7 @@ def measure(network: Network) -> list[Row]:
             charged = network.chosen(plain, "charged")
             ahead = network.chosen(shadowed, "charged")
             after = network.cycles(ahead, rows, switch, shadow=True)
+            beside = network.cycles_beside(rows, switch)
             macs, peak = network.macs_per_cycle(fixed.folds, rows)
             result.append(
                 Row(
@@ -232,8 +262,11 @@ def measure(network: Network) -> list[Row]:
                     network.cycles(alone, rows, switch),
                     network.cycles(charged, rows, switch),
                     after,
+                    beside,
+                    network.cycles_in_stripes(rows, switch),
                     macs / (fixed.cycles * peak),
                     macs / (after * peak),
+                    macs / (beside * peak),
                     (_changes(fold.folds), *map(_changes, (alone, charged, ahead))),
                     fixed.label,
                     fold.label,
@@ -249,13 +282,21 @@ def _changes(folds: Folds) -> int:
 def cells(rows: Sequence[Row]) -> Cells:
     """A heading, and a line for each row."""
     heading = ["network", "rows", "switch", "fixed", "one fold", "alone", "charged", "ahead"]
-    lines = [[*heading, "fixed / ahead", "one fold / ahead", "switches", "utilisation"]]
+    heading += [
+        "side by side",
+        "in stripes",
+        "fixed / ahead",
+        "one fold / ahead",
+        "ahead / side by side",
+    ]
+    lines = [[*heading, "switches", "utilisation"]]
     for row in rows:
-        counts = (row.fixed, row.one_fold, row.alone, row.charged, row.prefetched)
+        counts = (row.fixed, row.one_fold, row.alone, row.charged, row.prefetched, row.beside)
         lines.append([row.network, row.rows, str(row.switch), *(f"{n:,}" for n in counts)])
+        lines[-1] += ["none" if row.striped is None else f"{row.striped:,}"]
         lines[-1] += [f"{old / row.prefetched:.2f}" for old in (row.fixed, row.one_fold)]
-        lines[-1] += [" / ".join(map(str, row.switches))]
-        lines[-1].append(f"{row.before:.1%} to {row.after:.1%}")
+        lines[-1] += [f"{row.prefetched / row.beside:.3f}", " / ".join(map(str, row.switches))]
+        lines[-1].append(f"{row.before:.1%} to {row.after:.1%} to {row.side_by_side:.1%}")
     return lines
 
 
@@ -266,6 +307,7 @@ def findings(rows: Sequence[Row]) -> list[str]:
         ("a fold for each layer, switches charged", "one_fold", "charged"),
         ("charging switches, not leaving them free", "alone", "charged"),
         ("prefetching", "charged", "prefetched"),
+        ("layers side by side", "prefetched", "beside"),
     )
     lines: list[str] = []
     for what, old, new in steps:
@@ -278,6 +320,12 @@ def findings(rows: Sequence[Row]) -> list[str]:
             f"- {what}: fewer cycles in {saved} rows, as many in {len(ratios) - saved - cost}, "
             f"more in {cost}; {verdict}{helps}"
         )
+    striped = [row for row in rows if row.striped is not None]
+    better = sum((row.striped or 0) < row.prefetched for row in striped)
+    lines.append(
+        f"- cascades: fewer cycles in {better} of {len(striped)} rows in which an image goes through "
+        f"DRAM between layers; in the other {len(rows) - len(striped)} there is nothing to gain"
+    )
     return lines
 
 
