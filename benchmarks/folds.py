@@ -323,8 +323,8 @@ def findings(rows: Sequence[Row]) -> list[str]:
     striped = [row for row in rows if row.striped is not None]
     better = sum((row.striped or 0) < row.prefetched for row in striped)
     lines.append(
-        f"- cascades: fewer cycles in {better} of {len(striped)} rows in which an image goes through "
-        f"DRAM between layers; in the other {len(rows) - len(striped)} there is nothing to gain"
+        f"- cascades: fewer cycles in {better} of {len(striped)} rows in which an image goes "
+        f"through DRAM between layers; in the other {len(rows) - len(striped)} there is nothing to gain"
     )
     return lines
 
