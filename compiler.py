@@ -44,8 +44,8 @@ class Compilation:
     @property
     def best(self) -> Trial | None:
         """The trial that this came of, if there was a search."""
-        judged = [trial for trial in self.trials if trial.score is not None]
-        return min(judged, key=lambda trial: trial.score or 0, default=None)
+        judged = [(trial.score, trial) for trial in self.trials if trial.score is not None]
+        return min(judged, key=lambda pair: pair[0], default=(None, None))[1]
 
 
 def context_for(store: Store) -> StoreContext:

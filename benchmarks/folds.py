@@ -324,7 +324,8 @@ def findings(rows: Sequence[Row]) -> list[str]:
     better = sum((row.striped or 0) < row.prefetched for row in striped)
     lines.append(
         f"- cascades: fewer cycles in {better} of {len(striped)} rows in which an image goes "
-        f"through DRAM between layers; in the other {len(rows) - len(striped)} there is nothing to gain"
+        f"through DRAM between layers; in the other {len(rows) - len(striped)} there is nothing "
+        "to gain"
     )
     return lines
 
