@@ -169,7 +169,7 @@ def _same_memory(layer: Operation) -> tuple[Mapping[Operation, int], list[Operat
                 else:
                     readers.append(each)
         for use in each.results[0].uses:
-            offset = _renamed(use.operation)
+            offset = renamed(use.operation)
             if offset is not None:
                 offsets[use.operation] = offsets[each] + offset
                 waiting.append(use.operation)
@@ -178,7 +178,7 @@ def _same_memory(layer: Operation) -> tuple[Mapping[Operation, int], list[Operat
     return offsets, readers
 
 
-def _renamed(op: Operation) -> int | None:
+def renamed(op: Operation) -> int | None:
     """The byte of its input at which the result of a layer that moves nothing begins."""
     if isinstance(op, Reorder):
         return 0 if moves_nothing(op) else None

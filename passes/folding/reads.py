@@ -7,9 +7,8 @@ from xdsl.ir import Block, Operation, SSAValue
 from ...dialects import nn
 from ...machines.model import Machine
 from ..fuse_epilogue import EPILOGUE, sums_of
-from ..keep_on_chip import COMPUTING
+from ..keep_on_chip import obstacle, renamed
 from ..lowering.convolution import Convolution
-from ..lowering.movement import Reorder, moves_nothing
 
 
 def layers_read(layers: Sequence[Convolution]) -> list[frozenset[int]]:
@@ -37,20 +36,25 @@ def layers_read(layers: Sequence[Convolution]) -> list[frozenset[int]]:
 def layers_loading(machine: Machine, layers: Sequence[Convolution]) -> frozenset[int]:
     """The numbers of the layers that load what they read from DRAM.
 
-    That is what the network is given, and what is made by operations that only move data; all of it
-    where inputs and outputs have memories of their own.
+    That is what the network is given, and what cannot be kept on chip whatever room there is; all
+    of it where inputs and outputs have memories of their own.
     """
     together = machine.memory_for("I") == machine.memory_for("O")
     return frozenset(
         number
         for number, layer in enumerate(layers)
-        if not (together and isinstance(_maker(layer.input), COMPUTING))
+        if not (together and _can_be_kept(layer.input))
     )
 
 
+def _can_be_kept(value: SSAValue) -> bool:
+    maker = _maker(value)
+    return isinstance(maker, nn.LayerOp) and obstacle(maker) is None
+
+
 def _maker(value: SSAValue) -> Operation | Block:
-    """What makes a value, or another one of which it is a new name."""
-    while isinstance(value.owner, Reorder) and moves_nothing(value.owner):
+    """What makes a value, or another one of which it is a new name or a part."""
+    while isinstance(value.owner, Operation) and renamed(value.owner) is not None:
         value = value.owner.operands[0]
     return value.owner
 
