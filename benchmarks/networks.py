@@ -379,6 +379,14 @@ def variants(network: str) -> dict[str, dict[str, Task]]:
     }
 
 
+def all_tasks() -> list[Task]:
+    """What all tables take."""
+    tasks = [*network_tasks().values(), *effort_tasks().values(), *stripe_tasks().values()]
+    for network in TAKEN_APART:
+        tasks += [task for group in variants(network).values() for task in group.values()]
+    return tasks
+
+
 def network_cells(found: Mapping[Task, Outcome]) -> Cells:
     """A line for each network and machine."""
     header = ["network", "machine", "cycles", "bound", "ratio", "at most", "folds", "schedule"]
@@ -471,9 +479,7 @@ def main() -> None:
     parser.add_argument("--docs", action="store_true", help="update docs/schedules.md")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
-    tasks = [*network_tasks().values(), *effort_tasks().values(), *stripe_tasks().values()]
-    for network in TAKEN_APART:
-        tasks += [task for group in variants(network).values() for task in group.values()]
+    tasks = all_tasks()
     screen = console()
     try:
         with screen.status("compiling") as status:

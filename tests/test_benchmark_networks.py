@@ -117,18 +117,8 @@ def test_tables_of_predictions_have_a_place_in_the_page() -> None:
 def test_tables_have_a_place_in_the_page(networks: Any) -> None:
     page = networks.PAGE.read_text(encoding="utf-8")
     found = {
-        task: networks.Outcome(2_000 + n, 1_000, 1_600, 900, 0.5, 1.5, 10**8)
-        for n, task in enumerate(
-            [
-                *networks.network_tasks().values(),
-                *(
-                    task
-                    for network in networks.TAKEN_APART
-                    for group in networks.variants(network).values()
-                    for task in group.values()
-                ),
-            ]
-        )
+        task: networks.Outcome(2_000 + n, 1_000, 1_600, 900, 0.5, 1.5, 10**8, 10**6)
+        for n, task in enumerate(dict.fromkeys(networks.all_tasks()))
     }
     for name, cells in networks.tables(found).items():
         assert len({len(line) for line in cells}) == 1
