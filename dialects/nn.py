@@ -1,4 +1,4 @@
-"""The `nn` dialect: a quantised network, one operation a layer, with value semantics.
+"""The `nn` dialect: a network, one operation a layer, with value semantics.
 
 A network is a module with one function `@main`; batch is 1, shapes are logical (NCHW), operators
 mean what ONNX defines, and numbers are those of `interpreters.kernels`:
@@ -32,12 +32,9 @@ from xdsl.dialects.builtin import (
     BytesAttr,
     DenseIntOrFPElementsAttr,
     Float32Type,
-    IntegerType,
-    Signedness,
     StringAttr,
     TensorType,
     f32,
-    i32,
 )
 from xdsl.interfaces import HasCanonicalizationPatternsInterface
 from xdsl.ir import Attribute, Dialect, ParametrizedAttribute, SSAValue
@@ -57,6 +54,7 @@ from xdsl.utils.exceptions import VerifyException
 from ..errors import TilefoldError
 from .location import name_of
 from .nn_movement import ConcatOp, PadOp, ReshapeOp, SliceOp, TransposeOp
+from .nn_onnx import OnnxOp
 from .nn_pools import AvgPoolOp, GlobalAvgPoolOp, MaxPoolOp
 from .nn_products import AddOp, ClampedOp, ConvOp, MatmulOp, ProductOp, RequantizeOp
 from .nn_syntax import Ints, LayerOp, UnaryOp, ints
@@ -64,6 +62,8 @@ from .nn_types import (
     activation,
     check_codes,
     element_of,
+    numpy_type,
+    plain_type,
     require_channels,
     require_shape,
     shape_of,
@@ -86,6 +86,7 @@ __all__ = [
     "MatmulOp",
     "MaxPoolOp",
     "Nn",
+    "OnnxOp",
     "PadOp",
     "ProductOp",
     "QuantizeOp",
@@ -119,14 +120,13 @@ class StoredAttr(ParametrizedAttribute):
 
 
 def _dense(array: npt.NDArray[Any]) -> DenseIntOrFPElementsAttr:
-    sign = Signedness.UNSIGNED if array.dtype == np.uint8 else Signedness.SIGNLESS
-    kind = TensorType(IntegerType(array.dtype.itemsize * 8, sign), array.shape)
+    kind = TensorType(plain_type(array.dtype), array.shape)
     return DenseIntOrFPElementsAttr(kind, BytesAttr(array.tobytes()))
 
 
 @irdl_op_definition
 class ConstantOp(IRDLOperation):
-    """A constant tensor of stored integers (or of plain i32)."""
+    """A constant tensor: stored integers, or plain numbers."""
 
     name = "nn.constant"
 
@@ -139,8 +139,11 @@ class ConstantOp(IRDLOperation):
     def __init__(
         self, array: npt.NDArray[Any], element: Attribute, store: Store | None = None
     ) -> None:
-        """The stored integers `array` as `element`s; ValueError if it is large and `store` None."""
-        if array.nbytes <= SMALL_BYTES:
+        """The numbers `array` as `element`s; ValueError if it is large and `store` None.
+
+        Truth values are always stored: text has no bytes for them.
+        """
+        if array.nbytes <= SMALL_BYTES and array.dtype != np.bool_:
             value = _dense(array)
         elif store is None:
             raise ValueError(f"a constant of {array.nbytes} bytes needs a store")
@@ -152,12 +155,11 @@ class ConstantOp(IRDLOperation):
 
     @property
     def numpy_dtype(self) -> np.dtype[Any]:
-        """The data type of the array: int8, uint8 or int32."""
-        element = tensor_of(self.result).element_type
-        return element.numpy_dtype if isinstance(element, UniformType) else np.dtype(np.int32)
+        """The data type of the array."""
+        return numpy_type(tensor_of(self.result).element_type)
 
     def array(self, store: Store | None = None) -> npt.NDArray[Any]:
-        """The stored integers; TilefoldError where the store lacks them."""
+        """The numbers; TilefoldError where the store lacks them."""
         if isinstance(self.value, StoredAttr):
             if store is None:
                 raise TilefoldError("the network's constants are in a store, which was not given")
@@ -175,16 +177,13 @@ class ConstantOp(IRDLOperation):
     def verify_(self) -> None:
         """Check the literal against the type."""
         element = tensor_of(self.result).element_type
-        if not isinstance(element, UniformType) and element != i32:
-            raise VerifyException(f"constants are quantised or i32, not {element}")
+        dtype = self.numpy_dtype
         if isinstance(self.value, StoredAttr):
             return
         if self.value.get_shape() != shape_of(self.result):
             raise VerifyException("the literal and the result differ in shape")
-        dtype = self.numpy_dtype
         literal = self.value.get_element_type()
-        sign = Signedness.UNSIGNED if dtype == np.uint8 else Signedness.SIGNLESS
-        if literal != IntegerType(dtype.itemsize * 8, sign):
+        if literal != plain_type(dtype):
             raise VerifyException(f"a literal of {literal} cannot hold {element}")
         if len(self.value.data.data) > SMALL_BYTES:
             raise VerifyException(
@@ -305,6 +304,7 @@ Nn = Dialect(
         TransposeOp,
         PadOp,
         SliceOp,
+        OnnxOp,
     ],
     [StoredAttr],
 )

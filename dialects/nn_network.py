@@ -1,17 +1,19 @@
 """A module seen as a network: its function, its name and those of its inputs and outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, SSAValue
 
 from ..errors import TilefoldError
+from .nn_syntax import integer
 
 MAIN = "main"
 NAME = "nn.name"
 NETWORK = "nn.network"
+OPSETS = "nn.opsets"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,27 @@ def set_names(
     module.attributes[NETWORK] = StringAttr(name)
     function.arg_attrs = name_attributes(input_names)
     function.res_attrs = name_attributes(output_names)
+
+
+def set_opsets(module: ModuleOp, versions: Mapping[str, int]) -> None:
+    """Say which versions of ONNX's operator sets, by domain, the network's operators are of."""
+    module.attributes[OPSETS] = DictionaryAttr(
+        {domain: integer(version) for domain, version in versions.items()}
+    )
+
+
+def opsets_of(module: ModuleOp) -> Mapping[str, int]:
+    """The versions of ONNX's operator sets by domain, "" for its own; TilefoldError without."""
+    given = module.attributes.get(OPSETS)
+    entries = (given if isinstance(given, DictionaryAttr) else DictionaryAttr({})).data
+    versions = {
+        domain: entry.value.data
+        for domain, entry in entries.items()
+        if isinstance(entry, IntegerAttr)
+    }
+    if "" not in versions or len(versions) < len(entries):
+        raise TilefoldError(f"the module does not say in {OPSETS} which operator sets it uses")
+    return versions
 
 
 def network_of(module: ModuleOp) -> Network:

@@ -1,8 +1,19 @@
 """Rules about the quantised types of `nn` operations. All raise VerifyException."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from xdsl.dialects.builtin import TensorType, i32
+import numpy as np
+from xdsl.dialects.builtin import (
+    Float16Type,
+    Float32Type,
+    Float64Type,
+    IntegerType,
+    Signedness,
+    TensorType,
+    i1,
+    i32,
+)
 from xdsl.ir import Attribute, SSAValue
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.hints import isa
@@ -14,6 +25,35 @@ from .store import Store
 
 AnyTensor = TensorType[Attribute]
 QuantTensor = TensorType[UniformType]
+
+PlainType = Float16Type | Float32Type | Float64Type | IntegerType
+
+PLAIN: Mapping[PlainType, np.dtype[Any]] = {
+    Float16Type(): np.dtype(np.float16),
+    Float32Type(): np.dtype(np.float32),
+    Float64Type(): np.dtype(np.float64),
+    i1: np.dtype(np.bool_),
+    **{IntegerType(bits): np.dtype(f"int{bits}") for bits in (8, 16, 32, 64)},
+    **{IntegerType(bits, Signedness.UNSIGNED): np.dtype(f"uint{bits}") for bits in (8, 16, 32, 64)},
+}
+"""Element types that are not quantised, and numpy's for them."""
+
+
+def plain_type(dtype: np.dtype[Any]) -> PlainType:
+    """The element type for numpy's `dtype`; VerifyException where there is none."""
+    for element, known in PLAIN.items():
+        if known == dtype:
+            return element
+    raise VerifyException(f"elements of type {dtype} are not supported")
+
+
+def numpy_type(element: Attribute) -> np.dtype[Any]:
+    """The data type of arrays of `element`s; VerifyException where there is none."""
+    if isinstance(element, UniformType):
+        return element.numpy_dtype
+    if not isinstance(element, PlainType) or element not in PLAIN:
+        raise VerifyException(f"elements of type {element} are not supported")
+    return PLAIN[element]
 
 
 def tensor_of(value: SSAValue) -> AnyTensor:

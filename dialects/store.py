@@ -21,7 +21,12 @@ Array = npt.NDArray[Any]
 
 FILE_NAME = "store.safetensors"
 DIGEST_LENGTH = 32
-DTYPES = ("int8", "uint8", "int32", "float32")
+# fmt: off
+DTYPES = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "float32", "float64",
+)
+# fmt: on
 
 
 def digest_of(array: Array) -> str:

@@ -1,6 +1,6 @@
 """A checked ONNX graph: batch 1, static shapes, constants folded, every node named."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +30,7 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
+    proto: NodeProto
 
     def __str__(self) -> str:
         """How messages name the node."""
@@ -79,16 +80,29 @@ class Port:
 
 
 @dataclass(frozen=True)
+class ValueType:
+    """The ONNX element type of a value, and its shape: None where unknown, also of dimensions."""
+
+    element_type: int
+    shape: tuple[int | None, ...] | None
+
+
+@dataclass(frozen=True)
 class Graph:
-    """A network ready to convert; nodes come in topological order."""
+    """A network ready to convert; nodes come in topological order.
+
+    `opsets` are the versions of operator sets by domain, "" for ONNX's own; `types` are of all
+    values that shape inference knows.
+    """
 
     name: str
     file: str
-    opset: int
+    opsets: Mapping[str, int]
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     nodes: tuple[Node, ...]
     constants: Mapping[str, Array]
+    types: Mapping[str, ValueType]
 
 
 def load(source: str | Path | ModelProto) -> Graph:
@@ -120,34 +134,49 @@ def load(source: str | Path | ModelProto) -> Graph:
 def _prepare(model: ModelProto, file: str, name: str) -> Graph:
     for tensor in external_tensors(model):
         raise TilefoldError(f"tensor '{tensor.name}' has external data; load the model by its path")
-    opset = _opset(model)
+    opsets = _opsets(model)
     name_nodes(model)
     model = checked(with_batch_one(checked(model, infer=False)))
     constants = {tensor.name: _array(tensor) for tensor in model.graph.initializer}
-    nodes = fold(model, constants, opset)
+    nodes = fold(model, constants, opsets[""])
     nodes = _needed(nodes, [output.name for output in model.graph.output])
-    used = {value for node in nodes for value in node.input}
+    used = {value for node in nodes for value in (*node.input, *captured(node))}
     used |= {output.name for output in model.graph.output}
     return Graph(
         name=name,
         file=file,
-        opset=opset,
+        opsets=opsets,
         inputs=tuple(_port(value) for value in model.graph.input),
         outputs=tuple(_port(value) for value in model.graph.output),
         nodes=tuple(_node(node) for node in nodes),
         constants={key: value for key, value in constants.items() if key in used},
+        types=dict(_types(model)),
     )
 
 
-def _opset(model: ModelProto) -> int:
-    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
-    if not versions:
+def _types(model: ModelProto) -> Iterator[tuple[str, ValueType]]:
+    """The types of the values that are computed, as far as they are known."""
+    graph = model.graph
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        kind = value.type.tensor_type
+        dims = [dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim]
+        shape = tuple(dims) if kind.HasField("shape") else None
+        yield value.name, ValueType(kind.elem_type, shape)
+
+
+def _opsets(model: ModelProto) -> dict[str, int]:
+    """The versions of operator sets by domain."""
+    versions = {
+        "" if entry.domain == "ai.onnx" else entry.domain: entry.version
+        for entry in model.opset_import
+    }
+    if "" not in versions:
         raise TilefoldError("the model does not say which operator set it uses")
-    if versions[0] < OLDEST_OPSET:
+    if versions[""] < OLDEST_OPSET:
         raise TilefoldError(
-            f"operator set {versions[0]} is too old; export the model with opset 13 or later"
+            f"operator set {versions['']} is too old; export the model with opset 13 or later"
         )
-    return versions[0]
+    return versions
 
 
 def name_nodes(model: ModelProto) -> None:
@@ -167,9 +196,25 @@ def _needed(nodes: list[NodeProto], outputs: list[str]) -> list[NodeProto]:
     kept: list[NodeProto] = []
     for node in reversed(nodes):
         if wanted.intersection(node.output):
-            wanted.update(node.input)
+            wanted.update((*node.input, *captured(node)))
             kept.append(node)
     return kept[::-1]
+
+
+def captured(node: NodeProto) -> Iterator[str]:
+    """The names that the graphs among a node's attributes use and do not make, each once."""
+    seen = set[str]()
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            made = {value.name for value in (*graph.input, *graph.initializer)}
+            used = [value.name for value in graph.output]
+            for inner in graph.node:
+                used += [*inner.input, *captured(inner)]
+                made.update(inner.output)
+            for name in used:
+                if name and name not in made and name not in seen:
+                    seen.add(name)
+                    yield name
 
 
 def _array(tensor: Any) -> Array:
@@ -188,7 +233,8 @@ def _port(value: Any) -> Port:
 def _node(node: NodeProto) -> Node:
     domain = "" if node.domain == "ai.onnx" else node.domain
     attributes = {attribute.name: _attribute(attribute) for attribute in node.attribute}
-    return Node(node.name, domain, node.op_type, tuple(node.input), tuple(node.output), attributes)
+    inputs, outputs = tuple(node.input), tuple(node.output)
+    return Node(node.name, domain, node.op_type, inputs, outputs, attributes, node)
 
 
 def _attribute(attribute: AttributeProto) -> Any:

@@ -5,18 +5,16 @@ from pathlib import Path
 
 from onnx import ModelProto, TensorProto
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.ir import Attribute, Block, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from ..dialects import nn
-from ..dialects.location import set_name
-from ..dialects.nn_network import set_names
 from ..dialects.quant import UniformType
 from ..dialects.store import Store
 from ..errors import TilefoldError
 from .catalogue import OPERATORS
 from .graph import Graph, Node, Port, load
+from .network import module_of
 from .operators import Operator
 from .scope import Scope
 from .values import Integers, Pending, Real, View
@@ -47,20 +45,7 @@ def _convert(graph: Graph, store: Store) -> ModuleOp:
             raise TilefoldError(f"{node}: only the first output is supported")
         scope.values[node.outputs[0]] = operator.apply(scope, node)
     results = [_output(scope, port) for port in graph.outputs]
-    block.add_op(ReturnOp(*results))
-    kinds = [[value.type for value in values] for values in (block.args, results)]
-    main = FuncOp("main", (kinds[0], kinds[1]), Region(block))
-    module = ModuleOp([main])
-    names = ([port.name for port in ports] for ports in (graph.inputs, graph.outputs))
-    set_names(module, graph.name, *names)
-    for op in (main, block.last_op):
-        if op is not None:
-            set_name(op, graph.name)
-    try:
-        module.verify()
-    except VerifyException as error:
-        raise TilefoldError(f"the network cannot be expressed: {error}") from error
-    return module
+    return module_of(graph, block, results)
 
 
 def _operator(node: Node) -> Operator:

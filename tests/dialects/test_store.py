@@ -31,8 +31,8 @@ def test_later_changes_of_the_array_do_not_matter() -> None:
 
 
 def test_other_data_types_are_refused() -> None:
-    with pytest.raises(TypeError, match="a store holds int8, uint8, int32, float32, not float64"):
-        Store().put(np.zeros(3))
+    with pytest.raises(TypeError, match=r"a store holds bool, int8, .*, float64, not complex128"):
+        Store().put(np.zeros(3, np.complex128))
 
 
 def test_saved_and_loaded(tmp_path: Path) -> None:

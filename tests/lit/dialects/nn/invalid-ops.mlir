@@ -369,8 +369,8 @@ func.func @f(%a: tensor<1x2x6x6x!quant.uniform<u8:f32, 0.5:3>>, %b: tensor<1x2x6
 
 // -----
 
-// CHECK: constants are quantised or i32, not f32
-%c = nn.constant dense<1> : tensor<2xi32> -> tensor<2xf32>
+// CHECK: elements of type bf16 are not supported
+%c = nn.constant dense<1> : tensor<2xi32> -> tensor<2xbf16>
 
 // -----
 
@@ -390,5 +390,29 @@ func.func @f(%a: tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>) {
 // CHECK: sizes [1, 0] must be 2 numbers of at least 1
 func.func @f(%a: tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>) {
   %r = nn.slice %a {starts = [0, 2], sizes = [1, 0]} : (tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>) -> tensor<1x3x!quant.uniform<u8:f32, 0.5:3>>
+  func.return
+}
+
+// -----
+
+// CHECK: absent inputs [2] are not ascending places of 2
+func.func @f(%a: tensor<1x4xf32>) {
+  %r = nn.onnx "Clip"(%a) {} {absent = array<i64: 2>} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: captured names must be unique, one for each of the last operands
+func.func @f(%a: tensor<1x4xf32>) {
+  %r = nn.onnx "If"(%a) {} {captured = ["b", "b"]} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: the operator has no name
+func.func @f(%a: tensor<1x4xf32>) {
+  %r = nn.onnx "org.example."(%a) {} : (tensor<1x4xf32>) -> tensor<1x4xf32>
   func.return
 }
