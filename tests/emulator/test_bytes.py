@@ -8,9 +8,8 @@ from tilefold.dialects import schedule
 from tilefold.dialects.store import Store
 from tilefold.emulator import emulate
 from tilefold.errors import TilefoldError
-from tilefold.examples import fashion
-from tilefold.frontend import import_model
 from tilefold.machines import load_machine, names
+from tilefold.tests.support.compiled_networks import shipped_on
 from tilefold.tests.support.random_networks import random_network
 from tilefold.tests.support.report_checks import check_bytes
 from tilefold.tests.support.schedule_bytes import schedule_bytes
@@ -75,9 +74,7 @@ def test_a_count_by_hand() -> None:
 
 @pytest.mark.parametrize("machine", names())
 def test_the_shipped_network(machine: str) -> None:
-    levels = compile_levels(
-        import_model(fashion.int8_model(), store := Store()), machine, store=store
-    )
+    levels = shipped_on(machine)
     check_bytes(emulate(levels.program, {}, values=False, check=False).report, levels)
 
 

@@ -23,11 +23,11 @@ from tilefold.emulator.layer_bound import (
 from tilefold.emulator.layer_order import needs_of
 from tilefold.emulator.timing import time_program
 from tilefold.errors import TilefoldError
-from tilefold.examples import fashion
 from tilefold.examples.networks.quantise import quantise
 from tilefold.examples.networks.writer import Writer
 from tilefold.machines import load_machine, names
 from tilefold.passes.pipelines import Schedule
+from tilefold.tests.support.compiled_networks import shipped_on
 from tilefold.tests.support.programs import Builder, view
 from tilefold.tests.support.random_machines import random_machine
 from tilefold.tests.support.random_networks import random_network
@@ -224,7 +224,7 @@ def test_layers_side_by_side_are_not_added_up(name: str) -> None:
 @pytest.mark.parametrize("schedule", Schedule)
 @pytest.mark.parametrize("name", names())
 def test_no_shipped_machine_beats_it(name: str, schedule: Schedule) -> None:
-    program = compile(fashion.int8_model(), name, schedule=schedule)
+    program = shipped_on(name, schedule).program
     report = emulate(program, {}, values=False, check=False).report
     bound = report.total.layer_by_layer
     assert bound is not None
