@@ -19,11 +19,12 @@ from tilefold.errors import TilefoldError
 from tilefold.machines import names
 from tilefold.machines.model import Machine, parse_machine
 from tilefold.tests.emulator.test_races import random_program
+from tilefold.tests.support.chunks import chunks
 from tilefold.tests.support.compiled_networks import compiled_network, shipped_on
 from tilefold.tests.support.programs import Builder, view
 
 CHUNK = 50
-CASES = 300
+QUICK, CASES = 150, 350
 
 
 def counted(program: Program, machine: Machine, shortcut: bool) -> tuple[Counters, int]:
@@ -142,7 +143,7 @@ def test_the_shipped_network(name: str) -> None:
     check_same(shipped_on(name).program)
 
 
-@pytest.mark.parametrize("start", range(0, CASES + CHUNK, CHUNK))
+@pytest.mark.parametrize("start", chunks(CHUNK, QUICK, CASES))
 def test_random_networks_on_random_machines(start: int) -> None:
     """Half of them on a machine whose memories are so small that loops are long."""
     cases = 0
