@@ -33,6 +33,9 @@ TILE_OPTIONS = ({"sizes": 6}, {"lag": 4}, {"sizes": 8}, {"sizes": 20}, {"lag": 2
 RESERVES = (8, 2)
 """Other options of `keep-on-chip`."""
 
+SINGLES = 3
+"""How many configurations are tried for all layers alike."""
+
 SKIPPED = 2
 """How many tilings of a layer are passed over at most."""
 
@@ -53,7 +56,8 @@ Progress = Callable[[str, int, int | None], None]
 class Trial:
     """What came of some choices: cycles, energy in pJ (None where no technology says), a score.
 
-    All are None where the machine's memories are too small for these choices.
+    All are None where the machine's memories are too small for these choices, or it has no such
+    configuration.
     """
 
     choices: Choices
@@ -104,6 +108,8 @@ class Search:
             self._vary(**options)
         if self._effort >= 2:
             self._vary(groups=not self._best.groups)
+            for single in range(1, SINGLES + 1):
+                self._vary(single=single, groups=False)
             for reserve in RESERVES:
                 self._vary(reserve=reserve)
             self._add_cascades()
@@ -193,6 +199,8 @@ def differences(choices: Choices) -> Iterator[str]:
             yield from (f"{c.first} to {c.last} in {c.stripes} stripes" for c in value)
         elif each.name == "groups":
             yield "groups side by side"
+        elif each.name == "single":
+            yield f"one configuration for all layers, number {value}"
         elif each.name == "skipping":
             yield f"other tiles in {len(set(value))} layers"
         else:

@@ -56,12 +56,13 @@ class Choices:
     """What the passes are told where no answer suits all networks.
 
     `cascades` are layers that run in stripes; `groups` lets layers that do not read one another run
-    at the same time, on units of their own; the others are options of `keep-on-chip` and
-    `choose-tile`.
+    at the same time, on units of their own; `single` takes one configuration for all layers
+    (`choose-fold`); the others are options of `keep-on-chip` and `choose-tile`.
     """
 
     cascades: tuple[NnCascadePass, ...] = ()
     groups: bool = False
+    single: int = ChooseFoldPass.single
     reserve: int = KeepOnChipPass.reserve
     lag: int = ChooseTilePass.lag
     sizes: int = ChooseTilePass.sizes
@@ -76,7 +77,7 @@ def schedule_passes(
     return (
         *choices.cascades,
         FuseEpiloguePass(),
-        ChooseFoldPass(groups=choices.groups),
+        ChooseFoldPass(groups=choices.groups, single=choices.single),
         OrderLayersPass(),
         *((KeepOnChipPass(choices.reserve),) if overlap else ()),
         ChooseTilePass(overlap, choices.lag, choices.sizes, choices.skipping),
