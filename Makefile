@@ -41,7 +41,7 @@ ir: $(READY)
 	$(BIN)/lit --quiet tests/lit
 
 units: $(READY)
-	$(BIN)/pytest --quiet --numprocesses auto -m 'not long'
+	$(BIN)/pytest --quiet --numprocesses auto --dist worksteal -m 'not long'
 
 test-long: $(READY) ## Run the tests that take minutes or hours
 	$(BIN)/pytest --numprocesses auto -m long

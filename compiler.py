@@ -1,8 +1,8 @@
 """The compiler as a whole: from a model and a machine to a program."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import onnx
@@ -80,7 +80,7 @@ def compile_levels(
     target = machine if isinstance(machine, Machine) else load_machine(machine)
     module = model.clone() if isinstance(model, ModuleOp) else import_model(model, store)
     attach_machine(module, target)
-    names = None if progress is None else partial(_show, progress)
+    names: Callable[[str], None] | None = progress and (lambda name: progress(name, 0, None))
     run_passes(nn_passes(), context, module, names)
     choices = Choices(groups=groups)
     if effort:
@@ -92,10 +92,6 @@ def compile_levels(
     isa = lowered.clone()
     run_passes(isa_passes(), context, isa, names)
     return Compilation(context, target, module, lowered, isa)
-
-
-def _show(progress: Progress, name: str) -> None:
-    progress(name, 0, None)
 
 
 def _check_effort(schedule: Schedule, effort: int, objective: Objective) -> None:

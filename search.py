@@ -21,7 +21,8 @@ from .machines.model import Machine
 from .passes.cascades import cascade_candidates
 from .passes.lower_to_isa import LowerToIsaPass
 from .passes.nn_cascade import NnCascadePass
-from .passes.pipelines import Choices, isa_passes, run_passes, schedule_passes
+from .passes.pipelines import Choices, run_passes, schedule_passes
+from .passes.predict_cycles import PredictCyclesPass
 
 TRIALS = {1: 6, 2: 30, 3: 200}
 """The most programs that are tried, by effort; with effort 0 there is no search."""
@@ -31,6 +32,9 @@ TILE_OPTIONS = ({"sizes": 6}, {"lag": 4}, {"sizes": 8}, {"sizes": 20}, {"lag": 2
 
 RESERVES = (8, 2)
 """Other options of `keep-on-chip`."""
+
+SINGLES = 3
+"""How many configurations are tried for all layers alike."""
 
 SKIPPED = 2
 """How many tilings of a layer are passed over at most."""
@@ -52,13 +56,26 @@ Progress = Callable[[str, int, int | None], None]
 class Trial:
     """What came of some choices: cycles, energy in pJ (None where no technology says), a score.
 
-    All are None where the machine's memories are too small for these choices.
+    All are None where the machine's memories are too small for these choices, or it has no such
+    configuration.
     """
 
     choices: Choices
     cycles: int | None = None
     energy: float | None = None
     score: float | None = None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The best program so far: its levels, and what came of it in all and by layer."""
+
+    schedule: ModuleOp
+    isa: ModuleOp
+    choices: Choices
+    cycles: int
+    score: float
+    layers: Sequence[Row]
 
 
 class Search:
@@ -78,8 +95,7 @@ class Search:
         self._effort, self._objective = effort, objective
         self._first, self._progress = first or Choices(), progress
         self._trials: dict[Choices, Trial] = {}
-        self._found: tuple[ModuleOp, Trial] | None = None
-        self._layers: Sequence[Row] = ()
+        self._found: _Found | None = None
 
     def run(self) -> tuple[ModuleOp, ModuleOp, Sequence[Trial]]:
         """Try what `effort` allows; the best schedule, its instructions, and all trials in order.
@@ -92,23 +108,24 @@ class Search:
             self._vary(**options)
         if self._effort >= 2:
             self._vary(groups=not self._best.groups)
+            for single in range(1, SINGLES + 1):
+                self._vary(single=single, groups=False)
             for reserve in RESERVES:
                 self._vary(reserve=reserve)
             self._add_cascades()
         if self._effort >= 3:
             self._replace_tilings()
         assert self._found is not None, "what the passes have on their own is tried first"
-        schedule, isa = self._found[0], self._found[0].clone()
-        run_passes(isa_passes(), self._context, isa)
-        return schedule, isa, tuple(self._trials.values())
+        run_passes((PredictCyclesPass(),), self._context, self._found.isa)
+        return self._found.schedule, self._found.isa, tuple(self._trials.values())
 
     @property
     def _best(self) -> Choices:
-        return self._found[1].choices if self._found else self._first
+        return self._found.choices if self._found else self._first
 
-    def _vary(self, **options: Any) -> bool:
-        """Try the best choices so far with some others in their place; whether that is better."""
-        return self._try(replace(self._best, **options))
+    def _vary(self, **options: Any) -> None:
+        """Try the best choices so far with some others in their place."""
+        self._try(replace(self._best, **options))
 
     def _add_cascades(self) -> None:
         """Add the best cascade to the best choices, as long as one makes them better."""
@@ -122,25 +139,19 @@ class Search:
 
     def _replace_tilings(self) -> None:
         """Give layers, the longest first, the next cheapest tilings by estimate."""
-        for layer in self._longest_layers():
+        assert self._found is not None
+        for row in sorted(self._found.layers, key=lambda row: -row.cycles):
             for times in range(1, SKIPPED + 1):
-                self._try(
-                    replace(self._best, skipping=(*self._skipping_but(layer), *[layer] * times))
-                )
-
-    def _skipping_but(self, layer: str) -> list[str]:
-        return [each for each in self._best.skipping if each != layer]
-
-    def _longest_layers(self) -> Sequence[str]:
-        return [row.name for row in sorted(self._layers, key=lambda row: -row.cycles)]
+                others = (each for each in self._best.skipping if each != row.name)
+                self._vary(skipping=(*others, *[row.name] * times))
 
     def _touches(self, one: NnCascadePass, other: NnCascadePass) -> bool:
         return bool({*one.layers_of(self._network)} & {*other.layers_of(self._network)})
 
-    def _try(self, choices: Choices) -> bool:
-        """Compile and emulate with some choices; whether that is the best so far."""
+    def _try(self, choices: Choices) -> None:
+        """Compile and emulate with some choices, and keep what is better than all before."""
         if choices in self._trials or len(self._trials) >= TRIALS[self._effort]:
-            return False
+            return
         if self._progress:
             self._progress(self._so_far(), len(self._trials), TRIALS[self._effort])
         schedule = self._network.clone()
@@ -150,20 +161,16 @@ class Search:
             if not self._trials:
                 raise
             self._trials[choices] = Trial(choices)
-            return False
+            return
         isa = schedule.clone()
         run_passes((LowerToIsaPass(),), self._context, isa)
         program = build_program(isa, self._machine, self._context.store)
         report = emulate(program, {}, values=False, check=False).report
         total = report.total
         score = self._score(total)
-        trial = Trial(choices, total.cycles, total.picojoules, score)
-        self._trials[choices] = trial
-        least = self._found[1].score if self._found else None
-        if least is not None and score >= least:
-            return False
-        self._found, self._layers = (schedule, trial), report.layers
-        return True
+        self._trials[choices] = Trial(choices, total.cycles, total.picojoules, score)
+        if self._found is None or score < self._found.score:
+            self._found = _Found(schedule, isa, choices, total.cycles, score, report.layers)
 
     def _score(self, total: Row) -> float:
         if self._objective is Objective.LATENCY:
@@ -179,7 +186,7 @@ class Search:
     def _so_far(self) -> str:
         if self._found is None:
             return "compiling"
-        return f"searching, {self._found[1].cycles:,} cycles at best"
+        return f"searching, {self._found.cycles:,} cycles at best"
 
 
 def differences(choices: Choices) -> Iterator[str]:
@@ -192,6 +199,8 @@ def differences(choices: Choices) -> Iterator[str]:
             yield from (f"{c.first} to {c.last} in {c.stripes} stripes" for c in value)
         elif each.name == "groups":
             yield "groups side by side"
+        elif each.name == "single":
+            yield f"one configuration for all layers, number {value}"
         elif each.name == "skipping":
             yield f"other tiles in {len(set(value))} layers"
         else:

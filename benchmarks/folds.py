@@ -7,12 +7,12 @@ import argparse
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from subjects import EFFICIENTNET, EFFICIENTNET_LITE0, ROOT, quantised_subject  # isort: skip
 
@@ -53,6 +53,7 @@ SWITCHES = (0, 64, 800)
 PAGE = ROOT / "docs" / "folds.md"
 
 Folds = tuple[FoldAttr, ...]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -352,9 +353,14 @@ def available() -> list[str]:
     return ["resnet50", "resnet18", "mobilenetv2", *efficientnet, *names()]
 
 
-def main() -> None:
-    """Measure, print, and write what is asked for."""
-    parser = argparse.ArgumentParser(description="Measures what reconfiguration is worth.")
+def measured(
+    about: str, measure: Callable[[Network], Sequence[R]]
+) -> tuple[argparse.Namespace, list[R], dict[str, str]]:
+    """Measure the networks that the command line names, or all of them; `about` is its help.
+
+    Returns the options (`docs`, `json`), the rows of every network, and why some have none.
+    """
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("networks", nargs="*", help=f"some of: {', '.join(available())}")
     parser.add_argument("--docs", action="store_true", help="update docs/folds.md")
     parser.add_argument("--json", type=Path, help="where to write the figures")
@@ -362,18 +368,23 @@ def main() -> None:
     if unknown := set(options.networks) - set(available()):
         parser.error(f"no network '{min(unknown)}'; there are {', '.join(available())}")
     logging.disable(logging.WARNING)  # the quantiser's, of operators that it leaves alone
-    screen = console()
-    rows: list[Row] = []
+    rows: list[R] = []
     refused: dict[str, str] = {}
     for name in options.networks or available():
-        with screen.status(f"measuring {name}"):
+        with console().status(f"measuring {name}"):
             try:
                 network = Network.load(name)
             except TilefoldError as error:
                 refused[name] = str(error).splitlines()[0].split(": ", 1)[1]
-                continue
-            rows += measure(network)
-    screen.print(
+            else:
+                rows += measure(network)
+    return options, rows, refused
+
+
+def main() -> None:
+    """Measure, print, and write what is asked for."""
+    options, rows, refused = measured("Measures what reconfiguration is worth.", measure)
+    console().print(
         table(f"{MACHINE}, emulated cycles", cells(rows), left=1),
         *findings(rows),
         *(f"{n}: {why}" for n, why in refused.items()),

@@ -3,9 +3,7 @@
 `python benchmarks/groups.py [--docs] [--json FILE] [NETWORK..]` fills in a part of docs/folds.md.
 """
 
-import argparse
 import json
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,13 +11,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from folds import PAGE, Network, available  # isort: skip
+from folds import PAGE, Network, measured  # isort: skip
 
 from pages import Cells, markdown, table, with_measured
 from tilefold.compiler import compile_levels
 from tilefold.emulator import emulate
 from tilefold.emulator.report import Row as Total
-from tilefold.errors import TilefoldError
 from tilefold.machines import load_machine
 from tilefold.machines.model import Machine
 from tilefold.passes.choose_fold import fold_space
@@ -145,27 +142,18 @@ def sentence(found: Gap) -> str:
 
 def main() -> None:
     """Measure, print, and write what is asked for."""
-    parser = argparse.ArgumentParser(description="Measures what groups side by side are worth.")
-    parser.add_argument("networks", nargs="*", help=f"some of: {', '.join(available())}")
-    parser.add_argument("--docs", action="store_true", help="update docs/folds.md")
-    parser.add_argument("--json", type=Path, help="where to write the figures")
-    options = parser.parse_args()
-    if unknown := set(options.networks) - set(available()):
-        parser.error(f"no network '{min(unknown)}'; there are {', '.join(available())}")
-    logging.disable(logging.WARNING)  # the quantiser's, of operators that it leaves alone
+    options, rows, refused = measured(
+        "Measures what groups side by side are worth.",
+        lambda network: [measure(network, machine) for machine in MACHINES],
+    )
     screen = console()
-    rows: list[Row] = []
-    for name in options.networks or available():
-        with screen.status(f"measuring {name}"):
-            try:
-                network = Network.load(name)
-            except TilefoldError as error:
-                screen.print(f"{name}: {str(error).splitlines()[0].split(': ', 1)[1]}")
-                continue
-            rows += [measure(network, machine) for machine in MACHINES]
     with screen.status("solving random graphs"):
         found = gap()
-    screen.print(table("cycles", cells(rows), left=2), sentence(found))
+    screen.print(
+        table("cycles", cells(rows), left=2),
+        sentence(found),
+        *(f"{name}: {why}" for name, why in refused.items()),
+    )
     files: dict[Path, bytes] = {}
     if options.docs:
         page = with_measured(PAGE.read_text(encoding="utf-8"), "gap", sentence(found))

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 # Before anything that imports numpy: it sets the number of threads.
 from subjects import CACHE, ROOT, environment  # isort: skip
 
-from pages import Cells, markdown, table, with_measured
+from pages import Cells, table, with_measured, with_tables
 from tilefold.backend.build import build_program
 from tilefold.backend.program import Program
 from tilefold.compiler import compile_levels, context_for
@@ -491,11 +491,8 @@ def main() -> None:
     screen.print(*(table(name, cells) for name, cells in shown.items()))
     files: dict[Path, bytes] = {}
     if options.docs:
-        page = PAGE.read_text(encoding="utf-8")
-        for name, cells in shown.items():
-            page = with_measured(page, name, markdown(cells))
         measured = "Measured on {processor}, Python {python}.".format(**about)
-        files[PAGE] = with_measured(page, "processor", measured).encode()
+        files[PAGE] = with_measured(with_tables(PAGE, shown), "processor", measured).encode()
     if options.json:
         rows: list[dict[str, Any]] = [
             asdict(task) | asdict(one) | {"ratio": one.ratio} for task, one in found.items()

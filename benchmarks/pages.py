@@ -1,6 +1,8 @@
 """Tables of figures, for the terminal and for pages of Markdown."""
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 
 from rich.table import Table
 
@@ -39,3 +41,16 @@ def with_measured(page: str, name: str, text: str) -> str:
     before, rest = page.split(begin)
     _, after = rest.split(end)
     return f"{before}{begin}\n{text}\n{end}{after}"
+
+
+def with_tables(
+    page: Path, tables: Mapping[str, Cells], left: Mapping[str, int] | None = None
+) -> str:
+    """The text of a page with tables between the markers of their names.
+
+    `left` says of each how many columns are text, as `markdown` takes it.
+    """
+    text, columns = page.read_text(encoding="utf-8"), left or {}
+    for name, cells in tables.items():
+        text = with_measured(text, name, markdown(cells, columns.get(name)))
+    return text

@@ -16,7 +16,7 @@ from typing import Any
 # Before anything that imports numpy: it sets the number of threads.
 from subjects import EFFICIENTNET_LITE0, ROOT, available, quantised_subject  # isort: skip
 
-from pages import Cells, markdown, table, with_measured
+from pages import Cells, table, with_tables
 from tilefold.compiler import compile_levels
 from tilefold.dialects.isa_prediction import KINDS, STALLS
 from tilefold.emulator import emulate
@@ -192,10 +192,7 @@ def main() -> None:
     screen.print(*(table(name, cells, LEFT[name]) for name, cells in shown.items()))
     files: dict[Path, bytes] = {}
     if options.docs:
-        page = PAGE.read_text(encoding="utf-8")
-        for name, cells in shown.items():
-            page = with_measured(page, name, markdown(cells, LEFT[name]))
-        files[PAGE] = page.encode()
+        files[PAGE] = with_tables(PAGE, shown, LEFT).encode()
     if options.json:
         files[options.json] = (json.dumps(record(found), indent=1) + "\n").encode()
     write_files(files)

@@ -28,6 +28,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from .fabric_array import OPERANDS, SRC, AccumulatorOp, ArrayOp, LocalOp, ModeOp
 from .fields import Fault, Field, FieldOp, boolean, choice, integer, list_of, symbol, text
+from .numbers import format_numbers, parse_numbers
 
 _OPERAND_LIST = list_of(choice(*OPERANDS))
 _FACTORS = list_of(integer(1, 255))
@@ -316,18 +317,13 @@ class FoldAttr(ParametrizedAttribute):
     def parse_parameters(cls, parser: AttrParser) -> list[Attribute]:
         """Parse `<@array, first = 0, units = 6, ...>`."""
         with parser.in_angle_brackets():
-            parameters: list[Attribute] = [parser.parse_symbol_name()]
-            for name in _FOLD_NUMBERS:
-                parser.parse_punctuation(",")
-                parser.parse_keyword(name)
-                parser.parse_punctuation("=")
-                parameters.append(IntAttr(parser.parse_integer(allow_boolean=False)))
-        return parameters
+            array = parser.parse_symbol_name()
+            parser.parse_punctuation(",")
+            return [array, *parse_numbers(parser, _FOLD_NUMBERS)]
 
     def print_parameters(self, printer: Printer) -> None:
         """Print what `parse_parameters` reads."""
-        numbers = ", ".join(f"{name} = {value}" for name, value in self.numbers().items())
-        printer.print_string(f"<@{self.array.data}, {numbers}>")
+        printer.print_string(f"<@{self.array.data}, {format_numbers(self.numbers())}>")
 
 
 @irdl_attr_definition

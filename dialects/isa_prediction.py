@@ -14,6 +14,8 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
+from .numbers import format_numbers, parse_numbers
+
 COMPUTE: Final = "compute"
 MEMORY: Final = "memory"
 VECTOR: Final = "vector"
@@ -47,21 +49,15 @@ class PredictionAttr(ParametrizedAttribute):
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
-        parameters: list[Attribute] = []
         with parser.in_angle_brackets():
-            parameters.append(StringAttr(parser.parse_str_literal()))
-            for kind in KINDS:
-                parser.parse_punctuation(",")
-                parser.parse_keyword(kind)
-                parser.parse_punctuation("=")
-                parameters.append(IntAttr(parser.parse_integer(allow_boolean=False)))
-        return parameters
+            layer = StringAttr(parser.parse_str_literal())
+            parser.parse_punctuation(",")
+            return [layer, *parse_numbers(parser, KINDS)]
 
     def print_parameters(self, printer: Printer) -> None:
-        parts = ", ".join(f"{kind} = {cycles}" for kind, cycles in self.cycles.items())
         with printer.in_angle_brackets():
             printer.print_string_literal(self.layer.data)
-            printer.print_string(f", {parts}")
+            printer.print_string(f", {format_numbers(self.cycles)}")
 
     def verify(self) -> None:
         if min(self.cycles.values()) < 0:

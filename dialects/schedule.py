@@ -31,7 +31,9 @@ schedule.for %y = 7 {
   list of a ring of depth d.
 """
 
-from xdsl.dialects.builtin import StringAttr
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Dialect, Region
 from xdsl.irdl import (
     IRDLOperation,
@@ -127,6 +129,7 @@ __all__ = [
     "loops_around",
     "place_of",
     "placed_by",
+    "programs_of",
     "ring_loops",
     "steps_in",
     "words_up",
@@ -155,6 +158,11 @@ class ProgramOp(IRDLOperation):
     def verify_(self) -> None:
         """Check the rules of whole programs, and that the module's machine can run this one."""
         check_program(self, self.machine.data)
+
+
+def programs_of(module: ModuleOp) -> Sequence[ProgramOp]:
+    """The programs in a module."""
+    return [op for op in module.ops if isinstance(op, ProgramOp)]
 
 
 Schedule = Dialect(

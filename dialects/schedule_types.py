@@ -23,6 +23,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from .isa_operands import ElementType
 from .layout import row_elements
+from .numbers import format_numbers, parse_numbers
 
 PARAMETER_BYTES = 12
 """Of each output channel: bias, multiplier as float32 bits and weight zero point, 32 bits each."""
@@ -138,26 +139,24 @@ class TilingAttr(ParametrizedAttribute):
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
-        sizes: list[Attribute] = []
         with parser.in_angle_brackets():
-            for key in ("rows", "columns", "k", "c"):
-                parser.parse_keyword(key)
-                parser.parse_punctuation("=")
-                sizes.append(IntAttr(parser.parse_integer(allow_boolean=False)))
-                parser.parse_punctuation(",")
+            sizes = parse_numbers(parser, ("rows", "columns", "k", "c"))
+            parser.parse_punctuation(",")
             parser.parse_keyword("order")
             parser.parse_punctuation("=")
-            sizes.append(StringAttr(parser.parse_str_literal()))
-        return sizes
+            return [*sizes, StringAttr(parser.parse_str_literal())]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes of a tile by name."""
+        sizes = {"rows": self.rows, "columns": self.columns, "k": self.k, "c": self.c}
+        return {name: size.data for name, size in sizes.items()}
 
     def print_parameters(self, printer: Printer) -> None:
-        printer.print_string(
-            f"<rows = {self.rows.data}, columns = {self.columns.data}, k = {self.k.data}, "
-            f'c = {self.c.data}, order = "{self.order.data}">'
-        )
+        printer.print_string(f'<{format_numbers(self.sizes)}, order = "{self.order.data}">')
 
     def verify(self) -> None:
-        if min(self.rows.data, self.columns.data, self.k.data, self.c.data) <= 0:
+        if min(self.sizes.values()) <= 0:
             raise VerifyException("tile sizes must be positive")
         if sorted(self.order.data.split()) != ["k", "x", "y"]:
             raise VerifyException(f'order "{self.order.data}" must arrange k, y and x')

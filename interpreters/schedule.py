@@ -35,7 +35,7 @@ def run(module: ModuleOp, inputs: Mapping[str, Array], store: Store) -> dict[str
     Inputs and outputs are as users see them: float32 at ports that the host converts, else stored
     integers, of logical shape. TilefoldError where an input is missing or a step overflows.
     """
-    programs = [op for op in module.ops if isinstance(op, schedule.ProgramOp)]
+    programs = schedule.programs_of(module)
     if len(programs) != 1:
         raise TilefoldError(f"the module has {len(programs)} schedule.program operations, not one")
     execution = _Execution(store)

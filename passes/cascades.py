@@ -10,17 +10,14 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from ..dialects import nn
-from ..dialects.layout import memory_bytes
 from ..dialects.location import name_of
-from ..dialects.nn_network import network_of
 from ..dialects.nn_types import shape_of
 from ..machines.model import Machine
 from .attach_machine import machine_of
 from .fuse_epilogue import FuseEpiloguePass
-from .keep_on_chip import KeepOnChipPass, never_made
-from .lowering.parts import container_of
+from .keep_on_chip import KeepOnChipPass, never_made, size_of
 from .lowering.state import KEPT
-from .nn_cascade import ROWS, NnCascadePass, is_layer, whole_because
+from .nn_cascade import ROWS, NnCascadePass, is_layer, network_layers, whole_because
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ def cascade_candidates(ctx: Context, module: ModuleOp) -> Sequence[NnCascadePass
     what lies from one such run to another; each in as few stripes as fit, twice and four times as
     many.
     """
-    layers = _layers(module)
+    layers = network_layers(module)
     found = sorted(
         set(_candidates(layers, _in_dram(ctx, module), machine_of(module))),
         key=lambda each: (-each.spared, each.last - each.first),
@@ -57,10 +54,6 @@ def cascade_candidates(ctx: Context, module: ModuleOp) -> Sequence[NnCascadePass
     ]
 
 
-def _layers(module: ModuleOp) -> list[Operation]:
-    return [op for op in network_of(module).function.body.ops if is_layer(op)]
-
-
 def _in_dram(ctx: Context, module: ModuleOp) -> Sequence[int]:
     """The numbers of the layers whose images go through DRAM to other layers."""
     copy = module.clone()
@@ -68,7 +61,7 @@ def _in_dram(ctx: Context, module: ModuleOp) -> Sequence[int]:
         each.apply(ctx, copy)
     return [
         number
-        for number, layer in enumerate(_layers(copy))
+        for number, layer in enumerate(network_layers(copy))
         if KEPT not in layer.attributes
         and not isinstance(layer, nn.QuantizeOp)
         and not never_made(layer)
@@ -91,7 +84,7 @@ def _candidates(
         segment = layers[first : last + 1]
         if not segment or whole_because(segment):
             continue
-        spared = sum(_bytes(layers[n]) for n in in_dram if first <= n < last)
+        spared = sum(size_of(layers[n]) for n in in_dram if first <= n < last)
         memory = machine.memory_for("O").bytes
         stripes = max(2, ceil(max(map(_touched, segment)) / memory))
         yield Candidate(first, last, spared, stripes)
@@ -110,13 +103,8 @@ def _ends(layers: Sequence[Operation]) -> Sequence[int]:
     return ends
 
 
-def _bytes(layer: Operation) -> int:
-    value = layer.results[0]
-    return memory_bytes(shape_of(value), container_of(value).bits)
-
-
 def _touched(layer: Operation) -> int:
     """Bytes of the images that a layer reads, and of what it makes."""
     read = [value.owner for value in layer.operands if isinstance(value.owner, nn.LayerOp)]
     images = [owner for owner in read if is_layer(owner) and not isinstance(owner, nn.QuantizeOp)]
-    return _bytes(layer) + sum(map(_bytes, images))
+    return size_of(layer) + sum(map(size_of, images))

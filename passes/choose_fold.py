@@ -11,16 +11,19 @@ the configuration unless shadow registers and a long enough layer hide it, the s
 the configuration stays. With "free" each layer gets the fold of its own fewest cycles. Then the
 fewest units win, then the machine file's order. With `groups` layers that do not read one another
 may get disjoint groups of units and run at the same time; the attribute `start` of each layer says
-when, and `order-layers` puts them in that order. `docs/folds.md` has the equations.
+when, and `order-layers` puts them in that order. With `single` = N all layers get one configuration
+instead: the N-th cheapest of those that are legal for all. `docs/folds.md` has the equations.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 
+from ..costmodel.integers import IntArray
 from ..dialects import nn
 from ..dialects.fabric import FoldAttr
 from ..dialects.location import name_of
@@ -29,7 +32,7 @@ from ..dialects.store import Store, store_of
 from ..errors import TilefoldError
 from ..machines.model import Machine, check_fold
 from .attach_machine import machine_of
-from .folding.choice import all_together, each_alone
+from .folding.choice import all_together, each_alone, each_the_same
 from .folding.groups import side_by_side
 from .folding.reads import layers_loading, layers_read
 from .folding.space import Configuration, Space, Work, space_of
@@ -47,13 +50,15 @@ START = "start"
 class ChooseFoldPass(ModulePass):
     """Attach a fold to every layer that has none; `switching` is "charged" or "free".
 
-    `groups` lets layers run side by side, switches charged.
+    `groups` lets layers run side by side, switches charged. `single`, from 1 on, gives all of them
+    the same configuration: the best one, the second best, and so on by its cycles.
     """
 
     name = "choose-fold"
 
     switching: str = "charged"
     groups: bool = False
+    single: int = 0
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.switching not in SWITCHING:
@@ -63,6 +68,11 @@ class ChooseFoldPass(ModulePass):
             )
         if self.groups and self.switching != "charged":
             raise TilefoldError(f'{self.name}: with groups switching must be "charged"')
+        if self.single and (self.groups or self.switching != "charged"):
+            raise TilefoldError(
+                f"{self.name}: with a single configuration there are no groups, and switching must "
+                'be "charged"'
+            )
         layers, space = fold_space(op, store_of(ctx))
         if not layers or (all(work.given for work in space.works) and not self.groups):
             return
@@ -73,7 +83,7 @@ class ChooseFoldPass(ModulePass):
             chosen: Sequence[Configuration] = schedule.configurations
         else:
             schedule = None
-            columns = SWITCHING[self.switching](space)
+            columns = self._single(space) if self.single else SWITCHING[self.switching](space)
             chosen = [space.columns[int(column)] for column in columns]
         for layer, work, configuration in zip(layers, space.works, chosen, strict=True):
             if work.given is None:
@@ -81,6 +91,16 @@ class ChooseFoldPass(ModulePass):
         if schedule:
             for layer, start in zip(layers, schedule.starts, strict=True):
                 layer.attributes[START] = IntegerAttr(start, i64)
+
+    def _single(self, space: Space) -> IntArray:
+        """The `single`-th best column, for each layer."""
+        columns = each_the_same(space)
+        if not 0 < self.single <= len(columns):
+            raise TilefoldError(
+                f"{self.name}: there is no single configuration {self.single}; {len(columns)} are "
+                "legal for all layers"
+            )
+        return np.full(len(space.works), columns[self.single - 1])
 
 
 def fold_space(module: ModuleOp, store: Store) -> tuple[Sequence[Convolution], Space]:

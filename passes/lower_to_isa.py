@@ -45,7 +45,7 @@ class LowerToIsaPass(ModulePass):
         machine = machine_of(op)
         network = op.attributes.get("nn.network")
         name = network.data if isinstance(network, StringAttr) else "network"
-        for program in [p for p in op.ops if isinstance(p, schedule.ProgramOp)]:
+        for program in schedule.programs_of(op):
             semaphores = Semaphores(program)
             body = [
                 isa.SemOp(id=number, credits=credits)

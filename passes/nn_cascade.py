@@ -81,7 +81,7 @@ class NnCascadePass(ModulePass):
 
     def layers_of(self, module: ModuleOp) -> Sequence[Operation]:
         """The layers of a network from `first` to `last`; TilefoldError where there are none."""
-        layers = [each for each in network_of(module).function.body.ops if is_layer(each)]
+        layers = network_layers(module)
         segment = layers[self._index(layers, self.first) : self._index(layers, self.last, -1) + 1]
         if not segment:
             raise TilefoldError(f"{self.name}: {self.last} does not come after {self.first}")
@@ -92,6 +92,11 @@ class NnCascadePass(ModulePass):
         if not places:
             raise TilefoldError(f'{self.name}: the network has no layer "{name}"')
         return places[which]
+
+
+def network_layers(module: ModuleOp) -> Sequence[Operation]:
+    """The layers of a network, in their order."""
+    return [op for op in network_of(module).function.body.ops if is_layer(op)]
 
 
 def is_layer(op: Operation) -> bool:

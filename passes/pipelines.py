@@ -8,6 +8,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
+from ..dialects.fabric import MachineOp
 from ..errors import TilefoldError
 from .attach_machine import AttachMachinePass
 from .choose_fold import ChooseFoldPass
@@ -55,12 +56,13 @@ class Choices:
     """What the passes are told where no answer suits all networks.
 
     `cascades` are layers that run in stripes; `groups` lets layers that do not read one another run
-    at the same time, on units of their own; the others are options of `keep-on-chip` and
-    `choose-tile`.
+    at the same time, on units of their own; `single` takes one configuration for all layers
+    (`choose-fold`); the others are options of `keep-on-chip` and `choose-tile`.
     """
 
     cascades: tuple[NnCascadePass, ...] = ()
     groups: bool = False
+    single: int = ChooseFoldPass.single
     reserve: int = KeepOnChipPass.reserve
     lag: int = ChooseTilePass.lag
     sizes: int = ChooseTilePass.sizes
@@ -75,7 +77,7 @@ def schedule_passes(
     return (
         *choices.cascades,
         FuseEpiloguePass(),
-        ChooseFoldPass(groups=choices.groups),
+        ChooseFoldPass(groups=choices.groups, single=choices.single),
         OrderLayersPass(),
         *((KeepOnChipPass(choices.reserve),) if overlap else ()),
         ChooseTilePass(overlap, choices.lag, choices.sizes, choices.skipping),
@@ -109,8 +111,16 @@ def run_passes(
             progress(each.name)
         located = not unlocated(module)
         each.apply(context, module)
-        module.verify()
+        _verify(module)
         check_locations(each, module, located)
+
+
+def _verify(module: ModuleOp) -> None:
+    """Verify a module but for its machine, which was checked when it was read: none changes it."""
+    module.verify(verify_nested_ops=False)
+    for op in module.ops:
+        if not isinstance(op, MachineOp):
+            op.verify()
 
 
 def check_locations(done: ModulePass, module: ModuleOp, located: bool) -> None:

@@ -39,13 +39,12 @@ class ScheduleAllocatePass(ModulePass):
     name = "schedule-allocate"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for program in op.walk():
-            if isinstance(program, schedule.ProgramOp):
-                machine = machine_of(op)
-                places = _Places(machine, tensors_on_chip(program))
-                for buffers in buffers_by_nest(program):
-                    places.place(buffers)
-                _place_tensors(program, machine)
+        for program in schedule.programs_of(op):
+            machine = machine_of(op)
+            places = _Places(machine, tensors_on_chip(program))
+            for buffers in buffers_by_nest(program):
+                places.place(buffers)
+            _place_tensors(program, machine)
 
 
 def buffers_by_nest(program: schedule.ProgramOp) -> list[list[schedule.BufferOp]]:
@@ -87,13 +86,11 @@ def occupied(buffers: Iterable[schedule.BufferOp], memory: Memory) -> int:
 
 @dataclass(frozen=True)
 class Kept:
-    """A tensor on chip: where it ends, and the first and last top-level operation that touch it."""
+    """A tensor on chip: where it ends, and for which top-level operations it is needed."""
 
     memory: str
-    size: int
     end: int
-    first: int
-    last: int
+    life: Life
 
 
 def tensors_on_chip(program: schedule.ProgramOp) -> list[Kept]:
@@ -103,9 +100,8 @@ def tensors_on_chip(program: schedule.ProgramOp) -> list[Kept]:
         if isinstance(op, schedule.TensorOp) and op.memory is not None:
             if op.address is None:
                 raise TilefoldError(f"{name_of(op)}: a tensor on chip has no address")
-            size = op.box.byte_size
-            end = op.address.value.data + size
-            kept.append(Kept(op.memory.data, size, end, *_lifetime(op.result)))
+            life = Life(op.box.byte_size, *_lifetime(op.result))
+            kept.append(Kept(op.memory.data, op.address.value.data + life.size, life))
     return kept
 
 
@@ -115,8 +111,8 @@ def on_chip(program: schedule.ProgramOp) -> tuple[int, int, int]:
     That is the most bytes of them that are needed at once.
     """
     kept = tensors_on_chip(program)
-    lives = [Life(tensor.size, tensor.first, tensor.last) for tensor in kept]
-    return len(kept), max((tensor.end for tensor in kept), default=0), load(lives)
+    end = max((tensor.end for tensor in kept), default=0)
+    return len(kept), end, load([tensor.life for tensor in kept])
 
 
 def floor_of(kept: Iterable[Kept], buffers: Sequence[schedule.BufferOp], memory: Memory) -> int:
@@ -126,7 +122,7 @@ def floor_of(kept: Iterable[Kept], buffers: Sequence[schedule.BufferOp], memory:
     ends = [
         each.end
         for each in kept
-        if each.memory == memory.name and each.first <= last and first <= each.last
+        if each.memory == memory.name and each.life.first <= last and first <= each.life.last
     ]
     return ceil_to(max(ends, default=0), memory.line)
 

@@ -42,9 +42,8 @@ class ScheduleBufferDepthPass(ModulePass):
     constants_only: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for program in op.walk():
-            if isinstance(program, schedule.ProgramOp):
-                self._deepen(program, machine_of(op))
+        for program in schedule.programs_of(op):
+            self._deepen(program, machine_of(op))
 
     def _deepen(self, program: schedule.ProgramOp, machine: Machine) -> None:
         kept = tensors_on_chip(program)

@@ -36,12 +36,11 @@ class ScheduleDropConfigurePass(ModulePass):
     name = "schedule-drop-configure"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for program in op.walk():
-            if isinstance(program, schedule.ProgramOp):
-                redundant: list[schedule.ConfigureOp] = []
-                _flow(program.body.block, {}, redundant)
-                for configure in redundant:
-                    Rewriter.erase_op(configure)
+        for program in schedule.programs_of(op):
+            redundant: list[schedule.ConfigureOp] = []
+            _flow(program.body.block, {}, redundant)
+            for configure in redundant:
+                Rewriter.erase_op(configure)
 
 
 def _units(fold: FoldAttr) -> list[tuple[str, int]]:

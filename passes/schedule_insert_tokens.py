@@ -42,12 +42,11 @@ class ScheduleInsertTokensPass(ModulePass):
     name = "schedule-insert-tokens"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for program in list(op.walk()):
-            if isinstance(program, schedule.ProgramOp):
-                if any(isinstance(inner, schedule.WaitOp) for inner in program.walk()):
-                    raise TilefoldError("schedule-insert-tokens: the program already has tokens")
-                _order_rings(program)
-                _NodeOrder(program.body.block).insert_tokens()
+        for program in schedule.programs_of(op):
+            if any(isinstance(inner, schedule.WaitOp) for inner in program.walk()):
+                raise TilefoldError("schedule-insert-tokens: the program already has tokens")
+            _order_rings(program)
+            _NodeOrder(program.body.block).insert_tokens()
 
 
 # Rings inside loops.

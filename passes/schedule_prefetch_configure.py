@@ -35,9 +35,7 @@ class SchedulePrefetchConfigurePass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         machine = machine_of(op)
-        for program in op.walk():
-            if not isinstance(program, schedule.ProgramOp):
-                continue
+        for program in schedule.programs_of(op):
             before: dict[Unit, schedule.ConfigureOp] = {}
             for configure in list(program.body.block.ops):
                 if not isinstance(configure, schedule.ConfigureOp):

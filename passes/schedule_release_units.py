@@ -38,9 +38,8 @@ class ScheduleReleaseUnitsPass(ModulePass):
     name = "schedule-release-units"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for program in op.walk():
-            if isinstance(program, schedule.ProgramOp):
-                _release(program)
+        for program in schedule.programs_of(op):
+            _release(program)
 
 
 def units_of(fold: FoldAttr) -> frozenset[Unit]:

@@ -38,12 +38,11 @@ class ScheduleTakeTurnsPass(ModulePass):
     name = "schedule-take-turns"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for program in list(op.walk()):
-            if isinstance(program, schedule.ProgramOp):
-                loops = [inner for inner in program.walk() if isinstance(inner, schedule.ForOp)]
-                for body in [loop.body.block for loop in loops]:
-                    _order_iterations(body)
-                _order_layers(program.body.block)
+        for program in schedule.programs_of(op):
+            loops = [inner for inner in program.walk() if isinstance(inner, schedule.ForOp)]
+            for body in [loop.body.block for loop in loops]:
+                _order_iterations(body)
+            _order_layers(program.body.block)
 
 
 def loads_constant(step: schedule.StepOp) -> bool:

@@ -100,12 +100,11 @@ def test_tables_of_predictions_have_a_place_in_the_page() -> None:
     comparison = Comparison(tuple(layers), 123, 133)
     found = {run: prediction.Outcome(comparison) for run in prediction.runs(prediction.NETWORKS)}
     found["random 0", ""] = prediction.Outcome(comparison, random=True)
-    page = prediction.PAGE.read_text(encoding="utf-8")
-    for name, cells in prediction.tables(found).items():
+    tables = prediction.tables(found)
+    page = prediction.with_tables(prediction.PAGE, tables, prediction.LEFT)
+    for name, cells in tables.items():
         assert len({len(line) for line in cells}) == 1
-        text = prediction.markdown(cells, prediction.LEFT[name])
-        page = prediction.with_measured(page, name, text)
-        assert text in page
+        assert script("pages").markdown(cells, prediction.LEFT[name]) in page
     assert (
         "| resnet50 | dna_a600 | 133 | 123 | -7.52% | 2 | 5.00% | 9.50% | 10.00% | 7.52% |" in page
     )
@@ -115,13 +114,13 @@ def test_tables_of_predictions_have_a_place_in_the_page() -> None:
 
 
 def test_tables_have_a_place_in_the_page(networks: Any) -> None:
-    page = networks.PAGE.read_text(encoding="utf-8")
     found = {
         task: networks.Outcome(2_000 + n, 1_000, 1_600, 900, 0.5, 1.5, 10**8, 10**6)
         for n, task in enumerate(dict.fromkeys(networks.all_tasks()))
     }
-    for name, cells in networks.tables(found).items():
+    tables = networks.tables(found)
+    page = networks.with_tables(networks.PAGE, tables)
+    for cells in tables.values():
         assert len({len(line) for line in cells}) == 1
-        page = networks.with_measured(page, name, networks.markdown(cells))
-        assert networks.markdown(cells) in page
+        assert script("pages").markdown(cells) in page
     assert "| resnet50 | dna_a600 | 2,000 | 1,000 | 2.000 | 1.20 | 1.600 | 1.250 |" in page

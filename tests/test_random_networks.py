@@ -12,28 +12,26 @@ from random import Random
 import numpy as np
 import pytest
 from tilefold.compiler import compile_levels, context_for
-from tilefold.dialects.nn_network import network_of
 from tilefold.dialects.nn_types import shape_of
 from tilefold.dialects.schedule import ConfigureOp
 from tilefold.dialects.store import Store
 from tilefold.emulator import emulate
 from tilefold.errors import TilefoldError
 from tilefold.interpreters.nn import run
-from tilefold.passes.nn_cascade import cascade, is_layer, whole_because
+from tilefold.passes.nn_cascade import cascade, network_layers, whole_because
 from tilefold.passes.pipelines import Schedule
+from tilefold.tests.support.chunks import chunks
 from tilefold.tests.support.random_machines import machine_of_case, random_machine
 from tilefold.tests.support.random_networks import random_network
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 CHUNK = 50
-CASES = 350
-LONG_CASES = 5850
+QUICK, CASES = 250, 6200
 EQUAL = 45
 """Cases of a chunk that must compile, run and agree; memories are too small in few others."""
 
-GROUP_CASES = 100
-LONG_GROUP_CASES = 850
+QUICK_GROUPS, GROUPS = 50, 950
 BESIDE = 10
 """Cases of a chunk in which layers must have been given more than one group of units."""
 
@@ -57,7 +55,7 @@ def run_case(seed: int, schedule: Schedule = Schedule.OVERLAPPED, groups: bool =
     draw_cascade(rng, module)
     try:
         searched = seed % 50 == 7 and schedule is Schedule.OVERLAPPED
-        effort = (1 if seed < CASES else 2) if searched else 0
+        effort = (1 if seed < QUICK else 2) if searched else 0
         levels = compile_levels(
             module, machine, schedule=schedule, groups=groups, effort=effort, store=store
         )
@@ -92,7 +90,7 @@ def run_groups(start: int) -> None:
 
 def draw_cascade(rng: Random, module: ModuleOp) -> None:
     """Let some layers of a network, drawn from all that can, run in two or three stripes."""
-    layers = [op for op in network_of(module).function.body.ops if is_layer(op)]
+    layers = network_layers(module)
     segments = [layers[low:high] for low, high in combinations(range(len(layers) + 1), 2)]
     fitting = [s for s in segments if not whole_because(s) and shape_of(s[-1].results[0])[2] > 1]
     if fitting and rng.random() < 0.5:
@@ -112,7 +110,7 @@ def run_chunk(start: int) -> None:
     assert outcomes["equal"] >= EQUAL, outcomes
 
 
-@pytest.mark.parametrize("start", range(0, CASES, CHUNK))
+@pytest.mark.parametrize("start", chunks(CHUNK, QUICK, CASES))
 def test_emulator_equals_interpreter(start: int) -> None:
     run_chunk(start)
 
@@ -138,18 +136,6 @@ def test_a_constant_of_four_dimensions_broadcast_to_five() -> None:
     assert np.array_equal(emulate(program, {"input0": x}).outputs["output0"], expected)
 
 
-@pytest.mark.parametrize("start", range(0, GROUP_CASES, CHUNK))
+@pytest.mark.parametrize("start", chunks(CHUNK, QUICK_GROUPS, GROUPS))
 def test_groups_side_by_side(start: int) -> None:
     run_groups(start)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("start", range(GROUP_CASES, GROUP_CASES + LONG_GROUP_CASES, CHUNK))
-def test_groups_side_by_side_long(start: int) -> None:
-    run_groups(start)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("start", range(CASES, CASES + LONG_CASES, CHUNK))
-def test_emulator_equals_interpreter_long(start: int) -> None:
-    run_chunk(start)

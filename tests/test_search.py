@@ -99,6 +99,45 @@ def test_stripes_are_taken_where_dram_is_slow() -> None:
     assert sum(after.bytes["dram"].values()) < sum(before.bytes["dram"].values())
 
 
+SHORT_LAYERS = """
+!x = tensor<1x2x8x8x!quant.uniform<u8:f32, 0.5:3>>
+!y = tensor<1x8x8x8x!quant.uniform<u8:f32, 0.5:3>>
+!v = tensor<8x2x1x1x!quant.uniform<i8:f32, 0.01>>
+!w = tensor<2x8x1x1x!quant.uniform<i8:f32, 0.01>>
+func.func @main(%x: !x) -> !x {
+  %v = nn.constant dense<[[[[3]], [[-5]]], [[[7]], [[1]]], [[[-9]], [[4]]], [[[6]], [[8]]],
+                          [[[2]], [[9]]], [[[-4]], [[5]]], [[[1]], [[-7]]], [[[9]], [[2]]]]>
+      : tensor<8x2x1x1xi8> -> !v
+  %w = nn.constant dense<[[[[5]], [[-3]], [[8]], [[1]], [[7]], [[-6]], [[4]], [[9]]],
+                          [[[-2]], [[9]], [[6]], [[-8]], [[3]], [[7]], [[5]], [[-1]]]]>
+      : tensor<2x8x1x1xi8> -> !w
+  %a = nn.conv %x, %v {strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1], groups = 1}
+      : (!x, !v) -> !y loc("a")
+  %b = nn.conv %a, %w {strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1], groups = 1}
+      : (!y, !w) -> !x loc("b")
+  func.return %b : !x
+}
+"""
+
+
+def test_one_configuration_is_taken_where_estimates_are_off() -> None:
+    """Transfers bind these layers: what the cost of arrays has as second best is faster."""
+    text = load_machine("tiny").text.replace("bytes_per_cycle = 8", "bytes_per_cycle = 2")
+    slow, store = parse_machine(text, "tiny"), Store()
+    module = Parser(context_for(store), SHORT_LAYERS).parse_module()
+    found = compile_levels(module, slow, store=store, effort=2)
+    best = found.best
+    assert best is not None
+    assert best.choices.single > 0
+    assert any("one configuration" in difference for difference in differences(best.choices))
+    by_layer = [trial.cycles for trial in found.trials if trial.cycles and not trial.choices.single]
+    assert best.cycles is not None
+    assert best.cycles < min(by_layer)
+    x = np.random.default_rng(2).integers(0, 256, (1, 2, 8, 8)).astype(np.uint8)
+    expected = run(module, {"input0": x}, store)["output0"]
+    assert np.array_equal(outputs(found, {"input0": x}), expected)
+
+
 def test_candidates_lie_around_tensors_in_dram() -> None:
     store = Store()
     module = network(store)

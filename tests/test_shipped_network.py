@@ -8,15 +8,13 @@ import pytest
 from tilefold.compiler import compile_levels
 from tilefold.dialects import nn
 from tilefold.dialects.location import name_of
-from tilefold.dialects.store import Store
 from tilefold.emulator import emulate
 from tilefold.examples import fashion
-from tilefold.frontend import import_model
 from tilefold.frontend.judge import Judge
 from tilefold.interpreters.nn import run
 from tilefold.machines import names
+from tilefold.tests.support.compiled_networks import shipped_network, shipped_on
 from tilefold.tests.support.layers import alone, layers
-from xdsl.dialects.builtin import ModuleOp
 
 Array = npt.NDArray[np.generic]
 
@@ -24,12 +22,6 @@ INPUT, OUTPUT = "image", "logits"
 LAYERS = (nn.ConvOp, nn.MatmulOp, nn.MaxPoolOp)
 WHOLE = ("tpu_like", "dna_f100", "dna_f200", "dna_a600")
 """Machines that all images run on."""
-
-
-@cache
-def network() -> tuple[ModuleOp, Store]:
-    store = Store()
-    return import_model(fashion.int8_model(), store), store
 
 
 @cache
@@ -45,8 +37,7 @@ def images(first: int, count: int) -> Array:
 
 def check_images(machine: str, first: int, count: int) -> None:
     """The emulator's outputs are onnxruntime's, in every element; so its top-1 is, too."""
-    module, store = network()
-    program = compile_levels(module, machine, store=store).program
+    program = shipped_on(machine).program
     pixels = images(first, count)
     actual = emulate(program, {INPUT: pixels}, time=False).outputs[OUTPUT]
     expected = judge().run({INPUT: pixels})[OUTPUT]
@@ -56,7 +47,7 @@ def check_images(machine: str, first: int, count: int) -> None:
 
 @pytest.mark.parametrize("first", range(0, 1000, 250))
 def test_the_interpreter_computes_what_onnxruntime_does(first: int) -> None:
-    module, store = network()
+    module, store = shipped_network()
     pixels = images(first, 250)
     actual = np.concatenate([run(module, {INPUT: image[None]}, store)[OUTPUT] for image in pixels])
     assert np.array_equal(actual, judge().run({INPUT: pixels})[OUTPUT])
@@ -78,7 +69,7 @@ def test_the_emulator_computes_what_onnxruntime_does_on_other_machines(machine: 
     [("tiny", 1), ("tpu_like", 2), ("dna_f100", 5), ("dna_f200", 5), ("dna_a600", 5)],
 )
 def test_every_layer_alone_computes_what_onnxruntime_does(machine: str, count: int) -> None:
-    module, store = network()
+    module, store = shipped_network()
     values = judge().intermediates({INPUT: images(0, count)})
     checked = 0
     for op, source in layers(module, *LAYERS):

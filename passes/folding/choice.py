@@ -132,6 +132,17 @@ def all_together(space: Space) -> IntArray:
     return kept[_shortest(space.take(kept))]
 
 
+def each_the_same(space: Space) -> IntArray:
+    """The columns that are legal for all layers, by what they cost as the only one.
+
+    Of equal ones those of fewest units come first, then the first.
+    """
+    legal = np.flatnonzero(space.legal.all(axis=0))
+    alone = np.zeros(len(space.works), np.int64)
+    costs = [cost(space.take(np.array([column])), alone) for column in legal.tolist()]
+    return legal[np.lexsort((space.units[legal], np.array(costs)))]
+
+
 def _weight(space: Space) -> int:
     """Costs are multiplied by this and units added, so that units decide between equal costs."""
     return int(space.units.max()) * len(space.works) + 1

@@ -8,13 +8,16 @@ from tilefold.dialects import schedule
 from tilefold.dialects.store import Store
 from tilefold.emulator import emulate
 from tilefold.errors import TilefoldError
-from tilefold.examples import fashion
-from tilefold.frontend import import_model
 from tilefold.machines import load_machine, names
+from tilefold.tests.support.chunks import chunks
+from tilefold.tests.support.compiled_networks import shipped_on
 from tilefold.tests.support.random_networks import random_network
 from tilefold.tests.support.report_checks import check_bytes
 from tilefold.tests.support.schedule_bytes import schedule_bytes
 from xdsl.parser import Parser
+
+CHUNK = 20
+QUICK, CASES = 20, 60
 
 EXAMPLE = """
 schedule.program attributes {sym_name = "main", machine = "tiny"} {
@@ -75,17 +78,16 @@ def test_a_count_by_hand() -> None:
 
 @pytest.mark.parametrize("machine", names())
 def test_the_shipped_network(machine: str) -> None:
-    levels = compile_levels(
-        import_model(fashion.int8_model(), store := Store()), machine, store=store
-    )
+    levels = shipped_on(machine)
     check_bytes(emulate(levels.program, {}, values=False, check=False).report, levels)
 
 
 @pytest.mark.parametrize("machine", ["tiny", "tpu_like", "dna_a600"])
-def test_random_networks(machine: str) -> None:
+@pytest.mark.parametrize("start", chunks(CHUNK, QUICK, CASES))
+def test_random_networks(machine: str, start: int) -> None:
     """Broadcast additions, transposed tensors, groups, narrow types: whatever there is."""
     checked = 0
-    for seed in range(20, 60):
+    for seed in range(start, start + CHUNK):
         module, store, _ = random_network(Random(seed))
         try:
             levels = compile_levels(module, machine, store=store)
@@ -93,4 +95,4 @@ def test_random_networks(machine: str) -> None:
             continue
         check_bytes(emulate(levels.program, {}, values=False, check=False).report, levels)
         checked += 1
-    assert checked > 25
+    assert checked > 0.6 * CHUNK

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tilefold.compiler import compile_levels
-from tilefold.examples import fashion
 from tilefold.tests.emulator.test_run import expected, images, pointwise
+from tilefold.tests.support.compiled_networks import shipped_on
 from tilefold.tests.support.trace_format import Trace
 from tilefold.tools.emulate import main
 
@@ -58,7 +57,7 @@ def test_roofline(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_prediction(program: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(program, "--prediction") == 0
     assert "no prediction" in capsys.readouterr().out
-    compiled = compile_levels(fashion.int8_model(), "tiny").program
+    compiled = shipped_on("tiny").program
     compiled.save(tmp_path / "fashion.tfp")
     assert run(tmp_path / "fashion.tfp", "--json") == 0
     record = json.loads(capsys.readouterr().out)

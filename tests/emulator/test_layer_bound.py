@@ -23,19 +23,21 @@ from tilefold.emulator.layer_bound import (
 from tilefold.emulator.layer_order import needs_of
 from tilefold.emulator.timing import time_program
 from tilefold.errors import TilefoldError
-from tilefold.examples import fashion
 from tilefold.examples.networks.quantise import quantise
 from tilefold.examples.networks.writer import Writer
 from tilefold.machines import load_machine, names
 from tilefold.passes.pipelines import Schedule
+from tilefold.tests.support.chunks import chunks
+from tilefold.tests.support.compiled_networks import shipped_on
 from tilefold.tests.support.programs import Builder, view
 from tilefold.tests.support.random_machines import random_machine
 from tilefold.tests.support.random_networks import random_network
 from tilefold.tests.test_random_networks import TOO_SMALL
 
-SEEDS = range(60)
-COMPILED = 100
-"""Of two programs a seed, those that fit their machines."""
+CHUNK = 20
+QUICK, CASES = 20, 60
+COMPILED = 33
+"""Of two programs a seed of a chunk, those that fit their machines."""
 
 
 def chain(*layers: tuple[int, int, int]) -> list[LayerWork]:
@@ -224,7 +226,7 @@ def test_layers_side_by_side_are_not_added_up(name: str) -> None:
 @pytest.mark.parametrize("schedule", Schedule)
 @pytest.mark.parametrize("name", names())
 def test_no_shipped_machine_beats_it(name: str, schedule: Schedule) -> None:
-    program = compile(fashion.int8_model(), name, schedule=schedule)
+    program = shipped_on(name, schedule).program
     report = emulate(program, {}, values=False, check=False).report
     bound = report.total.layer_by_layer
     assert bound is not None
@@ -236,9 +238,10 @@ def test_no_shipped_machine_beats_it(name: str, schedule: Schedule) -> None:
     assert [list(rows[place].cells)[-1] for place in (0, 4)] == ["layer by layer", f"{bound:,}"]
 
 
-def test_no_random_network_beats_it() -> None:
+@pytest.mark.parametrize("start", chunks(CHUNK, QUICK, CASES))
+def test_no_random_network_beats_it(start: int) -> None:
     compiled, ratios = 0, list[float]()
-    for seed in SEEDS:
+    for seed in range(start, start + CHUNK):
         rng = Random(seed)
         module, store, _ = random_network(rng)
         shipped = names()[seed % len(names())]

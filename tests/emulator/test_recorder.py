@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from tilefold.backend.encoding import encode
 from tilefold.backend.program import Program
-from tilefold.compiler import compile_levels
-from tilefold.dialects.store import Store
 from tilefold.emulator import Recording, Report, emulate
 from tilefold.emulator.condense import bandwidth, condense, crests
 from tilefold.emulator.counters import BUSY
@@ -18,10 +16,9 @@ from tilefold.emulator.recorder import Recorder
 from tilefold.emulator.timing import time_program
 from tilefold.emulator.tree import walk
 from tilefold.errors import TilefoldError
-from tilefold.examples import fashion
-from tilefold.frontend import import_model
 from tilefold.machines import load_machine
 from tilefold.tests.emulator.harness import plan_of
+from tilefold.tests.support.compiled_networks import shipped_on
 from tilefold.tests.support.programs import Builder, buffered, view
 
 LATENCY = 4
@@ -29,14 +26,8 @@ MACHINES = ("tiny", "tpu_like", "dna_f100", "dna_a600")
 
 
 @cache
-def fashion_program(machine: str) -> Program:
-    store = Store()
-    return compile_levels(import_model(fashion.int8_model(), store), machine, store=store).program
-
-
-@cache
 def fashion_run(machine: str) -> tuple[Program, Report, Recording]:
-    program = fashion_program(machine)
+    program = shipped_on(machine).program
     result = emulate(program, {}, values=False, record=True)
     assert result.recording
     return program, result.report, result.recording
@@ -153,7 +144,7 @@ def test_recording_changes_nothing(machine: str) -> None:
 @pytest.mark.parametrize("machine", MACHINES)
 def test_occupancy_is_that_of_every_byte_alone(machine: str) -> None:
     """Against a count byte by byte, in program order, with the times of the instructions' ends."""
-    program = fashion_program(machine)
+    program = shipped_on(machine).program
     plan = Plan.of(program)
     times = _Times(plan, program)
     for name, steps in times.recording.occupancy.items():
@@ -258,7 +249,7 @@ def test_crests_are_the_highest_values() -> None:
 
 def test_recording_needs_time() -> None:
     with pytest.raises(TilefoldError, match="without time there is nothing to record"):
-        emulate(fashion_program("tiny"), {}, values=False, time=False, record=True)
+        emulate(shipped_on("tiny").program, {}, values=False, time=False, record=True)
 
 
 def test_an_access_outside_a_memory_is_an_error() -> None:

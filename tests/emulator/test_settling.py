@@ -3,31 +3,28 @@
 The loop in Python that follows every event is what both are held to.
 """
 
-from functools import cache, partial
+from functools import partial
 from importlib.util import find_spec
 from random import Random
 
 import pytest
 from tilefold.backend.program import Program
-from tilefold.compiler import compile_levels
 from tilefold.dialects.isa_operands import Affine, Ring
-from tilefold.dialects.store import Store
 from tilefold.emulator.costs import Costs
 from tilefold.emulator.counters import Counters
 from tilefold.emulator.footprint import Plan
 from tilefold.emulator.queues import PULSE
 from tilefold.emulator.timing import time_program
 from tilefold.errors import TilefoldError
-from tilefold.examples import fashion
-from tilefold.frontend import import_model
-from tilefold.machines import load_machine, names
+from tilefold.machines import names
 from tilefold.machines.model import Machine, parse_machine
 from tilefold.tests.emulator.test_races import random_program
-from tilefold.tests.support.compiled_networks import compiled_network
+from tilefold.tests.support.chunks import chunks
+from tilefold.tests.support.compiled_networks import compiled_network, shipped_on
 from tilefold.tests.support.programs import Builder, view
 
 CHUNK = 50
-CASES = 300
+QUICK, CASES = 150, 350
 
 
 def counted(program: Program, machine: Machine, shortcut: bool) -> tuple[Counters, int]:
@@ -141,19 +138,12 @@ def test_configurations_within_a_loop_settle() -> None:
     assert fast == 0
 
 
-@cache
-def shipped() -> tuple[object, Store]:
-    store = Store()
-    return import_model(fashion.int8_model(), store), store
-
-
 @pytest.mark.parametrize("name", names())
 def test_the_shipped_network(name: str) -> None:
-    module, store = shipped()
-    check_same(compile_levels(module, load_machine(name), store=store).program)  # type: ignore[arg-type]
+    check_same(shipped_on(name).program)
 
 
-@pytest.mark.parametrize("start", range(0, CASES + CHUNK, CHUNK))
+@pytest.mark.parametrize("start", chunks(CHUNK, QUICK, CASES))
 def test_random_networks_on_random_machines(start: int) -> None:
     """Half of them on a machine whose memories are so small that loops are long."""
     cases = 0
@@ -189,8 +179,7 @@ def test_random_tokens_and_configurations() -> None:
 
 def test_time_runs_in_the_compiled_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it can; the queues in Python are not even made."""
-    module, store = shipped()
-    program = compile_levels(module, load_machine("dna_a600"), store=store).program  # type: ignore[arg-type]
+    program = shipped_on("dna_a600").program
     machine = parse_machine(program.machine_text, "machine")
     expected = compiled(program, machine)
     monkeypatch.setattr("tilefold.emulator.timing.Queues", None)

@@ -1,35 +1,29 @@
 """What `--explain` says is what was compiled, and what the passes reckoned with."""
 
 import json
-from functools import cache
 from random import Random
 
 import pytest
-from tilefold.compiler import Compilation, compile_levels
+from tilefold.compiler import Compilation
 from tilefold.dialects import nn
 from tilefold.dialects.fabric import FoldAttr
 from tilefold.dialects.location import name_of
 from tilefold.dialects.schedule import ConfigureOp, ProgramOp
 from tilefold.errors import TilefoldError
-from tilefold.examples import fashion
 from tilefold.passes.explanation import Explanation, explain
 from tilefold.passes.folding.choice import all_together, cost
 from tilefold.passes.folding.ranking import CHOSEN, ranked_folds, why_chosen
 from tilefold.passes.folding.space import space_of
 from tilefold.passes.lower_to_schedule import LowerToSchedulePass
 from tilefold.passes.pipelines import Schedule, run_passes, schedule_passes
+from tilefold.tests.support.compiled_networks import shipped_on
 from tilefold.tests.support.fold_choices import random_problem
 from tilefold.tools.explain import record, tables
 from xdsl.ir import Attribute
 
 
-@cache
-def fashion_on(machine: str) -> Compilation:
-    return compile_levels(fashion.int8_model(), machine)
-
-
 def explained(layer: str, machine: str = "dna_a600", count: int = 6) -> Explanation:
-    levels = fashion_on(machine)
+    levels = shipped_on(machine)
     return explain(levels.nn, levels.context, Schedule.OVERLAPPED, layer, count)
 
 
@@ -66,7 +60,7 @@ def test_the_first_tiling_is_the_chosen_one(machine: str) -> None:
     assert not any(each.fits for each in found.unfit)
     assert found.unfit or machine != "tiny"
     assert len(found.tilings) > 1
-    best = _chosen_tilings(fashion_on(machine))["stem/conv"]
+    best = _chosen_tilings(shipped_on(machine))["stem/conv"]
     assert found.tilings[0].tiling == best
 
 
@@ -82,7 +76,7 @@ def _chosen_tilings(levels: Compilation) -> dict[str, Attribute]:
 
 
 def test_the_chosen_fold_is_configured() -> None:
-    (program,) = (op for op in fashion_on("dna_a600").schedule.ops if isinstance(op, ProgramOp))
+    (program,) = (op for op in shipped_on("dna_a600").schedule.ops if isinstance(op, ProgramOp))
     configured: FoldAttr | None = None
     checked = 0
     for op in program.body.block.ops:
@@ -97,8 +91,8 @@ def test_the_chosen_fold_is_configured() -> None:
 def test_what_is_kept_and_fused() -> None:
     every = {
         name: explained(name)
-        for name in fashion_on("dna_a600").program.layers
-        if any(name_of(op) == name for op in fashion_on("dna_a600").nn.walk())
+        for name in shipped_on("dna_a600").program.layers
+        if any(name_of(op) == name for op in shipped_on("dna_a600").nn.walk())
     }
     texts = [
         text for found in every.values() for text in (found.result, *dict(found.inputs).values())
@@ -111,7 +105,7 @@ def test_what_is_kept_and_fused() -> None:
 
 
 def test_in_turns_nothing_is_kept() -> None:
-    levels = compile_levels(fashion.int8_model(), "tiny", schedule=Schedule.LAYER_SERIAL)
+    levels = shipped_on("tiny", Schedule.LAYER_SERIAL)
     found = explain(levels.nn, levels.context, Schedule.LAYER_SERIAL, "stem/conv", 2)
     assert found.result == "in DRAM: layers take turns"
     assert len(found.tilings) == 2
@@ -128,7 +122,7 @@ def test_a_part_of_a_name_is_enough_if_it_is_the_only_one() -> None:
 @pytest.mark.parametrize("layer", ["stem/conv", "block1/pool"])
 def test_both_forms_say_the_same(layer: str) -> None:
     found = explained(layer)
-    program = fashion_on("dna_a600").program
+    program = shipped_on("dna_a600").program
     assert program.prediction is not None
     predicted = program.prediction.layers[program.layers.index(layer)]
     held = json.loads(json.dumps(record(found, predicted)))

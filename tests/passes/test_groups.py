@@ -14,6 +14,7 @@ from tilefold.passes.folding.choice import all_together
 from tilefold.passes.folding.groups import Schedule, side_by_side
 from tilefold.passes.folding.reads import layers_loading, layers_read
 from tilefold.passes.folding.space import Configuration, Work, space_of
+from tilefold.tests.support.chunks import chunks
 from tilefold.tests.support.group_choices import (
     Choice,
     Reads,
@@ -24,9 +25,8 @@ from tilefold.tests.support.group_choices import (
 )
 from xdsl.parser import Parser
 
-CASES = 40
-LONG_CASES = 160
 CHUNK = 20
+QUICK, CASES = 20, 200
 """Random graphs for CP-SAT, and how many of them are one test."""
 
 
@@ -95,14 +95,8 @@ def check_cases(seeds: range) -> None:
     assert proven > len(seeds) / 2
 
 
-@pytest.mark.parametrize("start", range(0, CASES, CHUNK))
+@pytest.mark.parametrize("start", chunks(CHUNK, QUICK, CASES))
 def test_search_finds_nearly_the_best(start: int) -> None:
-    check_cases(range(start, start + CHUNK))
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("start", range(CASES, CASES + LONG_CASES, CHUNK))
-def test_search_finds_nearly_the_best_long(start: int) -> None:
     check_cases(range(start, start + CHUNK))
 
 

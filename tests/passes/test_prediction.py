@@ -18,7 +18,7 @@ from tilefold.passes.pipelines import Schedule
 from tilefold.passes.prediction.composition import Composition
 from tilefold.passes.prediction.turns import Transfers, take_turns
 from tilefold.tests.emulator.harness import plan_of
-from tilefold.tests.support.compiled_networks import compiled_network
+from tilefold.tests.support.compiled_networks import compiled_network, shipped_on
 from tilefold.tests.support.programs import Builder, buffered, view
 
 LATENCY = 4
@@ -81,7 +81,7 @@ def test_the_mean_error_is_small() -> None:
     """Of the shipped network on the shipped machines."""
     layers: list[Compared] = []
     for machine in ("dna_a600", "dna_f200", "dna_f100", "tpu_like", "tiny"):
-        comparison = compared(compile_levels(fashion.int8_model(), machine).program)
+        comparison = compared(shipped_on(machine).program)
         assert abs(comparison.error) < 0.05, machine
         layers += comparison.layers
     errors = Errors.of(layers)
@@ -102,12 +102,13 @@ def test_random_networks() -> None:
 
 @pytest.mark.parametrize("machine", ["dna_a600", "tiny"])
 def test_layers_that_take_turns(machine: str) -> None:
-    levels = compile_levels(fashion.int8_model(), machine, schedule=Schedule.LAYER_SERIAL)
+    levels = shipped_on(machine, Schedule.LAYER_SERIAL)
     assert Errors.of(compared(levels.program).layers).mean < 0.05
 
 
 def test_the_prediction_is_fixed_in_the_file(tmp_path: Path) -> None:
-    first, second = (compile_levels(fashion.int8_model(), "tiny").program for _ in range(2))
+    first = shipped_on("tiny").program
+    second = compile_levels(fashion.int8_model(), "tiny").program
     assert first.prediction is not None
     assert first.prediction == second.prediction
     path = tmp_path / "net.tfp"
@@ -120,7 +121,7 @@ def test_the_prediction_is_fixed_in_the_file(tmp_path: Path) -> None:
 
 
 def test_every_layer_is_predicted() -> None:
-    levels = compile_levels(fashion.int8_model(), "tiny")
+    levels = shipped_on("tiny")
     prediction = levels.program.prediction
     assert prediction is not None
     assert list(prediction.layers) == list(range(len(levels.program.layers)))
@@ -152,7 +153,7 @@ def test_errors_by_hand() -> None:
 
 
 def test_a_program_without_a_prediction() -> None:
-    program = replace(compile_levels(fashion.int8_model(), "tiny").program, prediction=None)
+    program = replace(shipped_on("tiny").program, prediction=None)
     report = emulate(program, {}, values=False).report
     assert report.prediction is None
     assert "prediction" not in report.to_json()

@@ -13,8 +13,9 @@ import pytest
 from tilefold.emulator import Recording, Report
 from tilefold.machines import load_machine
 from tilefold.machines.model import Machine
-from tilefold.tests.emulator.test_recorder import MACHINES, fashion_program, fashion_run
+from tilefold.tests.emulator.test_recorder import MACHINES, fashion_run
 from tilefold.tests.support import browser
+from tilefold.tests.support.compiled_networks import shipped_on
 from tilefold.tools.emulate import main
 from tilefold.tools.pictures import timeline as timeline_module
 from tilefold.tools.pictures.layers import energy, layers
@@ -341,7 +342,7 @@ def test_an_error_would_be_noticed(script: str, tmp_path: Path) -> None:
 
 def test_the_option(tmp_path: Path) -> None:
     pytest.importorskip("plotly")
-    fashion_program("tiny").save(tmp_path / "net.tfp")
+    shipped_on("tiny").program.save(tmp_path / "net.tfp")
     with pytest.raises(SystemExit) as stop:
         main([str(tmp_path / "net.tfp"), "--html", str(tmp_path / "report.html"), "--json"])
     assert stop.value.code == 0
@@ -352,7 +353,7 @@ def test_without_plotly_the_error_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    fashion_program("tiny").save(tmp_path / "net.tfp")
+    shipped_on("tiny").program.save(tmp_path / "net.tfp")
     with pytest.raises(SystemExit) as stop:
         main([str(tmp_path / "net.tfp"), "--html", str(tmp_path / "report.html")])
     assert stop.value.code == 1

@@ -2,6 +2,12 @@
 // RUN: tilefold-opt %s -p 'choose-fold' | filecheck %s --check-prefix=ALONE
 // RUN: tilefold-opt %s -p 'choose-fold{groups=true switching="free"}' --verify-diagnostics | filecheck %s --check-prefix=FREE
 // FREE: choose-fold: with groups switching must be "charged"
+// RUN: tilefold-opt %s -p 'choose-fold{single=2}' | filecheck %s --check-prefix=SECOND
+// RUN: tilefold-opt %s -p 'choose-fold{single=3}' | filecheck %s --check-prefix=THIRD
+// RUN: tilefold-opt %s -p 'choose-fold{single=4}' --verify-diagnostics | filecheck %s --check-prefix=FOURTH
+// RUN: tilefold-opt %s -p 'choose-fold{single=1 groups=true}' --verify-diagnostics | filecheck %s --check-prefix=BOTH
+// FOURTH: choose-fold: there is no single configuration 4; 3 are legal for all layers
+// BOTH: choose-fold: with a single configuration there are no groups, and switching must be "charged"
 
 // The example of docs/folds.md; layers that read the network's input would load it in turn. One unit takes 1 + 9 x 25 = 226 cycles for a 3 x 3 layer, two that
 // share its pixels 1 + 9 x 13 = 118. Side by side the layers start when a configuration of 12 cycles
@@ -12,6 +18,11 @@
 // CHECK: nn.conv %{{.*}}, %point {{.*}} fold = #fabric.fold<@conv, first = 0, units = 1, {{.*}}start = 240 : i64
 // ALONE-COUNT-3: first = 0, units = 2, chain = 1, cols = 1, pixels = 2,
 // ALONE-NOT: start
+
+// As the only configuration a unit takes 12 + 226 + 226 + 26 cycles; a chain of two, which four
+// channels do not fill, takes 8 more to be fetched.
+// SECOND-COUNT-3: first = 0, units = 1,
+// THIRD-COUNT-3: first = 0, units = 2, chain = 2,
 
 !x = tensor<1x4x5x5x!quant.uniform<u8:f32, 0.5:3>>
 !deep = tensor<4x4x3x3x!quant.uniform<i8:f32, 0.25>>
