@@ -47,13 +47,15 @@ START = "start"
 class ChooseFoldPass(ModulePass):
     """Attach a fold to every layer that has none; `switching` is "charged" or "free".
 
-    `groups` lets layers run side by side, switches charged.
+    `groups` lets layers run side by side, switches charged. Where conflicts of banks count, rows of
+    inputs are taken to be `spread` over the banks (`schedule-spread-banks`).
     """
 
     name = "choose-fold"
 
     switching: str = "charged"
     groups: bool = False
+    spread: bool = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.switching not in SWITCHING:
@@ -63,7 +65,7 @@ class ChooseFoldPass(ModulePass):
             )
         if self.groups and self.switching != "charged":
             raise TilefoldError(f'{self.name}: with groups switching must be "charged"')
-        layers, space = fold_space(op, store_of(ctx))
+        layers, space = fold_space(op, store_of(ctx), self.spread)
         if not layers or (all(work.given for work in space.works) and not self.groups):
             return
         if self.groups:
@@ -83,14 +85,19 @@ class ChooseFoldPass(ModulePass):
                 layer.attributes[START] = IntegerAttr(start, i64)
 
 
-def fold_space(module: ModuleOp, store: Store) -> tuple[Sequence[Convolution], Space]:
+def fold_space(
+    module: ModuleOp, store: Store, spread: bool = True
+) -> tuple[Sequence[Convolution], Space]:
     """The layers that run on arrays, and what each costs on every configuration of the machine.
+
+    With `spread` as if the rows of inputs were spread over the banks.
 
     Raises TilefoldError where a layer fits none, or is given a fold that the machine lacks.
     """
     machine = machine_of(module)
     layers = [each for each in module.walk() if isinstance(each, nn.ConvOp | nn.MatmulOp)]
-    return layers, space_of(machine, [_work(machine, layer, store) for layer in layers])
+    works = [_work(machine, layer, store) for layer in layers]
+    return layers, space_of(machine, works, spread=spread)
 
 
 def _work(machine: Machine, layer: Convolution, store: Store) -> Work:
