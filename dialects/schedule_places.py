@@ -195,9 +195,7 @@ class BufferOp(IRDLOperation):
     def _check_pitch(self, pitch: int) -> None:
         row = self.box.strides[0]
         if pitch < row or pitch * self.box.bits % 8:
-            raise VerifyException(
-                f"a pitch of {pitch} is no whole bytes or less than a row's {row}"
-            )
+            raise VerifyException(f"a pitch of {pitch} is less than a row of {row}, or no bytes")
 
     @property
     def strides(self) -> tuple[int, ...]:

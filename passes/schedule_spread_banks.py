@@ -144,14 +144,12 @@ class _Spreading:
         self, buffer: schedule.BufferOp, buffers: Sequence[schedule.BufferOp], room: int
     ) -> None:
         """Give a buffer the best distance of rows with which all `buffers` fit the `room`."""
-        cycles = self._cycles(buffer.result, buffer.strides, buffer.strides[0])
+        before, row = buffer.pitch, buffer.strides[0]
+        cycles = self._cycles(buffer.result, buffer.strides, row)
         for best in np.argsort(cycles, kind="stable") if np.ndim(cycles) else ():
-            buffer.pitch = None
-            if best == 0:
-                return
-            elements = int(self._apart[best]) * 8 // buffer.box.bits
-            buffer.pitch = IntegerAttr(buffer.strides[0] + elements, i64)
-            if occupied(buffers, self._memory) <= room:
+            apart = int(self._apart[best]) * 8 // buffer.box.bits
+            buffer.pitch = IntegerAttr(row + apart, i64) if apart else before
+            if not apart or occupied(buffers, self._memory) <= room:
                 return
 
     def _choices(self) -> Iterator[_Choice]:

@@ -107,8 +107,9 @@ _Row = tuple[IntArray, IntArray, npt.NDArray[np.bool_]]
 
 
 def space_of(machine: Machine, works: Sequence[Work], *, spread: bool = True) -> Space:
-    """Price every layer on every configuration; see `layer_cost`.
+    """Price every layer on every configuration.
 
+    Each is charged conflicts of banks as if all of its input were on chip, `spread` or as made.
     Raises TilefoldError, naming the layer, where no array has its precision.
     """
     legal = configurations(machine)
@@ -172,14 +173,12 @@ def layer_cost(
 ) -> ConvCost:
     """The cost of a layer, or of tiles of it, on a fold.
 
-    `tile` may give `rows`, `cols`, `k` and `c` as arrays in place of the layer's own. `inputs` say
-    how what is read lies in memory: unless given, all of the layer's input is on chip, with its
-    rows spread over the banks.
+    `tile` may give `rows`, `cols`, `k` and `c` as arrays in place of the layer's own. Conflicts of
+    banks are charged where `inputs` say how what is read lies in memory.
     """
     array, bits = machine.array(attribute.array.data), (attribute.act_bits, attribute.wgt_bits)
     act_bits, wgt_bits = (width.data for width in bits)
     fold, mode = fold_of(attribute), attribute.mode.data
-    inputs = inputs or whole_input(machine, shape, True)
     return _price(machine, array, mode, fold, shape, (act_bits, wgt_bits), inputs, tile, finishes)
 
 
@@ -190,7 +189,7 @@ def _price(
     fold: Fold | Factors,
     shape: ConvShape,
     bits: tuple[int, int],
-    inputs: Inputs,
+    inputs: Inputs | None,
     tile: Mapping[str, Ints] | None = None,
     finishes: bool = True,
 ) -> ConvCost:
