@@ -110,8 +110,7 @@ def conv_cost(
     products = array.products(act_bits, wgt_bits)
     passes = walk(array, flow, folded, sizes, products)
     if inputs:
-        some = {dim: np.maximum(size, 1) for dim, size in sizes.items()}
-        cycles = input_cycles(inputs, array, flow, folded, some, products)
+        cycles = input_cycles(inputs, array, flow, folded, sizes, products)
         passes = replace(passes, stream=passes.stream * cycles)
 
     room = array.accumulator.lines * array.accumulator.planes

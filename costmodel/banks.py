@@ -61,8 +61,8 @@ def input_cycles(
 ) -> IntArray:
     """Cycles in which a group of units reads the inputs of one step of a pass; 1 without conflicts.
 
-    `fold`, the `sizes` of the loops (at least 1) and the distances in `inputs` may be arrays that
-    broadcast. A multiplier makes so many `products` a cycle.
+    `fold`, the `sizes` of the loops (0 counts as 1) and the distances in `inputs` may be arrays
+    that broadcast. A multiplier makes so many `products` a cycle.
 
     A unit streams one pixel a cycle, or as many as it has side by side in space, and reads the
     channels of each that its axes have positions for. Units that are given different output pixels
@@ -98,6 +98,7 @@ def _step(
 
     Pixels that are cut as one long loop are taken as if rows and columns were cut one by one.
     """
+    sizes = {dim: np.maximum(size, 1) for dim, size in sizes.items()}
     share = shared(sizes, fold)
     space = unroll(array, replace(mode, flat=False), share, products)
     axes = dict(array.axes)

@@ -1,10 +1,16 @@
 """Lay rows of inputs further apart on chip, so that units which read at once find other banks.
 
+Before:
+
 ```mlir
 %t = schedule.buffer "data" {depth = 2} : !schedule.buffer<4x8x4xu8>
 %x = schedule.tensor {memory = "data", ...} : !schedule.tensor<4x8x4xu8>
 schedule.window %x [...] {strides = array<i64: 32, 4, 1>, ...}
-->
+```
+
+After:
+
+```mlir
 %t = schedule.buffer "data" {depth = 2, pitch = 36} : !schedule.buffer<4x8x4xu8>
 %x = schedule.tensor {memory = "data", ...} : !schedule.tensor<4x36xu8>
 schedule.window %x [...] {strides = array<i64: 36, 4, 1>, ...}

@@ -337,10 +337,13 @@ class _Candidates:
     def _tile(self) -> dict[str, IntArray]:
         return {"rows": self.rows, "cols": self.columns, "k": self.k, "c": self.c}
 
-    def _read_from(self) -> Inputs:
-        """How inputs lie where the array reads them: in a tensor in place, or in a loaded tile."""
+    def _read_from(self) -> Inputs | None:
+        """How inputs lie where the array reads them: in a tensor in place, or in a loaded tile.
+
+        None where conflicts do not count.
+        """
         inputs = whole_input(self.machine, self.shape, self.options.spread)
-        if self.extras.keeps_input:
+        if inputs is None or self.extras.keeps_input:
             return inputs
         _, columns = self._window()
         pixel = _packed_bytes(self._input_channels(), self.shape.input_type.bits)

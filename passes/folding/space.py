@@ -156,10 +156,15 @@ def _row(machine: Machine, work: Work, modes: _Modes, columns: int, spread: bool
     return cycles, latency, known
 
 
-def whole_input(machine: Machine, shape: ConvShape, spread: bool) -> Inputs:
-    """A layer's input where all of it is on chip, with rows `spread` over the banks or as made."""
-    row, pixel = (stride * shape.input_type.bits // 8 for stride in shape.input_strides)
+def whole_input(machine: Machine, shape: ConvShape, spread: bool) -> Inputs | None:
+    """A layer's input where all of it is on chip, with rows `spread` over the banks or as made.
+
+    None where conflicts do not count.
+    """
     memory, bits = machine.memory_for("I"), shape.input_type.bits
+    if not memory.conflicts:
+        return None
+    row, pixel = (stride * bits // 8 for stride in shape.input_strides)
     return Inputs(memory, row, pixel, bits, shape.strides, spread)
 
 
