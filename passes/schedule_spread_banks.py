@@ -113,11 +113,14 @@ class _Spreading:
     def _step_cycles(
         self, step: schedule.ConvolvingOp, strides: Sequence[int], row: int
     ) -> IntArray:
-        """The cycles of all its tiles, whole ones, by bytes more between the rows."""
+        """The cycles of all its tiles by bytes more between the rows."""
         fold = self._folds[step]
         out, source, *_ = step.tiles
         array, bits = self._machine.array(fold.array.data), source.bits
-        rows, cols, *_, k = map(min, out.sizes, step.extents.get_values())
+        sizes, extents = out.sizes, step.extents.get_values()
+        rows, row_count = _tiles(sizes[0], extents[0])
+        cols, col_count = _tiles(sizes[1], extents[1])
+        k = min(sizes[-1], extents[-1])
         ky, kx = step.kernel.get_values()
         c, groups = source.sizes[-1], 1
         if isinstance(step, schedule.DepthwiseOp):
@@ -131,8 +134,8 @@ class _Spreading:
             array,
             fold.mode.data,
             fold_of(fold),
-            rows=rows,
-            cols=cols,
+            rows=rows[:, None, None],
+            cols=cols[:, None],
             k=k,
             c=c,
             kh=ky,
@@ -144,7 +147,10 @@ class _Spreading:
             drain_lanes=self._machine.drain_for(array).elements_per_cycle,
             inputs=Inputs(self._memory, down, across, bits, (stride_y, stride_x)),
         )
-        return as_array(cost.occupancy) * prod(loop.trips for loop in schedule.loops_around(step))
+        count = row_count[:, None, None] * col_count[:, None]
+        cycles = (as_array(cost.occupancy) * count).sum(axis=(0, 1))
+        trips = prod(loop.trips for loop in schedule.loops_around(step))
+        return cycles * (trips // int(count.sum()))
 
     def _spread_buffer(
         self, buffer: schedule.BufferOp, buffers: Sequence[schedule.BufferOp], room: int
@@ -199,6 +205,12 @@ class _Spreading:
         for op, address in zip(tensors, addresses, strict=True) if fits else ():
             op.address = IntegerAttr(address, i64)
         return fits
+
+
+def _tiles(size: int, extent: int) -> tuple[IntArray, IntArray]:
+    """The sizes of the tiles along a dimension, whole ones and the last, and how many there are."""
+    count = -(-extent // size)
+    return np.array([min(size, extent), extent - (count - 1) * size]), np.array([count - 1, 1])
 
 
 def _folds_of(program: schedule.ProgramOp) -> Mapping[Operation, FoldAttr]:
