@@ -201,7 +201,7 @@ class Costs:
             array,
             get("mode"),
             fold,
-            inputs=self._inputs(step, [box["src"] for box in boxes]),
+            inputs=self._inputs(step, boxes[0]["src"]),
             rows=rows,
             cols=columns,
             kh=kernel_rows,
@@ -215,11 +215,10 @@ class Costs:
             finishes=np.array([footprint.last for footprint in footprints], np.int64),
         )
 
-    def _inputs(self, step: Step, boxes: Sequence[Box]) -> Inputs:
-        """How the inputs of a step, `boxes` of one view, lie in their memory."""
-        box, get = boxes[0], step.instruction.integer
+    def _inputs(self, step: Step, box: Box) -> Inputs:
+        """How the inputs of a step, of which it reads a `box`, lie in their memory."""
+        get, memory = step.instruction.integer, self.machine.memory(box.memory)
         row, pixel, _ = (stride * box.bits // 8 for stride in box.strides)
-        memory = self.machine.memory(box.memory)
         return Inputs(memory, row, pixel, box.bits, (get("stride_y"), get("stride_x")))
 
     def configure(self, step: Step) -> ReconfigureCost:
