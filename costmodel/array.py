@@ -23,6 +23,7 @@ import numpy as np
 
 from ..dialects.fabric_array import LOOP_DIMS
 from ..machines.model import Array, Fold, Mode
+from .banks import Inputs, input_cycles
 from .dataflow import Factors, Walk, walk
 from .integers import IntArray, Ints, as_array, ceil_div, plain
 
@@ -80,7 +81,7 @@ def conv_cost(
     wgt_bits: int = 8,
     hop_cycles: int = 0,
     drain_lanes: int = 0,
-    step_cycles: Ints = 1,
+    inputs: Inputs | None = None,
     starts: Ints | bool = True,
     finishes: Ints | bool = True,
 ) -> ConvCost:
@@ -90,10 +91,10 @@ def conv_cost(
     channels, c = 1, k = multiplier), `kh` and `kw` the window. Loops that the mode does not unroll
     run in time, so a mode without G takes groups one after the other. `hop_cycles` is the delay
     from unit to unit of a chain, `drain_lanes` the elements a cycle that the vector units take from
-    the accumulators (0: draining is not charged), `step_cycles` how long one step of a pass takes
-    because inputs conflict in their memory (`costmodel.banks`). `starts` and `finishes` say whether
-    the sums begin at zero and whether they are complete at the end. Sizes, the factors of the fold
-    and these three may be arrays that broadcast; a shape with a size of 0 costs nothing.
+    the accumulators (0: draining is not charged), `inputs` where inputs lie in their memory, whose
+    banks may make steps of a pass take longer (`costmodel.banks`). `starts` and `finishes` say
+    whether the sums begin at zero and whether they are complete at the end. Sizes, the factors of
+    the fold and these may be arrays that broadcast; a shape with a size of 0 costs nothing.
 
     Raises TilefoldError for a precision that the array lacks.
     """
@@ -106,8 +107,11 @@ def conv_cost(
     pixels = sizes["OY"] * sizes["OX"]
     outputs = sizes["G"] * sizes["K"] * pixels * (macs > 0)
     flow = find_mode(array, mode)
-    passes = walk(array, flow, folded, sizes, array.products(act_bits, wgt_bits))
-    passes = replace(passes, stream=passes.stream * as_array(step_cycles))
+    products = array.products(act_bits, wgt_bits)
+    passes = walk(array, flow, folded, sizes, products)
+    if inputs:
+        cycles = input_cycles(inputs, array, flow, folded, sizes, products)
+        passes = replace(passes, stream=passes.stream * cycles)
 
     room = array.accumulator.lines * array.accumulator.planes
     spilled = outputs * (passes.sums > room) * ((1 - begin) + (1 - end))

@@ -102,15 +102,21 @@ def unroll(array: Array, mode: Mode, sizes: Sizes, products: int) -> Unrolled:
     return Unrolled(steps, tiles, {axis: along(axis, size) for axis, size in array.axes})
 
 
+def shared(sizes: Sizes, fold: Fold | Factors) -> Sizes:
+    """The loops that one unit of a fold runs, but for its share of the pixels."""
+    share = dict(sizes)
+    for dim, factor in (("C", fold.chain), ("K", fold.cols), ("G", fold.groups)):
+        share[dim] = ceil_div(share[dim], factor)
+    return share
+
+
 def walk(array: Array, mode: Mode, fold: Fold | Factors, sizes: Sizes, products: int) -> Walk:
     """The passes of one unit of a fold for loops of the given sizes; sizes of 0 count as 1.
 
     Sizes and factors may be arrays that broadcast.
     """
     whole = {dim: np.maximum(size, 1) for dim, size in sizes.items()}
-    share = dict(whole)
-    for dim, factor in (("C", fold.chain), ("K", fold.cols), ("G", fold.groups)):
-        share[dim] = ceil_div(share[dim], factor)
+    share = shared(whole, fold)
     space = unroll(array, mode, share, products)
     steps, tiles, used = space.steps, space.tiles, space.used
     pixel_steps = steps["OY"] * steps["OX"]

@@ -159,11 +159,15 @@ def place_of(tensor: SSAValue) -> tuple[TensorOp, int]:
 
 @irdl_op_definition
 class BufferOp(IRDLOperation):
-    """A ring of `depth` tiles in an on-chip memory."""
+    """A ring of `depth` tiles in an on-chip memory.
+
+    The rows (the outermost dimension) of a tile lie `pitch` elements apart, or close together.
+    """
 
     name = "schedule.buffer"
     memory = prop_def(StringAttr)
     depth = prop_def(IntegerAttr)
+    pitch = opt_prop_def(IntegerAttr)
     address = opt_prop_def(IntegerAttr)
     result = result_def(BufferType)
     irdl_options = (ParsePropInAttrDict(),)
@@ -178,6 +182,8 @@ class BufferOp(IRDLOperation):
     def verify_(self) -> None:
         if self.depth.value.data < 1:
             raise VerifyException("a buffer's depth must be at least 1")
+        if self.pitch is not None:
+            self._check_pitch(self.pitch.value.data)
         _check_address(self.address)
 
     @property
@@ -186,10 +192,22 @@ class BufferOp(IRDLOperation):
         assert isinstance(self.result.type, BufferType)
         return self.result.type
 
+    def _check_pitch(self, pitch: int) -> None:
+        row = self.box.strides[0]
+        if pitch < row or pitch * self.box.bits % 8:
+            raise VerifyException(f"a pitch of {pitch} is less than a row of {row}, or no bytes")
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Distances in elements between neighbours along each dimension of a tile."""
+        row, *inner = self.box.strides
+        return (row if self.pitch is None else self.pitch.value.data), *inner
+
     @property
     def slot_bytes(self) -> int:
         """Bytes from one slot to the next: whole words."""
-        return words_up(self.box.byte_size)
+        apart = (self.strides[0] - self.box.strides[0]) * self.box.bits // 8
+        return words_up(self.box.byte_size + (self.box.sizes[0] - 1) * apart)
 
     @property
     def total_bytes(self) -> int:

@@ -10,14 +10,14 @@ from typing import cast
 
 import numpy as np
 
-from ..costmodel.array import ConvCost, conv_cost, find_mode
-from ..costmodel.banks import input_cycles
+from ..costmodel.array import ConvCost, conv_cost
+from ..costmodel.banks import Inputs
 from ..costmodel.dma import fetch_cost, transfer_cost
 from ..costmodel.energy import Actions
 from ..costmodel.integers import IntArray, Ints, as_array
 from ..costmodel.reconfigure import ReconfigureCost, reconfigure_cost
 from ..costmodel.vector import elementwise_cycles, pool_cycles
-from ..machines.model import Array, Dma, Fold, Machine, Mode, Vector
+from ..machines.model import Array, Dma, Fold, Machine, Vector
 from .actions import Accesses, count_accesses, count_convolution, count_vector
 from .classes import Classes
 from .footprint import Footprint, Plan
@@ -197,13 +197,11 @@ class Costs:
         array = self.array_of(step)
         get = configuration.instruction.integer
         fold = Fold(get("chain"), get("cols"), get("pixels"), get("groups"))
-        mode = find_mode(array, get("mode"))
-        conflicts = [self._input_cycles(step, box, array, mode, fold) for box in boxes]
         return conv_cost(
             array,
-            mode,
+            get("mode"),
             fold,
-            step_cycles=np.array(conflicts, np.int64),
+            inputs=self._inputs(step, boxes[0]["src"]),
             rows=rows,
             cols=columns,
             kh=kernel_rows,
@@ -217,29 +215,11 @@ class Costs:
             finishes=np.array([footprint.last for footprint in footprints], np.int64),
         )
 
-    def _input_cycles(
-        self, step: Step, boxes: Mapping[str, Box], array: Array, mode: Mode, fold: Fold
-    ) -> int:
-        """Cycles of one step of a pass, in which the group's units read their inputs."""
-        source, target = boxes["src"], boxes["dst"]
-        strides = [step.instruction.integer(f"stride_{axis}") for axis in "yx"]
-        row, pixel = (
-            stride * source.strides[dim] * source.bits // 8 for dim, stride in enumerate(strides)
-        )
-        rows, cols, _ = target.counts
-        return input_cycles(
-            self.machine.memory(source.memory),
-            array,
-            mode,
-            fold,
-            rows=rows,
-            cols=cols,
-            channels=source.counts[2],
-            depthwise=step.mnemonic == "dwconv",
-            row_bytes=row,
-            pixel_bytes=pixel,
-            bits=source.bits,
-        )
+    def _inputs(self, step: Step, box: Box) -> Inputs:
+        """How the inputs of a step, of which it reads a `box`, lie in their memory."""
+        get, memory = step.instruction.integer, self.machine.memory(box.memory)
+        row, pixel, _ = (stride * box.bits // 8 for stride in box.strides)
+        return Inputs(memory, row, pixel, box.bits, (get("stride_y"), get("stride_x")))
 
     def configure(self, step: Step) -> ReconfigureCost:
         """The cost of a configure or prefetch."""

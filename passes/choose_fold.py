@@ -52,6 +52,8 @@ class ChooseFoldPass(ModulePass):
 
     `groups` lets layers run side by side, switches charged. `single`, from 1 on, gives all of them
     the same configuration: the best one, the second best, and so on by its cycles.
+    `groups` lets layers run side by side, switches charged. Where conflicts of banks count, rows of
+    inputs are taken to be `spread` over the banks (`schedule-spread-banks`).
     """
 
     name = "choose-fold"
@@ -59,6 +61,7 @@ class ChooseFoldPass(ModulePass):
     switching: str = "charged"
     groups: bool = False
     single: int = 0
+    spread: bool = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.switching not in SWITCHING:
@@ -73,7 +76,7 @@ class ChooseFoldPass(ModulePass):
                 f"{self.name}: with a single configuration there are no groups, and switching must "
                 'be "charged"'
             )
-        layers, space = fold_space(op, store_of(ctx))
+        layers, space = fold_space(op, store_of(ctx), self.spread)
         if not layers or (all(work.given for work in space.works) and not self.groups):
             return
         if self.groups:
@@ -103,14 +106,19 @@ class ChooseFoldPass(ModulePass):
         return np.full(len(space.works), columns[self.single - 1])
 
 
-def fold_space(module: ModuleOp, store: Store) -> tuple[Sequence[Convolution], Space]:
+def fold_space(
+    module: ModuleOp, store: Store, spread: bool = True
+) -> tuple[Sequence[Convolution], Space]:
     """The layers that run on arrays, and what each costs on every configuration of the machine.
+
+    With `spread` as if the rows of inputs were spread over the banks.
 
     Raises TilefoldError where a layer fits none, or is given a fold that the machine lacks.
     """
     machine = machine_of(module)
     layers = [each for each in module.walk() if isinstance(each, nn.ConvOp | nn.MatmulOp)]
-    return layers, space_of(machine, [_work(machine, layer, store) for layer in layers])
+    works = [_work(machine, layer, store) for layer in layers]
+    return layers, space_of(machine, works, spread=spread)
 
 
 def _work(machine: Machine, layer: Convolution, store: Store) -> Work:

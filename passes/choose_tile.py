@@ -40,7 +40,9 @@ class ChooseTilePass(ModulePass):
     Without `overlap` tiles are loaded, computed and stored in turn; only weights come ahead. Where
     they do, a layer is charged the `lag`-th part of the time to load a tile of them. At most
     `sizes` sizes are tried in a dimension that is cut by like factors. A layer named in `skipping`
-    takes the next cheapest of its tilings, once more for each time that it is named.
+    takes the next cheapest of its tilings, once more for each time that it is named. Where
+    conflicts of banks count, rows of inputs are taken to be `spread` over the banks
+    (`schedule-spread-banks`).
     """
 
     name = "choose-tile"
@@ -49,6 +51,7 @@ class ChooseTilePass(ModulePass):
     lag: int = LAG
     sizes: int = MAX_SIZES
     skipping: tuple[str, ...] = ()
+    spread: bool = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.lag < 1 or self.sizes < 2:
@@ -83,7 +86,7 @@ class ChooseTilePass(ModulePass):
     @property
     def options(self) -> Options:
         """The options as one."""
-        return Options(self.overlap, self.lag, self.sizes)
+        return Options(self.overlap, self.lag, self.sizes, self.spread)
 
 
 def tilings_of(

@@ -78,7 +78,7 @@ def explain(
         if isinstance(each, LowerToSchedulePass):
             break
         if isinstance(each, ChooseFoldPass):
-            layers, space = fold_space(module, context.store)
+            layers, space = fold_space(module, context.store, each.spread)
             spaces.append((space, list(layers)))
         if isinstance(each, ChooseTilePass):
             options = each.options

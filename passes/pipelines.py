@@ -30,6 +30,7 @@ from .schedule_drop_configure import ScheduleDropConfigurePass
 from .schedule_insert_tokens import ScheduleInsertTokensPass
 from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
 from .schedule_release_units import ScheduleReleaseUnitsPass
+from .schedule_spread_banks import ScheduleSpreadBanksPass
 from .schedule_take_turns import ScheduleTakeTurnsPass
 
 
@@ -85,6 +86,7 @@ def schedule_passes(
         ScheduleBufferDepthPass()
         if overlap
         else ScheduleBufferDepthPass(2, 2, constants_only=True),
+        ScheduleSpreadBanksPass(),
         ScheduleDropConfigurePass(),
         ScheduleReleaseUnitsPass(),
         *((SchedulePrefetchConfigurePass(),) if overlap else ()),

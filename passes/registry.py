@@ -22,6 +22,7 @@ from .schedule_drop_configure import ScheduleDropConfigurePass
 from .schedule_insert_tokens import ScheduleInsertTokensPass
 from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
 from .schedule_release_units import ScheduleReleaseUnitsPass
+from .schedule_spread_banks import ScheduleSpreadBanksPass
 from .schedule_take_turns import ScheduleTakeTurnsPass
 from .verify_semantics import VerifySemanticsPass
 
@@ -38,6 +39,7 @@ PASSES: tuple[type[ModulePass], ...] = (
     ChooseTilePass,
     LowerToSchedulePass,
     ScheduleBufferDepthPass,
+    ScheduleSpreadBanksPass,
     ScheduleDropConfigurePass,
     ScheduleReleaseUnitsPass,
     SchedulePrefetchConfigurePass,

@@ -100,7 +100,7 @@ def tensors_on_chip(program: schedule.ProgramOp) -> list[Kept]:
         if isinstance(op, schedule.TensorOp) and op.memory is not None:
             if op.address is None:
                 raise TilefoldError(f"{name_of(op)}: a tensor on chip has no address")
-            life = Life(op.box.byte_size, *_lifetime(op.result))
+            life = Life(op.box.byte_size, *lifetime(op.result))
             kept.append(Kept(op.memory.data, op.address.value.data + life.size, life))
     return kept
 
@@ -117,7 +117,7 @@ def on_chip(program: schedule.ProgramOp) -> tuple[int, int, int]:
 
 def floor_of(kept: Iterable[Kept], buffers: Sequence[schedule.BufferOp], memory: Memory) -> int:
     """The end in `memory` of the tensors on chip that are needed while `buffers` are."""
-    lives = [_lifetime(buffer.result) for buffer in buffers]
+    lives = [lifetime(buffer.result) for buffer in buffers]
     first, last = min(life[0] for life in lives), max(life[1] for life in lives)
     ends = [
         each.end
@@ -164,7 +164,7 @@ class _Places:
         return top if self._turn % 2 else low
 
 
-def _lifetime(tensor: SSAValue) -> tuple[int, int]:
+def lifetime(tensor: SSAValue) -> tuple[int, int]:
     """The first and last top-level operation that touches a temporary, or what shows it."""
     block = tensor.owner.parent_block()
     assert block is not None
@@ -193,7 +193,7 @@ def _place_tensors(program: schedule.ProgramOp, machine: Machine) -> None:
             tensor.address = IntegerAttr(top, i64)
             top += ceil_to(tensor.box.byte_size, DRAM_ALIGNMENT)
     lives = [
-        Life(ceil_to(tensor.box.byte_size, DRAM_ALIGNMENT), *_lifetime(tensor.result))
+        Life(ceil_to(tensor.box.byte_size, DRAM_ALIGNMENT), *lifetime(tensor.result))
         for tensor in temporary
     ]
     end = top

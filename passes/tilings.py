@@ -19,7 +19,7 @@ cycles.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, reduce
 from math import ceil
 
@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from xdsl.dialects.builtin import IntAttr, StringAttr
 
+from ..costmodel.banks import Inputs
 from ..costmodel.dma import transfer_cost
 from ..costmodel.integers import IntArray, as_array, ceil_div
 from ..costmodel.vector import elementwise_cycles
@@ -34,7 +35,7 @@ from ..dialects.fabric import FoldAttr
 from ..dialects.isa_operands import ElementType
 from ..dialects.schedule import PARAMETER_BYTES, TilingAttr
 from ..machines.model import Direction, Machine, Operand
-from .folding.space import layer_cost
+from .folding.space import layer_cost, whole_input
 from .lowering.budget import ceil_to
 from .lowering.shapes import ConvShape
 
@@ -88,12 +89,13 @@ class Options:
 
     Without `overlap` tiles are loaded, computed and stored in turn. Weights that come ahead are
     charged the `lag`-th part of a tile's time. At most `sizes` sizes are tried in a dimension that
-    is cut by like factors.
+    is cut by like factors. Rows of inputs are taken to be `spread` over banks that may conflict.
     """
 
     overlap: bool = True
     lag: int = LAG
     sizes: int = MAX_SIZES
+    spread: bool = True
 
 
 def ranked_tilings(
@@ -335,6 +337,18 @@ class _Candidates:
     def _tile(self) -> dict[str, IntArray]:
         return {"rows": self.rows, "cols": self.columns, "k": self.k, "c": self.c}
 
+    def _read_from(self) -> Inputs | None:
+        """How inputs lie where the array reads them: in a tensor in place, or in a loaded tile.
+
+        None where conflicts do not count.
+        """
+        inputs = whole_input(self.machine, self.shape, self.options.spread)
+        if inputs is None or self.extras.keeps_input:
+            return inputs
+        _, columns = self._window()
+        pixel = _packed_bytes(self._input_channels(), self.shape.input_type.bits)
+        return replace(inputs, row_bytes=columns * pixel, pixel_bytes=pixel)
+
     def _runs(self) -> tuple[IntArray, IntArray]:
         """Contiguous runs of an input tile in DRAM, and their bytes."""
         shape = self.shape
@@ -380,7 +394,9 @@ class _Candidates:
     @cached_property
     def parts(self) -> Parts:
         """What the whole layer takes its cycles for."""
-        cost = layer_cost(self.machine, self.fold, self.shape, self._tile())
+        cost = layer_cost(
+            self.machine, self.fold, self.shape, self._tile(), inputs=self._read_from()
+        )
         compute = as_array(cost.occupancy) * self.tiles
         if self.options.overlap:
             drain = as_array(cost.drain) * self._results

@@ -48,7 +48,7 @@ def run_case(seed: int, schedule: Schedule = Schedule.OVERLAPPED, groups: bool =
     """
     rng = Random(seed)
     module, store, inputs = random_network(rng, branches=groups)
-    machine = machine_of_case(seed, rng)
+    machine = machine_of_case(seed, rng, crowded=not groups)
     while groups and machine.arrays[0].count == 1:
         machine = random_machine(rng)
     expected = run(module, inputs, store)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...costmodel.array import ConvCost, conv_cost
+from ...costmodel.banks import Inputs
 from ...costmodel.dataflow import Factors
 from ...costmodel.integers import IntArray, Ints, as_array, ceil_div
 from ...dialects.fabric import FoldAttr
@@ -105,9 +106,10 @@ _Row = tuple[IntArray, IntArray, npt.NDArray[np.bool_]]
 """Cycles, latency, and whether they are known, of one layer on all columns."""
 
 
-def space_of(machine: Machine, works: Sequence[Work]) -> Space:
+def space_of(machine: Machine, works: Sequence[Work], *, spread: bool = True) -> Space:
     """Price every layer on every configuration.
 
+    Each is charged conflicts of banks as if all of its input were on chip, `spread` or as made.
     Raises TilefoldError, naming the layer, where no array has its precision.
     """
     legal = configurations(machine)
@@ -117,7 +119,7 @@ def space_of(machine: Machine, works: Sequence[Work]) -> Space:
     allowed = np.zeros((len(works), len(columns)), bool)
     for row, work in enumerate(works):
         kind = work.shape, work.bits
-        rows[kind] = rows.get(kind) or _row(machine, work, modes, len(columns))
+        rows[kind] = rows.get(kind) or _row(machine, work, modes, len(columns), spread)
         chosen = slice(len(legal)) if work.given is None else columns.index(work.given)
         allowed[row, chosen] = rows[kind][2][chosen]
     priced = [rows[work.shape, work.bits] for work in works]
@@ -136,20 +138,34 @@ def _modes(columns: Sequence[Configuration]) -> _Modes:
     }
 
 
-def _row(machine: Machine, work: Work, modes: _Modes, columns: int) -> _Row:
+def _row(machine: Machine, work: Work, modes: _Modes, columns: int, spread: bool) -> _Row:
+    shape = work.shape
     cycles, latency = np.zeros((2, columns), np.int64)
     known, lacking = np.zeros(columns, bool), list[TilefoldError]()
+    inputs = whole_input(machine, shape, spread)
     for (array, mode), (places, factors) in modes.items():
         try:
-            cost = _price(machine, machine.array(array), mode, factors, work.shape, work.bits)
+            cost = _price(machine, machine.array(array), mode, factors, shape, work.bits, inputs)
         except TilefoldError as error:
             lacking.append(error)
             continue
-        cycles[places] = as_array(cost.occupancy) * work.shape.groups
+        cycles[places] = as_array(cost.occupancy) * shape.groups
         latency[places], known[places] = cost.latency, True
     if not known.any():
         raise TilefoldError(f"{work.name}: {lacking[0]}")
     return cycles, latency, known
+
+
+def whole_input(machine: Machine, shape: ConvShape, spread: bool) -> Inputs | None:
+    """A layer's input where all of it is on chip, with rows `spread` over the banks or as made.
+
+    None where conflicts do not count.
+    """
+    memory, bits = machine.memory_for("I"), shape.input_type.bits
+    if not memory.conflicts:
+        return None
+    row, pixel = (stride * bits // 8 for stride in shape.input_strides)
+    return Inputs(memory, row, pixel, bits, shape.strides, spread)
 
 
 def layer_cost(
@@ -158,15 +174,17 @@ def layer_cost(
     shape: ConvShape,
     tile: Mapping[str, Ints] | None = None,
     finishes: bool = True,
+    inputs: Inputs | None = None,
 ) -> ConvCost:
     """The cost of a layer, or of tiles of it, on a fold.
 
-    `tile` may give `rows`, `cols`, `k` and `c` as arrays in place of the layer's own.
+    `tile` may give `rows`, `cols`, `k` and `c` as arrays in place of the layer's own. Conflicts of
+    banks are charged where `inputs` say how what is read lies in memory.
     """
     array, bits = machine.array(attribute.array.data), (attribute.act_bits, attribute.wgt_bits)
     act_bits, wgt_bits = (width.data for width in bits)
     fold, mode = fold_of(attribute), attribute.mode.data
-    return _price(machine, array, mode, fold, shape, (act_bits, wgt_bits), tile, finishes)
+    return _price(machine, array, mode, fold, shape, (act_bits, wgt_bits), inputs, tile, finishes)
 
 
 def _price(
@@ -176,6 +194,7 @@ def _price(
     fold: Fold | Factors,
     shape: ConvShape,
     bits: tuple[int, int],
+    inputs: Inputs | None,
     tile: Mapping[str, Ints] | None = None,
     finishes: bool = True,
 ) -> ConvCost:
@@ -195,5 +214,6 @@ def _price(
         wgt_bits=bits[1],
         hop_cycles=machine.folds_for(array.name).hop_cycles,
         drain_lanes=machine.drain_for(array).elements_per_cycle,
+        inputs=inputs,
         finishes=finishes,
     )

@@ -63,6 +63,11 @@ def _stored_type(op: Convolution) -> ElementType:
     return storable(element, _strides(op, result, element))
 
 
+def _input_strides(op: Convolution) -> tuple[int, int]:
+    row, column, _ = _strides(op, op.input, container_of(op.input))
+    return row, column
+
+
 def conv_shape(op: Convolution, store: Store) -> ConvShape:
     """The sizes alone of the layer that `op` is."""
     return layer_of(op, store).shape
@@ -99,6 +104,7 @@ def _conv(op: nn.ConvOp, store: Store) -> tuple[ConvShape, IntArray]:
         weight_type=container_of(op.weight),
         output_type=_made_type(op),
         stored_type=_stored_type(op),
+        input_strides=_input_strides(op),
     )
     return shape, packed
 
@@ -126,6 +132,7 @@ def _matmul(op: nn.MatmulOp, store: Store) -> tuple[ConvShape, IntArray]:
         weight_type=container_of(op.weight),
         output_type=_made_type(op),
         stored_type=_stored_type(op),
+        input_strides=_input_strides(op),
     )
     return shape, weights.T.reshape(1, k, 1, 1, c)
 

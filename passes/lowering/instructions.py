@@ -73,7 +73,7 @@ def tile_view(tile: SSAValue) -> View:
     depth = op.depth.value.data
     level = len(schedule.ring_loops(schedule.writer_of(buffer)))
     ring = Ring(depth, op.slot_bytes, level) if depth > 1 else None
-    dims = tuple(Dim.whole(*dim) for dim in zip(op.box.sizes, op.box.strides, strict=True))
+    dims = tuple(Dim.whole(*dim) for dim in zip(op.box.sizes, op.strides, strict=True))
     return View(op.memory.data, _address(op), ring, op.box.element_type, True, dims)
 
 

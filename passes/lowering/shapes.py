@@ -18,7 +18,8 @@ class ConvShape:
     `k` and `c` are output and input channels of one group; a depthwise convolution counts as one
     group with `multiplier` output channels an input channel (0 marks a dense convolution).
     `output_type` is what the array makes, `stored_type` what goes to DRAM: the same, or what an
-    epilogue makes of it.
+    epilogue makes of it. `input_strides` are the distances, in elements, of the rows and columns of
+    the input in the tensor that holds it.
     """
 
     rows_in: int
@@ -37,6 +38,7 @@ class ConvShape:
     weight_type: ElementType
     output_type: ElementType
     stored_type: ElementType
+    input_strides: tuple[int, int]
 
     @property
     def depthwise(self) -> bool:

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from ...costmodel.array import conv_cost
-from ...costmodel.banks import input_cycles
+from ...costmodel.banks import Inputs
 from ...costmodel.dma import transfer_cost
 from ...costmodel.integers import IntArray, Ints, as_array, ceil_div
 from ...costmodel.vector import elementwise_cycles, pool_cycles
@@ -153,7 +153,7 @@ def _convolution(
         array,
         integer(configuration, "mode"),
         fold_in(configuration),
-        step_cycles=_input_cycles(machine, array, mnemonic, operands, configuration),
+        inputs=_inputs(machine, operands),
         **sizes,
         kh=kernel_rows,
         kw=kernel_cols,
@@ -167,29 +167,12 @@ def _convolution(
     return Work.of(counts, cost.occupancy, 0, cost.drain, cost.latency)
 
 
-def _input_cycles(
-    machine: Machine, array: Array, mnemonic: str, operands: Operands, configuration: Operands
-) -> int:
-    """Cycles in which the group reads the inputs of a step; a whole tile stands for all."""
-    source, target = _view(operands, "src"), _view(operands, "dst")
-    row, pixel = (
-        integer(operands, f"stride_{axis}") * dim.stride * source.bits // 8
-        for axis, dim in zip("yx", source.dims, strict=False)
-    )
-    rows, cols, _ = target.sizes
-    return input_cycles(
-        machine.memory(source.memory),
-        array,
-        array.modes[integer(configuration, "mode")],
-        fold_in(configuration),
-        rows=min(rows, target.dims[0].extent),
-        cols=min(cols, target.dims[1].extent),
-        channels=min(source.sizes[2], source.dims[2].extent),
-        depthwise=mnemonic == "dwconv",
-        row_bytes=row,
-        pixel_bytes=pixel,
-        bits=source.bits,
-    )
+def _inputs(machine: Machine, operands: Operands) -> Inputs:
+    """How the inputs of a convolution lie in their memory."""
+    source = _view(operands, "src")
+    row, pixel, _ = (dim.stride * source.bits // 8 for dim in source.dims)
+    strides = integer(operands, "stride_y"), integer(operands, "stride_x")
+    return Inputs(machine.memory(source.memory), row, pixel, source.bits, strides)
 
 
 def fold_in(configuration: Operands) -> Fold:

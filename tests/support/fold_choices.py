@@ -13,7 +13,7 @@ from tilefold.costmodel.reconfigure import reconfigure_cost
 from tilefold.dialects.fabric import FoldAttr
 from tilefold.dialects.isa_operands import ElementType
 from tilefold.machines.model import Array, Folds, Machine
-from tilefold.passes.folding.space import Work, layer_cost
+from tilefold.passes.folding.space import Work, layer_cost, whole_input
 from tilefold.passes.lowering.shapes import ConvShape
 from tilefold.tests.support.random_machines import random_machine
 
@@ -50,14 +50,15 @@ def _costly(rng: Random, folds: Folds, number: int) -> Folds:
 def _work(rng: Random, number: int) -> Work:
     depthwise = rng.random() < 0.3
     rows, columns = rng.randint(1, 12), rng.randint(1, 12)
+    groups, c = 1 if depthwise else rng.choice((1, 1, 1, 2)), rng.randint(1, 24)
     shape = ConvShape(
         rows,
         columns,
         rows,
         columns,
-        groups=1 if depthwise else rng.choice((1, 1, 1, 2)),
+        groups=groups,
         k=rng.randint(1, 24),
-        c=rng.randint(1, 24),
+        c=c,
         kernel=(rng.choice((1, 1, 3)), rng.choice((1, 1, 3))),
         strides=(1, 1),
         dilations=(1, 1),
@@ -67,6 +68,7 @@ def _work(rng: Random, number: int) -> Work:
         weight_type=ElementType.I8,
         output_type=ElementType.U8,
         stored_type=ElementType.U8,
+        input_strides=(columns * groups * c, groups * c),
     )
     return Work(f"layer{number}", shape, rng.choice(BITS))
 
@@ -92,7 +94,8 @@ def candidates(machine: Machine, work: Work) -> list[FoldAttr]:
 
 def own_cycles(machine: Machine, work: Work, fold: FoldAttr) -> tuple[int, int]:
     """Cycles of a layer, and from then until its last result."""
-    cost = layer_cost(machine, fold, work.shape)
+    inputs = whole_input(machine, work.shape, spread=True)
+    cost = layer_cost(machine, fold, work.shape, inputs=inputs)
     return int(cost.occupancy) * work.shape.groups, int(cost.latency)
 
 

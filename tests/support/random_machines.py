@@ -41,10 +41,36 @@ def random_machine(rng: Random) -> Machine:
     return parse_machine(machine_text(rng), "random machine")
 
 
-def machine_of_case(seed: int, rng: Random) -> Machine:
-    """The machine of a test case: `tiny` in one of eight, a shipped one in another, else random."""
+def crowded_machine(rng: Random) -> Machine:
+    """`tiny` with three units that share pixels and nothing else, in memories that count conflicts.
+
+    So units often read rows that lie in one bank.
+    """
+    data = f"bytes = {1 << rng.choice((12, 14, 16))}, line = {rng.choice((1, 2, 4, 8))}, "
+    data += f"banks = {rng.choice((2, 4, 8))}, conflicts = true"
+    text = load_machine("tiny").text
+    for old, new in {
+        "bytes = 4096, line = 4, banks = 4": data,
+        "bytes = 2048": "bytes = 65536",
+        "count = 2, axes": "count = 3, axes",
+        "c = [1, 2], k = [1, 2], p = [1, 2], g = [1, 2]": f"p = [{rng.choice((2, 3))}]",
+        'x = ["K"]': 'x = ["K", "OX"]',
+    }.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return parse_machine(text, "crowded machine")
+
+
+def machine_of_case(seed: int, rng: Random, *, crowded: bool = True) -> Machine:
+    """The machine of a test case.
+
+    Of eight one is for `tiny`, one for a shipped machine, one, if they may be `crowded`, for such a
+    one; the others are random.
+    """
     if seed % 8 == 0:
         return load_machine("tiny")
+    if seed % 8 == 2 and crowded:
+        return crowded_machine(rng)
     return load_machine(rng.choice(names())) if seed % 8 == 4 else random_machine(rng)
 
 

@@ -65,6 +65,20 @@ schedule.program attributes {sym_name = "main", machine = "m"} {
 
 // -----
 
+// CHECK: a pitch of 7 is less than a row of 8, or no bytes
+schedule.program attributes {sym_name = "main", machine = "m"} {
+  %x = schedule.buffer "data" {depth = 1, pitch = 7} : !schedule.buffer<2x2x4xu8>
+}
+
+// -----
+
+// CHECK: a pitch of 9 is less than a row of 8, or no bytes
+schedule.program attributes {sym_name = "main", machine = "m"} {
+  %x = schedule.buffer "data" {depth = 1, pitch = 9} : !schedule.buffer<2x2x4xu4>
+}
+
+// -----
+
 // CHECK: a buffer has one writer, this one has 0
 schedule.program attributes {sym_name = "main", machine = "m"} {
   %x = schedule.buffer "data" {depth = 1} : !schedule.buffer<4xu8>

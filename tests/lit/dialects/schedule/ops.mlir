@@ -21,8 +21,8 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
   // GENERIC: "schedule.buffer"() <{memory = "weights", depth = 2 : i64}> : () -> !schedule.buffer<1x1x168xu8>
   // CHECK: %w = schedule.buffer "weights" {depth = 2 : i64} : !schedule.buffer<1x1x168xu8>
   %w = schedule.buffer "weights" {depth = 2} : !schedule.buffer<1x1x168xu8>
-  // CHECK: %x = schedule.buffer "data" {depth = 2 : i64, address = 32 : i64} : !schedule.buffer<4x6x2xu8>
-  %x = schedule.buffer "data" {depth = 2, address = 32 : i64} : !schedule.buffer<4x6x2xu8>
+  // CHECK: %x = schedule.buffer "data" {depth = 2 : i64, pitch = 16 : i64, address = 32 : i64} : !schedule.buffer<4x6x2xu8>
+  %x = schedule.buffer "data" {depth = 2, pitch = 16, address = 32 : i64} : !schedule.buffer<4x6x2xu8>
   %sums = schedule.buffer "data" {depth = 1} : !schedule.buffer<2x4x8xi32>
   %params = schedule.buffer "weights" {depth = 1} : !schedule.buffer<8x3xi32>
   %y = schedule.buffer "data" {depth = 1} : !schedule.buffer<2x4x8xi4>
