@@ -58,11 +58,11 @@ class ScheduleSpreadBanksPass(ModulePass):
     name = "schedule-spread-banks"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for program in op.walk():
-            if isinstance(program, schedule.ProgramOp):
-                for memory in machine_of(op).memories:
-                    if memory.conflicts:
-                        _Spreading(program, machine_of(op), memory).apply()
+        machine = machine_of(op)
+        crowded = [memory for memory in machine.memories if memory.conflicts]
+        for program in schedule.programs_of(op):
+            for memory in crowded:
+                _Spreading(program, machine, memory).apply()
 
 
 @dataclass(frozen=True)
