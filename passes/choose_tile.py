@@ -17,6 +17,7 @@ from xdsl.passes import ModulePass
 
 from ..dialects import nn
 from ..dialects.fabric import FoldAttr
+from ..dialects.frames import frames_of, split_frame
 from ..dialects.isa_operands import ElementType
 from ..dialects.location import name_of
 from ..dialects.schedule import TilingAttr
@@ -53,17 +54,18 @@ class ChooseTilePass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.lag < 1 or self.sizes < 2:
             raise TilefoldError(f"{self.name}: lag must be at least 1, sizes at least 2")
-        machine, store = machine_of(op), store_of(ctx)
+        machine, store, frames = machine_of(op), store_of(ctx), frames_of(op)
         for layer in op.walk():
             if isinstance(layer, nn.ConvOp | nn.MatmulOp) and "tiling" not in layer.attributes:
                 fold = layer.attributes.get("fold")
                 if not isinstance(fold, FoldAttr):
                     raise TilefoldError(f"{name_of(layer)}: has no fold; run choose-fold first")
                 room = room_in(machine, layer)
-                best = self._tiling(room, layer, fold, store)
+                skipped = self.skipping.count(split_frame(name_of(layer), frames)[0])
+                best = self._tiling(room, layer, fold, store, skipped)
                 if best is None and (epilogue := epilogue_of(layer)):
                     del epilogue.attributes[EPILOGUE]
-                    best = self._tiling(room, layer, fold, store)
+                    best = self._tiling(room, layer, fold, store, skipped)
                 if best is None:
                     raise TilefoldError(
                         f"{name_of(layer)}: not even its smallest tile fits the memories of "
@@ -72,11 +74,10 @@ class ChooseTilePass(ModulePass):
                 layer.attributes["tiling"] = best
 
     def _tiling(
-        self, machine: Machine, layer: Convolution, fold: FoldAttr, store: Store
+        self, machine: Machine, layer: Convolution, fold: FoldAttr, store: Store, skipped: int
     ) -> TilingAttr | None:
         shape = conv_shape(layer, store)
         extras = extras_of(layer, shape)
-        skipped = self.skipping.count(name_of(layer))
         ranked = ranked_tilings(machine, shape, fold, extras, self.options, skipped + 1)
         return ranked[-1].tiling if ranked else None
 

@@ -20,6 +20,7 @@ from .lower_to_schedule import LowerToSchedulePass
 from .nn_canonicalize import NnCanonicalizePass
 from .nn_cascade import NnCascadePass
 from .nn_fold_constants import NnFoldConstantsPass
+from .nn_frames import FrameOrder, NnFramesPass
 from .nn_fuse import NnFusePass
 from .order_layers import OrderLayersPass
 from .predict_cycles import PredictCyclesPass
@@ -55,8 +56,8 @@ class Choices:
     """What the passes are told where no answer suits all networks.
 
     `cascades` are layers that run in stripes; `groups` lets layers that do not read one another run
-    at the same time, on units of their own; the others are options of `keep-on-chip` and
-    `choose-tile`.
+    at the same time, on units of their own; a program takes so many `frames`, in an `order`; the
+    others are options of `keep-on-chip` and `choose-tile`.
     """
 
     cascades: tuple[NnCascadePass, ...] = ()
@@ -65,6 +66,8 @@ class Choices:
     lag: int = ChooseTilePass.lag
     sizes: int = ChooseTilePass.sizes
     skipping: tuple[str, ...] = ChooseTilePass.skipping
+    frames: int = 1
+    order: FrameOrder = FrameOrder.FRAME
 
 
 def schedule_passes(
@@ -74,6 +77,7 @@ def schedule_passes(
     overlap = schedule is Schedule.OVERLAPPED
     return (
         *choices.cascades,
+        *((NnFramesPass(choices.frames, choices.order.value),) if choices.frames != 1 else ()),
         FuseEpiloguePass(),
         ChooseFoldPass(groups=choices.groups),
         OrderLayersPass(),

@@ -12,6 +12,7 @@ from .lower_to_schedule import LowerToSchedulePass
 from .nn_canonicalize import NnCanonicalizePass
 from .nn_cascade import NnCascadePass
 from .nn_fold_constants import NnFoldConstantsPass
+from .nn_frames import NnFramesPass
 from .nn_fuse import NnFusePass
 from .order_layers import OrderLayersPass
 from .pipelines import NnToIsaPass
@@ -30,6 +31,7 @@ PASSES: tuple[type[ModulePass], ...] = (
     NnCanonicalizePass,
     NnFusePass,
     NnCascadePass,
+    NnFramesPass,
     AttachMachinePass,
     FuseEpiloguePass,
     ChooseFoldPass,
