@@ -30,6 +30,7 @@ from .keep_on_chip import room_in
 from .lowering.convolution import Convolution, conv_shape
 from .lowering.parts import container_of
 from .lowering.shapes import TABLE_BYTES, ConvShape
+from .lowering.sharing import SHARED, members_of
 from .lowering.state import address_of
 from .tilings import LAG, MAX_SIZES, Extras, Options, Ranked, ranked_tilings
 
@@ -63,6 +64,11 @@ class ChooseTilePass(ModulePass):
                 room = room_in(machine, layer)
                 skipped = self.skipping.count(split_frame(name_of(layer), frames)[0])
                 best = self._tiling(room, layer, fold, store, skipped)
+                if best is None and SHARED in layer.attributes:
+                    for member in members_of(layer):
+                        del member.attributes[SHARED]
+                    room = room_in(machine, layer)
+                    best = self._tiling(room, layer, fold, store, skipped)
                 if best is None and (epilogue := epilogue_of(layer)):
                     del epilogue.attributes[EPILOGUE]
                     best = self._tiling(room, layer, fold, store, skipped)
@@ -71,7 +77,8 @@ class ChooseTilePass(ModulePass):
                         f"{name_of(layer)}: not even its smallest tile fits the memories of "
                         f"machine {machine.name}"
                     )
-                layer.attributes["tiling"] = best
+                for member in members_of(layer):
+                    member.attributes["tiling"] = best
 
     def _tiling(
         self, machine: Machine, layer: Convolution, fold: FoldAttr, store: Store, skipped: int
@@ -98,19 +105,23 @@ def tilings_of(
 
 
 def extras_of(layer: Convolution, shape: ConvShape) -> Extras:
-    """What a layer of `shape` takes for its epilogue, and what is kept on chip around it."""
-    epilogue = epilogue_of(layer)
-    keeps_input = address_of(layer.input) is not None
+    """What a layer of `shape` takes for its epilogue, and what is kept on chip around it.
+
+    Of layers that share their weights, nothing is kept that is not kept for all.
+    """
+    epilogue, members = epilogue_of(layer), members_of(layer)
+    keeps_input = all(address_of(each.input) is not None for each in members)
+    results = ((epilogue_of(each) or each).result for each in members)
+    keeps_result = all(address_of(result) is not None for result in results)
     if epilogue is None:
-        keeps_result = address_of(layer.result) is not None
         return Extras(keeps_input=keeps_input, keeps_result=keeps_result)
-    keeps_result = address_of(epilogue.result) is not None
     tiles: list[tuple[Operand, ElementType]] = []
     if not keeps_result:
         tiles.append(("O", shape.stored_type))
     if isinstance(epilogue, nn.LutOp):
-        return Extras(tiles, TABLE_BYTES, "vlut", keeps_input, keeps_result)
-    other = other_operand(epilogue, layer)
-    if address_of(other) is None:
-        tiles.append(("I", container_of(other)))
+        return Extras(tiles, TABLE_BYTES * len(members), "vlut", keeps_input, keeps_result)
+    sums = [(each, epilogue_of(each)) for each in members]
+    others = [other_operand(e, each) for each, e in sums if isinstance(e, nn.AddOp)]
+    if any(address_of(other) is None for other in others):
+        tiles.append(("I", container_of(others[0])))
     return Extras(tiles, 0, "vadd", keeps_input, keeps_result)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -31,6 +32,9 @@ from .schedule_insert_tokens import ScheduleInsertTokensPass
 from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
 from .schedule_release_units import ScheduleReleaseUnitsPass
 from .schedule_take_turns import ScheduleTakeTurnsPass
+from .share_weights import ShareWeightsPass
+
+Kind = TypeVar("Kind", bound=StrEnum)
 
 
 def nn_passes() -> tuple[ModulePass, ...]:
@@ -81,6 +85,7 @@ def schedule_passes(
         FuseEpiloguePass(),
         ChooseFoldPass(groups=choices.groups),
         OrderLayersPass(),
+        *((ShareWeightsPass(),) if overlap and choices.frames > 1 else ()),
         *((KeepOnChipPass(choices.reserve),) if overlap else ()),
         ChooseTilePass(overlap, choices.lag, choices.sizes, choices.skipping),
         LowerToSchedulePass(overlap),
@@ -128,7 +133,8 @@ def check_locations(done: ModulePass, module: ModuleOp, located: bool) -> None:
 class NnToIsaPass(ModulePass):
     """All of the compiler: from a network to the instructions of `machine`.
 
-    `schedule` is "overlapped" or "layer-serial"; with `groups` layers may run side by side.
+    `schedule` is "overlapped" or "layer-serial"; with `groups` layers may run side by side;
+    `frames` and their `order` are options of `nn-frames`.
     """
 
     name = "nn-to-isa"
@@ -136,18 +142,23 @@ class NnToIsaPass(ModulePass):
     machine: str
     schedule: str = Schedule.OVERLAPPED.value
     groups: bool = False
+    frames: int = 1
+    order: str = FrameOrder.FRAME.value
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        schedule = _one_of(Schedule, "schedule", self.schedule)
+        order = _one_of(FrameOrder, "order", self.order)
+        choices = Choices(groups=self.groups, frames=self.frames, order=order)
         passes = (
             AttachMachinePass(self.machine),
             *nn_passes(),
-            *schedule_passes(_schedule_of(self.schedule), Choices(groups=self.groups)),
+            *schedule_passes(schedule, choices),
             *isa_passes(),
         )
         run_passes(passes, ctx, op)
 
 
-def _schedule_of(name: str) -> Schedule:
-    if name not in list(Schedule):
-        raise TilefoldError(f'nn-to-isa: schedule is "{name}", but must be {" or ".join(Schedule)}')
-    return Schedule(name)
+def _one_of(kind: type[Kind], option: str, name: str) -> Kind:
+    if name not in list(kind):
+        raise TilefoldError(f'nn-to-isa: {option} is "{name}", but must be {" or ".join(kind)}')
+    return kind(name)

@@ -24,6 +24,7 @@ from .schedule_insert_tokens import ScheduleInsertTokensPass
 from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
 from .schedule_release_units import ScheduleReleaseUnitsPass
 from .schedule_take_turns import ScheduleTakeTurnsPass
+from .share_weights import ShareWeightsPass
 from .verify_semantics import VerifySemanticsPass
 
 PASSES: tuple[type[ModulePass], ...] = (
@@ -36,6 +37,7 @@ PASSES: tuple[type[ModulePass], ...] = (
     FuseEpiloguePass,
     ChooseFoldPass,
     OrderLayersPass,
+    ShareWeightsPass,
     KeepOnChipPass,
     ChooseTilePass,
     LowerToSchedulePass,
