@@ -17,6 +17,7 @@ them for the tiles of a layer, at least the `reserve`-th part of the memory.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.dialects.func import ReturnOp
@@ -78,6 +79,23 @@ class KeepOnChipPass(ModulePass):
         for layer in layers:
             if isinstance(layer, COMPUTING):
                 layer.attributes[ROOM] = IntegerAttr(memory.bytes - tops[turns[layer]], i64)
+
+
+def first_to_fit(machine: Machine, layers: Sequence[Operation], copies: int) -> int:
+    """From which of `layers` on all that could be kept would fit, so many `copies` of it.
+
+    That is their number if it does not even for the last; 0 where nothing can be kept.
+    """
+    memory = machine.memory_for("O")
+    if memory != machine.memory_for("I"):
+        return 0
+    turns = {layer: turn for turn, layer in enumerate(layers)}
+    needed = np.zeros(len(layers) + 1, np.int64)
+    for tensor in _keepable(layers, turns, memory.line):
+        needed[tensor.life.first : tensor.life.last + 1] += tensor.life.size
+    limit = memory.bytes - memory.bytes // KeepOnChipPass.reserve
+    too_much = np.flatnonzero(needed * copies > limit)
+    return int(too_much[-1]) + 1 if len(too_much) else 0
 
 
 def room_in(machine: Machine, layer: Operation) -> Machine:

@@ -21,8 +21,10 @@ func.func @main(%x: ... {nn.name = "image"}, %x1: ... {nn.name = "image@1"}) -> 
 ```
 
 Weights are shared. With `order` = "layer" the copies of a layer follow each other, a, a1, b, b1:
-then `share-weights` lets them load their weights once. The copies do not read one another, so
-`choose-fold{groups=true}` may run layers of one image beside those of another.
+then `share-weights` lets them load their weights once. Where the module has a machine, that begins
+after the last layer at which the tensors of all images do not fit its memory; the layers before
+run image after image. Copies do not read one another, so `choose-fold{groups=true}` may run layers
+of one image beside those of another.
 """
 
 from dataclasses import dataclass
@@ -35,18 +37,23 @@ from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from ..dialects import nn
+from ..dialects import fabric, nn
 from ..dialects.frames import FRAMES, frames_of, in_frame, split_frame
 from ..dialects.location import names_of, renamed
 from ..dialects.nn_network import Network, name_attributes, network_of
 from ..errors import TilefoldError
+from .attach_machine import machine_of
+from .keep_on_chip import first_to_fit
 
 MOST = 64
 """The most frames of a program."""
 
 
 class FrameOrder(StrEnum):
-    """What follows a layer: the next layer of its frame, or its copy for the next frame."""
+    """What follows a layer: the next layer of its frame, or its copy for the next frame.
+
+    In the order of layers that is so from where the tensors of all frames fit the chip.
+    """
 
     FRAME = "frame"
     LAYER = "layer"
@@ -74,7 +81,7 @@ class NnFramesPass(ModulePass):
             return
         network = network_of(op)
         self._check_names(network)
-        self._copy(network)
+        self._copy(network, self._alone(op, network))
         op.attributes[FRAMES] = IntegerAttr(self.count, i64)
 
     def _check_names(self, network: Network) -> None:
@@ -84,25 +91,35 @@ class NnFramesPass(ModulePass):
             if split_frame(name, self.count)[1]:
                 raise TilefoldError(f'{self.name}: "{name}" is what a copy is called: rename it')
 
-    def _copy(self, network: Network) -> None:
-        """Copy the layers and ports of a network."""
+    def _alone(self, module: ModuleOp, network: Network) -> int:
+        """How many operations come image after image."""
+        *layers, _ = network.function.body.block.ops
+        if self.order == FrameOrder.FRAME:
+            return len(layers)
+        if not any(isinstance(op, fabric.MachineOp) for op in module.ops):
+            return 0
+        return first_to_fit(machine_of(module), layers, self.count)
+
+    def _copy(self, network: Network, alone: int) -> None:
+        """Copy the layers and ports of a network, so many operations image after image."""
         function, block = network.function, network.function.body.block
         *layers, end = block.ops
+        following = layers[alone] if alone < len(layers) else end
         inputs, outputs = list(network.inputs), list(network.outputs)
         last: dict[Operation, Operation] = {layer: layer for layer in layers}
         for frame in range(1, self.count):
             made = {value: block.insert_arg(value.type, len(block.args)) for value in inputs}
             copies: dict[SSAValue, SSAValue] = {**made}
-            for layer in layers:
+            for number, layer in enumerate(layers):
                 if isinstance(layer, nn.ConstantOp):
                     continue
                 copy = layer.clone(copies)
                 copy.location = renamed(layer.location, partial(in_frame, frame=frame))
-                if self.order == FrameOrder.LAYER:
+                if number < alone:
+                    block.insert_op_before(copy, following)
+                else:
                     block.insert_op_after(copy, last[layer])
                     last[layer] = copy
-                else:
-                    block.insert_op_before(copy, end)
             outputs += [copies.get(value, value) for value in network.outputs]
         returned = ReturnOp(*outputs)
         returned.location = end.location

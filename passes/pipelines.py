@@ -81,8 +81,8 @@ def schedule_passes(
     overlap = schedule is Schedule.OVERLAPPED
     return (
         *choices.cascades,
-        *((NnFramesPass(choices.frames, choices.order.value),) if choices.frames != 1 else ()),
         FuseEpiloguePass(),
+        *((NnFramesPass(choices.frames, choices.order.value),) if choices.frames != 1 else ()),
         ChooseFoldPass(groups=choices.groups),
         OrderLayersPass(),
         *((ShareWeightsPass(),) if overlap and choices.frames > 1 else ()),
