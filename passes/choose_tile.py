@@ -29,7 +29,7 @@ from .fuse_epilogue import EPILOGUE, epilogue_of, other_operand
 from .keep_on_chip import room_in
 from .lowering.convolution import Convolution, conv_shape
 from .lowering.parts import container_of
-from .lowering.shapes import TABLE_BYTES, ConvShape
+from .lowering.shapes import TABLE_BYTES, ConvShape, Tile
 from .lowering.sharing import SHARED, members_of
 from .lowering.state import address_of
 from .tilings import LAG, MAX_SIZES, Extras, Options, Ranked, ranked_tilings
@@ -39,6 +39,7 @@ from .tilings import LAG, MAX_SIZES, Extras, Options, Ranked, ranked_tilings
 class ChooseTilePass(ModulePass):
     """Attach the tiling with the lowest estimated time to every layer that has none.
 
+    Layers that share their weights get one tiling, or share them no more where none fits all.
     Without `overlap` tiles are loaded, computed and stored in turn; only weights come ahead. Where
     they do, a layer is charged the `lag`-th part of the time to load a tile of them. At most
     `sizes` sizes are tried in a dimension that is cut by like factors. A layer named in `skipping`
@@ -86,7 +87,12 @@ class ChooseTilePass(ModulePass):
         shape = conv_shape(layer, store)
         extras = extras_of(layer, shape)
         ranked = ranked_tilings(machine, shape, fold, extras, self.options, skipped + 1)
-        return ranked[-1].tiling if ranked else None
+        if not ranked:
+            return None
+        best = ranked[-1].tiling
+        # Accumulators cannot keep sums of several layers until these are complete.
+        summed = Tile.of(best).trips(shape)["c"] > 1
+        return None if summed and SHARED in layer.attributes else best
 
     @property
     def options(self) -> Options:

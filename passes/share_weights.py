@@ -6,10 +6,11 @@
 ```
 
 Layers of one number become one nest: each tile of weights is loaded, then all of them compute with
-it. They have the same weights, shapes and fold, and none reads what another one makes. Copies for
-several frames do, one after the other where `nn-frames` puts them in the order of layers. What is
-saved in loads is paid for in room: the tiles of all are on chip at once, and so are the tensors
-that they read and make.
+it. They have the same weights, shapes and fold, no tiling yet, and none reads what another one
+makes. Copies for several frames do, one after the other where `nn-frames` puts them in the order of
+layers. What is saved in loads is paid for in room: the tiles of all are on chip at once, and so are
+the tensors that they read and make. Where `choose-tile` finds no tiling for all of them, or one
+that sums over tiles of input channels, it parts them again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -74,6 +75,7 @@ def _shares(op: Convolution, run: Sequence[Convolution], store: Store) -> bool:
         and kinds[0] == kinds[1]
         and type(epilogues[0]) is type(epilogues[1])
         and first.attributes.get("fold") == op.attributes.get("fold")
+        and "tiling" not in first.attributes | op.attributes
         and not set(_reads(op)) & {made for each in run for made in (each, epilogue_of(each))}
         and conv_shape(first, store) == conv_shape(op, store)
     )

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
-from tilefold.compiler import context_for
+from tilefold.compiler import compile_levels, context_for
 from tilefold.dialects import nn
 from tilefold.dialects.location import name_of
 from tilefold.dialects.nn_network import network_of
+from tilefold.dialects.schedule import ConvOp
 from tilefold.dialects.store import Store
+from tilefold.emulator import emulate
 from tilefold.examples import fashion
 from tilefold.frontend import import_model
 from tilefold.interpreters.nn import run
@@ -14,11 +16,25 @@ from tilefold.machines import load_machine
 from tilefold.passes.attach_machine import attach_machine
 from tilefold.passes.fuse_epilogue import FuseEpiloguePass
 from tilefold.passes.keep_on_chip import KeepOnChipPass, first_to_fit
-from tilefold.passes.nn_frames import NnFramesPass
+from tilefold.passes.nn_frames import FrameOrder, NnFramesPass
 from tilefold.passes.pipelines import nn_passes, run_passes
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.parser import Parser
 
 FRAMES = 3
+
+# Weights of 16 KiB, of which the tiny machine holds 2: sums are made of tiles of input channels.
+DEEP = """
+!x = tensor<1x512x3x3x!quant.uniform<u8:f32, 0.5:3>>
+!y = tensor<1x8x3x3x!quant.uniform<u8:f32, 9.0:3>>
+!w = tensor<8x512x2x2x!quant.uniform<i8:f32, 0.01>>
+func.func @main(%x: !x) -> !y {
+  %w = nn.constant dense<3> : tensor<8x512x2x2xi8> -> !w
+  %y = nn.conv %x, %w {strides = [1, 1], pads = [0, 0, 1, 1], dilations = [1, 1], groups = 1}
+      : (!x, !w) -> !y loc("deep")
+  func.return %y : !y
+}
+"""
 
 
 def framed(order: str, machine: str | None = None) -> tuple[ModuleOp, ModuleOp, Store]:
@@ -76,3 +92,16 @@ def test_layers_follow_each_other_where_the_tensors_of_all_frames_fit() -> None:
     machine = load_machine("tiny")
     limit = memory.bytes - memory.bytes // KeepOnChipPass.reserve
     assert first_to_fit(machine, layers, 1) <= first <= first_to_fit(machine, layers, limit)
+
+
+def test_layers_that_sum_over_tiles_do_not_share_weights() -> None:
+    store = Store()
+    module = Parser(context_for(store), DEEP).parse_module()
+    levels = compile_levels(module, "tiny", frames=2, order=FrameOrder.LAYER, store=store)
+    convs = [op for op in levels.schedule.walk() if isinstance(op, ConvOp)]
+    assert all(conv.reduction.value.data for conv in convs)
+    assert len({op.weights for op in convs}) == 2
+    images = np.random.default_rng(1).integers(0, 256, (2, 512, 3, 3)).astype(np.uint8)
+    actual = emulate(levels.program, {"input0": images}).outputs["output0"]
+    expected = [run(module, {"input0": image[None]}, store)["output0"] for image in images]
+    assert np.array_equal(actual, np.concatenate(expected))
