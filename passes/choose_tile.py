@@ -27,10 +27,10 @@ from ..machines.model import Machine, Operand
 from .attach_machine import machine_of
 from .fuse_epilogue import EPILOGUE, epilogue_of, other_operand
 from .keep_on_chip import room_in
-from .lowering.convolution import Convolution, conv_shape
+from .lowering.convolution import conv_shape
 from .lowering.parts import container_of
 from .lowering.shapes import TABLE_BYTES, ConvShape, Tile
-from .lowering.sharing import SHARED, members_of
+from .lowering.sharing import SHARED, Convolution, members_of
 from .lowering.state import address_of
 from .tilings import LAG, MAX_SIZES, Extras, Options, Ranked, ranked_tilings
 

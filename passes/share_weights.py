@@ -25,8 +25,8 @@ from ..dialects import nn
 from ..dialects.nn_network import network_of
 from ..dialects.store import Store, store_of
 from .fuse_epilogue import EPILOGUE, epilogue_of, other_operand
-from .lowering.convolution import Convolution, conv_shape
-from .lowering.sharing import SHARED
+from .lowering.convolution import conv_shape
+from .lowering.sharing import SHARED, Convolution
 
 
 @dataclass(frozen=True)

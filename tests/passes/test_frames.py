@@ -29,7 +29,7 @@ DEEP = """
 !y = tensor<1x8x3x3x!quant.uniform<u8:f32, 9.0:3>>
 !w = tensor<8x512x2x2x!quant.uniform<i8:f32, 0.01>>
 func.func @main(%x: !x) -> !y {
-  %w = nn.constant dense<3> : tensor<8x512x2x2xi8> -> !w
+  %w = nn.constant #nn.stored<"DIGEST"> -> !w
   %y = nn.conv %x, %w {strides = [1, 1], pads = [0, 0, 1, 1], dilations = [1, 1], groups = 1}
       : (!x, !w) -> !y loc("deep")
   func.return %y : !y
@@ -96,7 +96,9 @@ def test_layers_follow_each_other_where_the_tensors_of_all_frames_fit() -> None:
 
 def test_layers_that_sum_over_tiles_do_not_share_weights() -> None:
     store = Store()
-    module = Parser(context_for(store), DEEP).parse_module()
+    weights = np.random.default_rng(2).integers(-9, 10, (8, 512, 2, 2)).astype(np.int8)
+    text = DEEP.replace("DIGEST", store.put(weights))
+    module = Parser(context_for(store), text).parse_module()
     levels = compile_levels(module, "tiny", frames=2, order=FrameOrder.LAYER, store=store)
     convs = [op for op in levels.schedule.walk() if isinstance(op, ConvOp)]
     assert all(conv.reduction.value.data for conv in convs)
