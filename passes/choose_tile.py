@@ -29,7 +29,7 @@ from .fuse_epilogue import EPILOGUE, epilogue_of, other_operand
 from .keep_on_chip import room_in
 from .lowering.convolution import conv_shape
 from .lowering.parts import container_of
-from .lowering.shapes import TABLE_BYTES, ConvShape, Tile
+from .lowering.shapes import TABLE_BYTES, ConvShape
 from .lowering.sharing import SHARED, Convolution, members_of
 from .lowering.state import address_of
 from .tilings import LAG, MAX_SIZES, Extras, Options, Ranked, ranked_tilings
@@ -87,12 +87,7 @@ class ChooseTilePass(ModulePass):
         shape = conv_shape(layer, store)
         extras = extras_of(layer, shape)
         ranked = ranked_tilings(machine, shape, fold, extras, self.options, skipped + 1)
-        if not ranked:
-            return None
-        best = ranked[-1].tiling
-        # Accumulators cannot keep sums of several layers until these are complete.
-        summed = Tile.of(best).trips(shape)["c"] > 1
-        return None if summed and SHARED in layer.attributes else best
+        return ranked[-1].tiling if ranked else None
 
     @property
     def options(self) -> Options:
@@ -113,21 +108,24 @@ def tilings_of(
 def extras_of(layer: Convolution, shape: ConvShape) -> Extras:
     """What a layer of `shape` takes for its epilogue, and what is kept on chip around it.
 
-    Of layers that share their weights, nothing is kept that is not kept for all.
+    Of layers that share their weights, nothing is kept that is not kept for all, and sums are made
+    at once: accumulators cannot keep those of several layers.
     """
     epilogue, members = epilogue_of(layer), members_of(layer)
+    several = len(members) > 1
     keeps_input = all(address_of(each.input) is not None for each in members)
     results = ((epilogue_of(each) or each).result for each in members)
     keeps_result = all(address_of(result) is not None for result in results)
     if epilogue is None:
-        return Extras(keeps_input=keeps_input, keeps_result=keeps_result)
+        return Extras((), 0, "", keeps_input, keeps_result, several)
     tiles: list[tuple[Operand, ElementType]] = []
     if not keeps_result:
         tiles.append(("O", shape.stored_type))
     if isinstance(epilogue, nn.LutOp):
-        return Extras(tiles, TABLE_BYTES * len(members), "vlut", keeps_input, keeps_result)
+        size = TABLE_BYTES * len(members)
+        return Extras(tiles, size, "vlut", keeps_input, keeps_result, several)
     sums = [(each, epilogue_of(each)) for each in members]
     others = [other_operand(e, each) for each, e in sums if isinstance(e, nn.AddOp)]
     if any(address_of(other) is None for other in others):
         tiles.append(("I", container_of(others[0])))
-    return Extras(tiles, 0, "vadd", keeps_input, keeps_result)
+    return Extras(tiles, 0, "vadd", keeps_input, keeps_result, several)

@@ -9,8 +9,8 @@ Layers of one number become one nest: each tile of weights is loaded, then all o
 it. They have the same weights, shapes and fold, no tiling yet, and none reads what another one
 makes. Copies for several frames do, one after the other where `nn-frames` puts them in the order of
 layers. What is saved in loads is paid for in room: the tiles of all are on chip at once, and so are
-the tensors that they read and make. Where `choose-tile` finds no tiling for all of them, or one
-that sums over tiles of input channels, it parts them again.
+the tensors that they read and make. Where `choose-tile` finds no tiling for all of them, without
+tiles of input channels to sum over, it parts them again.
 """
 
 from collections.abc import Iterator, Sequence
