@@ -18,6 +18,7 @@ from .frontend import import_model
 from .machines import load_machine
 from .machines.model import Machine
 from .passes.attach_machine import attach_machine
+from .passes.nn_frames import MOST, FrameOrder
 from .passes.pipelines import Choices, Schedule, isa_passes, nn_passes, run_passes, schedule_passes
 from .search import TRIALS, Objective, Progress, Search, Trial
 
@@ -62,6 +63,8 @@ def compile_levels(
     *,
     schedule: Schedule = Schedule.OVERLAPPED,
     groups: bool = False,
+    frames: int = 1,
+    order: FrameOrder = FrameOrder.FRAME,
     effort: int = 0,
     objective: Objective = Objective.LATENCY,
     store: Store | None = None,
@@ -69,12 +72,15 @@ def compile_levels(
 ) -> Compilation:
     """Compile a model (an ONNX file or ModelProto, or an `nn` module with its store).
 
-    `groups` lets layers that do not read one another run side by side.
+    `groups` lets layers that do not read one another run side by side. The program takes so many
+    `frames` at a time, one image after the other or in the `order` of layers, each for all images.
     With an `effort` of 1 to 3 several programs are made, and the one that has the least of the
     `objective` is kept (`search`).
     Raises TilefoldError where the model, the machine or both together are not supported.
     """
     _check_effort(schedule, effort, objective)
+    if not 1 <= frames <= MOST:
+        raise TilefoldError(f"{frames} frames are not from 1 to {MOST}")
     store = store if store is not None else Store()
     context = context_for(store)
     target = machine if isinstance(machine, Machine) else load_machine(machine)
@@ -82,7 +88,7 @@ def compile_levels(
     attach_machine(module, target)
     names: Callable[[str], None] | None = progress and (lambda name: progress(name, 0, None))
     run_passes(nn_passes(), context, module, names)
-    choices = Choices(groups=groups)
+    choices = Choices(groups=groups, frames=frames, order=order)
     if effort:
         search = Search(context, target, module, effort, objective, choices, progress)
         schedule_level, isa_level, trials = search.run()
@@ -109,6 +115,8 @@ def compile(
     *,
     schedule: Schedule = Schedule.OVERLAPPED,
     groups: bool = False,
+    frames: int = 1,
+    order: FrameOrder = FrameOrder.FRAME,
     effort: int = 0,
     objective: Objective = Objective.LATENCY,
     progress: Progress | None = None,
@@ -117,8 +125,9 @@ def compile(
 
     `model` is a path or a ModelProto, `machine` a name, the path of a machine file, or a Machine;
     `schedule` whether layers overlap, `groups` whether layers that do not read one another may run
-    at the same time on units of their own; `effort` (0 to 3) how long to search for the least of
-    the `objective`.
+    at the same time on units of their own; `frames` how many images the program takes at a time,
+    and `order` whether one after the other or layer by layer; `effort` (0 to 3) how long to search
+    for the least of the `objective`.
     Raises TilefoldError, naming the node and the reason, where it cannot be compiled.
     """
     return compile_levels(
@@ -126,6 +135,8 @@ def compile(
         machine,
         schedule=schedule,
         groups=groups,
+        frames=frames,
+        order=order,
         effort=effort,
         objective=objective,
         progress=progress,

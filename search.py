@@ -21,6 +21,7 @@ from .machines.model import Machine
 from .passes.cascades import cascade_candidates
 from .passes.lower_to_isa import LowerToIsaPass
 from .passes.nn_cascade import NnCascadePass
+from .passes.nn_frames import FrameOrder
 from .passes.pipelines import Choices, run_passes, schedule_passes
 from .passes.predict_cycles import PredictCyclesPass
 
@@ -104,6 +105,8 @@ class Search:
         or where there is no energy to judge by.
         """
         self._try(self._first)
+        if self._first.frames > 1:
+            self._vary(order=next(o for o in FrameOrder if o is not self._first.order))
         for options in TILE_OPTIONS:
             self._vary(**options)
         if self._effort >= 2:
@@ -193,7 +196,7 @@ def differences(choices: Choices) -> Iterator[str]:
     """How some choices differ from those that the passes make on their own."""
     for each in fields(Choices):
         value = getattr(choices, each.name)
-        if value == each.default:
+        if value == each.default or each.name == "frames":
             continue
         if each.name == "cascades":
             yield from (f"{c.first} to {c.last} in {c.stripes} stripes" for c in value)
@@ -201,6 +204,8 @@ def differences(choices: Choices) -> Iterator[str]:
             yield "groups side by side"
         elif each.name == "single":
             yield f"one configuration for all layers, number {value}"
+        elif each.name == "order":
+            yield f"{value} by {value}"
         elif each.name == "skipping":
             yield f"other tiles in {len(set(value))} layers"
         else:

@@ -9,6 +9,7 @@ from xdsl.ir import Attribute
 from xdsl.utils.hints import isa
 
 from ..costmodel.dma import fetch_cost
+from ..dialects.frames import frames_of
 from ..dialects.isa import ProgramOp
 from ..dialects.isa_prediction import PREDICTION, PredictionAttr
 from ..dialects.quant import UniformType
@@ -35,6 +36,7 @@ def build_program(module: ModuleOp, machine: Machine, store: Store) -> Program:
         outputs=tuple(_port(op, store) for op in tensors if op.kind.data == "output"),
         layers=provenance.layers,
         layer_of=provenance.layer_of,
+        frames=frames_of(module),
     )
     program.check()
     return replace(program, prediction=_prediction(module, machine, program))

@@ -11,7 +11,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import isfinite, prod
@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from ..dialects.frames import in_frame
 from ..dialects.isa_table import ISA_VERSION
 from ..dialects.layout import container_bits, memory_bytes
 from ..errors import TilefoldError
@@ -116,7 +117,9 @@ class Program:
 
     `layers` are the names of the network's nodes; `layer_of` gives, for every instruction, an index
     into them, or -1. Without `weights` the segments' data are placeholders: the program can be
-    timed and checked, but has no values. `prediction` is None where none was made.
+    timed and checked, but has no values. `prediction` is None where none was made. It takes so
+    many `frames` at a time: ports are those of frame 0, then those of frame 1, ..., and names are
+    as in `dialects/frames.py`.
     """
 
     code: Code
@@ -128,6 +131,15 @@ class Program:
     layer_of: tuple[int, ...]
     weights: bool = True
     prediction: Prediction | None = None
+    frames: int = 1
+
+    def inputs_of(self, frame: int) -> tuple[Port, ...]:
+        """The inputs of a frame."""
+        return _part(self.inputs, frame, self.frames)
+
+    def outputs_of(self, frame: int) -> tuple[Port, ...]:
+        """The outputs of a frame."""
+        return _part(self.outputs, frame, self.frames)
 
     def without_weights(self) -> "Program":
         """This program with its weights left out."""
@@ -167,6 +179,9 @@ class Program:
                 raise TilefoldError("two segments or two ports have the same name")
         for port in (*self.inputs, *self.outputs):
             port.check()
+        for frame in range(self.frames):
+            _check_alike(self.inputs_of(0), self.inputs_of(frame), frame)
+            _check_alike(self.outputs_of(0), self.outputs_of(frame), frame)
 
     def save(self, path: str | Path) -> None:
         """Write the program file at `path`, whole or not at all; raises `TilefoldError`."""
@@ -183,6 +198,7 @@ class Program:
             ],
             "inputs": [_port_record(port) for port in self.inputs],
             "outputs": [_port_record(port) for port in self.outputs],
+            **({"frames": self.frames} if self.frames > 1 else {}),
         }
         provenance: dict[str, Any] = {"layers": self.layers, "layer_of": self.layer_of}
         if self.prediction:
@@ -210,6 +226,19 @@ class Program:
 def machine_digest(text: str) -> str:
     """The digest of a machine's text."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _part(ports: tuple[Port, ...], number: int, count: int) -> tuple[Port, ...]:
+    """One of so many equal parts."""
+    size = len(ports) // count
+    return ports[number * size : (number + 1) * size]
+
+
+def _check_alike(first: Sequence[Port], ports: Sequence[Port], frame: int) -> None:
+    """Raise TilefoldError unless `ports` are those of frame 0 but for names and addresses."""
+    wanted = [replace(port, name=in_frame(port.name, frame), address=0) for port in first]
+    if wanted != [replace(port, address=0) for port in ports]:
+        raise TilefoldError(f"the ports of frame {frame} are not those of frame 0")
 
 
 def _check_place(what: str, address: int, size: int) -> None:
@@ -243,7 +272,17 @@ def _from_parts(manifest: dict[str, Any], entries: dict[str, bytes]) -> Program:
         _tuple(provenance, "layer_of", int),
         present,
         _prediction(provenance),
+        _frames(manifest),
     )
+
+
+def _frames(manifest: _Record) -> int:
+    """How many frames a program takes: one in files that do not say."""
+    frames = _get(manifest, "frames", int) if "frames" in manifest else 1
+    inputs, outputs = (len(_records(manifest, ports)) for ports in ("inputs", "outputs"))
+    if not 1 <= frames <= max(1, outputs) or inputs % frames or outputs % frames:
+        raise TilefoldError(f"the ports are not those of {frames} frames")
+    return frames
 
 
 def _prediction(provenance: _Record) -> Prediction | None:

@@ -1,6 +1,6 @@
 """Layer names as source locations: every operation carries the name of the ONNX node it is from."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
 from xdsl.dialects.builtin import (
@@ -48,6 +48,16 @@ def fuse(locations: Iterable[LocationAttr]) -> LocationAttr:
     if len(parts) > 1:
         return FusedLoc(parts, NoneAttr())
     return parts[0] if parts else UNKNOWN_LOC
+
+
+def renamed(location: LocationAttr, rename: Callable[[str], str]) -> LocationAttr:
+    """`location` with its layer names changed by `rename`."""
+    if isinstance(location, NameLoc):
+        return NameLoc(StringAttr(rename(location.desc.data)), location.location)
+    if isinstance(location, FusedLoc):
+        parts = tuple(renamed(part, rename) for part in _parts(location))
+        return FusedLoc(parts, location.metadata)
+    return location
 
 
 def replace_with_location(

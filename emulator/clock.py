@@ -260,6 +260,8 @@ class Timing:
         if step.mnemonic == "load":
             self.brought[unit] = "weights" if self.costs.roles.load(step) == "W" else "data"
         start = self.issue[unit]
+        if step.index in self.plan.frames.opens:
+            self.counters.begin(self.plan.frames.opens[step.index], start)
         self._advance(step, start + charge.busy, BUSY)
         if charge.dram:
             turn = self._reserve_dram(start, charge.dram, charge.dram_bytes)

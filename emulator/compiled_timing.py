@@ -118,6 +118,8 @@ class CompiledTiming:
             counters.reconfiguration_cycles[layer] = int(state.layers[number, LAYER_RECONFIGURING])
         for number in np.flatnonzero(state.layers[:, LAYER_FINISHED] >= 0).tolist():
             counters.finished[names.layer(number)] = int(state.layers[number, LAYER_FINISHED])
+        for frame in np.flatnonzero(state.begun >= 0).tolist():
+            counters.begun[frame] = int(state.begun[frame])
         counters.cycles = max(counters.start, *counters.finished.values(), 0)
         return counters
 

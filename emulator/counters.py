@@ -81,9 +81,10 @@ class Counters:
     """Everything counted in one run of a program.
 
     `transferred` are bytes of DRAM, whole bursts, by layer and DMA class. `start` is the cycle in
-    which the units start, after their code was fetched; `finished` is when
-    the last instruction of each layer was complete, `peak` the most products a cycle that the
-    arrays could do at the precision of each layer. `actions` is what costs energy, by layer.
+    which the units start, after their code was fetched; `begun` is when the first load of each
+    frame's input starts, `finished` when the last instruction of each layer was complete, `peak`
+    the most products a cycle that the arrays could do at the precision of each layer. `actions` is
+    what costs energy, by layer.
     """
 
     bytes: defaultdict[ByteKey, int] = field(default_factory=lambda: defaultdict[ByteKey, int](int))
@@ -103,10 +104,15 @@ class Counters:
     actions: defaultdict[int, Actions] = field(
         default_factory=lambda: defaultdict[int, Actions](Actions)
     )
+    begun: dict[int, int] = field(default_factory=dict[int, int])
     finished: dict[int, int] = field(default_factory=dict[int, int])
     peak: dict[int, int] = field(default_factory=dict[int, int])
     start: int = 0
     cycles: int = 0
+
+    def begin(self, frame: int, time: int) -> None:
+        """Note that a load of a frame's input starts at `time`."""
+        self.begun[frame] = min(time, self.begun.get(frame, time))
 
     def complete(self, layer: int, time: int) -> None:
         """Note that an instruction of `layer` was complete at `time`."""

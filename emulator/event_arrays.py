@@ -62,12 +62,13 @@ OP_KIND, OP_STEP, OP_NUMBER, OP_LEVEL, OP_TRIPS = range(5)
     STEP_OPERANDS,
     STEP_LABELS_AT,
     STEP_BRINGS,
+    STEP_OPENS,
     STEP_SWITCH_CYCLES,
     STEP_FETCH_CYCLES,
     STEP_FETCH_BYTES,
     STEP_FETCH_LATENCY,
     STEP_SHADOWED,
-) = range(10)
+) = range(11)
 """Columns of `Code.steps`."""
 UNIT_FIRST, UNIT_IS_VECTOR, UNIT_DRAIN, UNIT_SOURCE = range(4)
 """Columns of `Code.units`."""
@@ -112,7 +113,8 @@ class Code(NamedTuple):
     `ops` has a row for each place in a stream, its number a semaphore or where a body begins, its
     level and trips those of the loop that goes back there; a step's group is
     `group[group_at[step] : group_at[step + 1]]`, equal operands have equal numbers, its classes are
-    `labels[labels_at + counters @ strides]`, and a load brings the source of tokens after it. The
+    `labels[labels_at + counters @ strides]`, and a load brings the source of tokens after it and
+    opens a frame if it loads its input. The
     tokens of a semaphore begin at `token_at`; a unit's first place, the unit whose lanes drain it
     and the source of its tokens (-1: what it brought) are in `units`, the `cause` of its waiting
     is by source.
@@ -154,6 +156,7 @@ class State(NamedTuple):
     executed: Ints
     fetched: Ints
     layers: Ints
+    begun: Ints
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,7 @@ class Names:
     semaphores: tuple[int, ...]
     steps: tuple[Step, ...]
     layers: int
+    frames: int
 
     def layer(self, number: int) -> int:
         """The layer of that number, -1 for none."""
@@ -176,7 +180,14 @@ def names_of(costs: Costs) -> Names:
     plan = costs.plan
     units = dict.fromkeys([*plan.code.header.kinds, *(v.name for v in costs.machine.vectors)])
     queues = len(plan.code.header.kinds)
-    return Names(tuple(units), queues, tuple(plan.tree.credits), plan.tree.steps, len(plan.layers))
+    return Names(
+        tuple(units),
+        queues,
+        tuple(plan.tree.credits),
+        plan.tree.steps,
+        len(plan.layers),
+        max(plan.frames.opens.values(), default=-1) + 1,
+    )
 
 
 def code_of(costs: Costs, names: Names) -> Code:
@@ -208,6 +219,7 @@ _TABLES: Final = {
         "operands",
         "labels_at",
         "brings",
+        "opens",
         "switch_cycles",
         "fetch_cycles",
         "fetch_bytes",
@@ -271,6 +283,7 @@ def _step_arrays(costs: Costs, names: Names) -> dict[str, Ints]:
         "group_at": _ints(ends),
         "operands": _ints(same),
         "brings": _ints([_brings(costs, step) for step in names.steps]),
+        "opens": _ints([costs.plan.frames.opens.get(step.index, -1) for step in names.steps]),
         **dict(zip(fields, columns, strict=True)),
     }
 
@@ -374,4 +387,5 @@ def state_of(
         executed=full(0, rows),
         fetched=full(0, steps),
         layers=counts,
+        begun=full(-1, names.frames),
     )

@@ -60,6 +60,7 @@ from .event_arrays import (
     STEP_FETCH_LATENCY,
     STEP_LABELS_AT,
     STEP_LAYER,
+    STEP_OPENS,
     STEP_OPERANDS,
     STEP_OWNER,
     STEP_SHADOWED,
@@ -380,6 +381,9 @@ def _transfer(c, s, unit, step, row):
     layer, start = c.steps[step, STEP_LAYER], s.units[unit, NOW_ISSUE]
     if c.steps[step, STEP_BRINGS] >= 0:
         s.units[unit, NOW_BROUGHT] = c.steps[step, STEP_BRINGS]
+    frame = c.steps[step, STEP_OPENS]
+    if frame >= 0 and (s.begun[frame] < 0 or start < s.begun[frame]):
+        s.begun[frame] = start
     _advance(c, s, unit, layer, start + busy, 0)
     if dram:
         _advance(c, s, unit, layer, _reserve_dram(s, start, dram), PORT)

@@ -13,6 +13,7 @@ from ..backend.code import Code
 from ..backend.program import Program
 from ..errors import TilefoldError
 from .classes import Classes
+from .frames import Frames
 from .memory import Box, Range, StepError, ViewPlan
 from .streams import Op, projections
 from .tree import Counters, Step, build
@@ -51,6 +52,7 @@ class Plan:
         self.code = code
         self.layers = tuple(layers)
         self.tree = build(code, layer_of)
+        self.frames = Frames()
         self._views: dict[int, dict[str, ViewPlan]] = {}
         self._classes: dict[int, Classes] = {}
         self._cache: dict[tuple[int, Counters], Footprint] = {}
@@ -58,7 +60,9 @@ class Plan:
     @staticmethod
     def of(program: Program) -> "Plan":
         """The plan of a whole program."""
-        return Plan(program.code, program.layers, program.layer_of)
+        plan = Plan(program.code, program.layers, program.layer_of)
+        plan.frames = Frames.of(program, plan.tree.steps)
+        return plan
 
     @cached_property
     def projections(self) -> dict[str, tuple[Op, ...]]:

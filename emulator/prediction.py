@@ -83,11 +83,18 @@ class Comparison:
 
     @staticmethod
     def of(prediction: Prediction, names: Sequence[str], cycles: Mapping[int, int]) -> "Comparison":
-        """`prediction` beside the emulated `cycles` by layer, which are indices into `names`."""
-        layers = (
-            Compared(names[number], predicted, cycles.get(number, 0))
-            for number, predicted in prediction.layers.items()
-        )
+        """`prediction` beside the emulated `cycles` by layer, which are indices into `names`.
+
+        Layers of one name, as those of several frames are, add up.
+        """
+        parts: dict[str, tuple[int, ...]] = {}
+        emulated: defaultdict[str, int] = defaultdict(int)
+        for number, predicted in prediction.layers.items():
+            name = names[number]
+            both = zip(parts.get(name, (0,) * len(KINDS)), predicted.parts, strict=True)
+            parts[name] = tuple(a + b for a, b in both)
+            emulated[name] += cycles.get(number, 0)
+        layers = (Compared(each, LayerPrediction(parts[each]), emulated[each]) for each in parts)
         return Comparison(tuple(layers), prediction.cycles, sum(cycles.values()))
 
     @property

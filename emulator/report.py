@@ -9,9 +9,11 @@ from typing import Any
 from rich.table import Table
 
 from ..costmodel.energy import Actions, Prices
+from ..dialects.frames import split_frame
 from ..machines.model import Machine
 from .bounds import Bound
 from .counters import BUSY, Counters, LayerTime
+from .frames import FrameTime
 from .prediction import PROGRAM, Comparison
 from .roles import ByteKey
 from .sensitivity import Variation
@@ -131,7 +133,9 @@ class Row:
 class Report:
     """A run's counters by layer and in total.
 
-    `host` counts the bytes that the host quantised, dequantised or laid out anew for one image;
+    A run is of one image, or of as many as the program takes frames; a layer's row is of all.
+    `frames` says when each begins and is complete, nothing without timing.
+    `host` counts the bytes that the host quantised, dequantised or laid out anew;
     its time is not part of the cycles. Without timing, cycles and counters are 0. `area` is in mm2
     by component, None without a `technology`; `sensitivity` has the cycles on variations of the
     machine, if asked for; `prediction` is what the compiler predicted beside what was emulated,
@@ -148,6 +152,12 @@ class Report:
     area: dict[str, float] | None = None
     sensitivity: list[Variation] | None = None
     prediction: Comparison | None = None
+    frames: tuple[FrameTime, ...] = ()
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames over all cycles at the machine's clock; 0 without timing."""
+        return len(self.frames) * self.hz / self.total.cycles if self.frames else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionaries, lists, strings and numbers."""
@@ -167,13 +177,16 @@ class Report:
             for row in record["layers"]:
                 if row["name"] in layers:
                     row["predicted"] = layers[row["name"]].to_json()
+        if len(self.frames) > 1:
+            record["frames"] = [frame.to_json() for frame in self.frames]
+            record["frames_per_second"] = round(self.frames_per_second, 6)
         if self.sensitivity is not None:
             record["sensitivity"] = [variation.to_json() for variation in self.sensitivity]
         return record
 
     def table(self) -> Table:
         """A table with a row for each layer, and the total."""
-        table = Table(title=f"{self.network} on {self.machine}")
+        table = Table(title=f"{self.network} on {self.machine}", caption=self._frames())
         table.add_column("layer", overflow="fold")
         for column in ("cycles", "MACs", "utilisation"):
             table.add_column(column, justify="right", no_wrap=True)
@@ -181,6 +194,17 @@ class Report:
         for column in (*_memories(self.total), "reconfigured", *energy):
             table.add_column(column, justify="right", overflow="fold")
         return self._filled(table, lambda row: _cells(row, self.total))
+
+    def _frames(self) -> str | None:
+        """Latency and throughput in a line; None for a single frame."""
+        if len(self.frames) < 2:
+            return None
+        count, longest = len(self.frames), max(frame.latency for frame in self.frames)
+        return (
+            f"{count} frames: latency {self.frames[0].latency:,} cycles of the first, "
+            f"{longest:,} of the slowest; one every {self.total.cycles / count:,.0f} cycles, "
+            f"{self.frames_per_second:,.0f} frames/s"
+        )
 
     def roofline(self) -> Table:
         """A table of operations for each byte of DRAM, lower bounds, and distances from them."""
@@ -273,20 +297,18 @@ def build_report(
     lower: Mapping[int, Bound],
     host: Mapping[str, int],
     prices: Prices | None = None,
+    frames: int = 1,
 ) -> Report:
     """The report of a run; `counters` is None if time was not asked for.
 
-    `lower` has the bounds of layers. Fetching the code and instructions of no layer are the last
-    row, named `(program)`. Raises TilefoldError if the technology of `prices` lacks something that
-    the machine has.
+    `lower` has the bounds of layers; copies of a layer for several `frames` are one row. Fetching
+    the code and instructions of no layer are the last row, named `(program)`. Raises TilefoldError
+    if the technology of `prices` lacks something that the machine has.
     """
     timed, counters = counters is not None, counters or Counters()
     cycles = counters.layer_cycles()
     times = counters.times
-    rows = {
-        number: Row(name, cycles.get(number, 0), counters.macs.get(number, 0))
-        for number, name in [*enumerate(layers), (-1, PROGRAM)]
-    }
+    rows = _rows(layers, frames)
     array_peaks = (
         array.count * array.multipliers * max(1, *_products(array.precisions))
         for array in machine.arrays
@@ -296,33 +318,50 @@ def build_report(
     total.dram = machine.dram.name
     for number, row in rows.items():
         row.dram = machine.dram.name
+        row.cycles += cycles.get(number, 0)
+        row.macs += counters.macs.get(number, 0)
         row.bound.add(lower.get(number, Bound()))
-        total.bound.add(row.bound)
-        row.peak = counters.peak.get(number, 0)
-        row.reconfigurations = counters.reconfigurations.get(number, 0)
-        row.reconfiguration_cycles = counters.reconfiguration_cycles.get(number, 0)
-        total.reconfigurations += row.reconfigurations
-        total.reconfiguration_cycles += row.reconfiguration_cycles
+        total.bound.add(lower.get(number, Bound()))
+        row.peak = max(row.peak, counters.peak.get(number, 0))
+        row.reconfigurations += counters.reconfigurations.get(number, 0)
+        row.reconfiguration_cycles += counters.reconfiguration_cycles.get(number, 0)
+    total.reconfigurations = sum(counters.reconfigurations.values())
+    total.reconfiguration_cycles = sum(counters.reconfiguration_cycles.values())
     _add_bytes(rows, total, counters.bytes)
     _add_times(rows, total, units, times)
     if prices and timed:
         _add_energy(rows, total, prices, counters.actions)
-    listed = [row for number, row in rows.items() if number >= 0 or row.units]
+    listed = [row for row in _distinct(rows) if row is not rows[-1] or row.units]
     report = Report(machine.name, network, machine.hz, total, listed, dict(host))
     if prices:
         report.technology, report.area = prices.technology.name, dict(prices.area)
     return report
 
 
+def _rows(layers: Sequence[str], frames: int) -> dict[int, Row]:
+    """A row for each layer by number, one for all copies of a layer; -1 is that of no layer."""
+    rows: dict[int, Row] = {}
+    shared: dict[str, Row] = {}
+    for number, name in enumerate(layers):
+        base, _ = split_frame(name, frames)
+        rows[number] = shared.setdefault(base, Row(base)) if frames > 1 else Row(name)
+    return {**rows, -1: Row(PROGRAM)}
+
+
+def _distinct(rows: Mapping[int, Row]) -> list[Row]:
+    return list({id(row): row for row in rows.values()}.values())
+
+
 def _add_energy(
     rows: Mapping[int, Row], total: Row, prices: Prices, actions: Mapping[int, Actions]
 ) -> None:
     """Price the actions of each row and of all, and their leakage over the cycles."""
-    whole = Actions()
+    whole, of_rows = Actions(), {id(row): Actions() for row in rows.values()}
     for number, row in rows.items():
-        of_row = actions.get(number, Actions())
-        row.energy = prices.energy(of_row, row.cycles)
-        whole.update(of_row)
+        of_rows[id(row)].update(actions.get(number, Actions()))
+        whole.update(actions.get(number, Actions()))
+    for row in _distinct(rows):
+        row.energy = prices.energy(of_rows[id(row)], row.cycles)
     total.energy = prices.energy(whole, total.cycles)
 
 
@@ -363,7 +402,7 @@ def _add_times(
         else:
             time.stalls[what] = time.stalls.get(what, 0) + cycles
     total.units = {unit: UnitTime() for unit in units}
-    for row in rows.values():
+    for row in _distinct(rows):
         row.units = {unit: row.units[unit] for unit in units if unit in row.units}
         for unit, time in row.units.items():
             total.units[unit].add(time)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..backend.program import Program
 from ..costmodel.energy import Prices
 from ..costmodel.technology import Technology
+from ..dialects.frames import split_frame
 from ..errors import TilefoldError
 from .bounds import bounds
 from .counters import Counters
@@ -32,7 +33,8 @@ Pulse = Callable[[str, int], None]
 class Result:
     """Outputs by name (empty if values were not asked for), the report and the recording.
 
-    Report and recording are of one input; there is a recording if it was asked for.
+    Report and recording are of one input, or of one for each frame; there is a recording if it
+    was asked for.
     """
 
     outputs: dict[str, Array]
@@ -58,7 +60,9 @@ def emulate(
     """Run `program` on `inputs` by name.
 
     An input is float32 of the network's shape, quantised by the host, or the integers themselves;
-    a larger first dimension is a batch, which runs input after input. Outputs of float interfaces
+    a larger first dimension is a batch, which runs input after input; a program of several frames
+    takes as many at a time, and the last one again where the batch ends before (`Program.frames`).
+    Outputs of float interfaces
     are dequantised, others are integers. Cycles and the check do not depend on values and are made
     once: the report is of one input. Without `values`, inputs are not needed and there are no
     outputs; without `time`, cycles are 0; without `check`, races go unnoticed; without `fuse`,
@@ -79,7 +83,7 @@ def emulate(
     _refuse(program, values=values, untimed=not time, record=record, sensitivity=sensitivity)
     session = session_of(program)
     prices = session.prices(technology)
-    batches, size = check_inputs(program.inputs, inputs) if values else ({}, 0)
+    batches, size = check_inputs(program.inputs_of(0), inputs) if values else ({}, 0)
     if check:
         session.check(partial(pulse, "checking") if pulse else None)
     recorder = Recorder(session.plan, session.machine) if record else None
@@ -120,15 +124,27 @@ def _outputs(
     fuse: bool,
     progress: Progress | None,
 ) -> dict[str, Array]:
-    """The outputs by name of `size` inputs, one after the other."""
-    outputs: dict[str, list[Array]] = {port.name: [] for port in program.outputs}
-    for number in range(size):
-        one = {name: batch[number] for name, batch in batches.items()}
-        for name, output in session.run(one, fuse).items():
-            outputs[name].append(output)
+    """The outputs by name of `size` inputs, so many `frames` of the program after the other."""
+    outputs: dict[str, list[Array]] = {port.name: [] for port in program.outputs_of(0)}
+    for first in range(0, size, program.frames):
+        taken = range(first, min(first + program.frames, size))
+        made = session.run(_ports(program, batches, taken), fuse)
+        for frame in range(len(taken)):
+            for name, port in zip(outputs, program.outputs_of(frame), strict=True):
+                outputs[name].append(made[port.name])
         if progress:
-            progress(number + 1, size)
+            progress(taken.stop, size)
     return {name: np.concatenate(parts) for name, parts in outputs.items() if parts}
+
+
+def _ports(program: Program, batches: Mapping[str, Array], taken: range) -> dict[str, Array]:
+    """The inputs by port where the frames are those `taken` of a batch, and then the last again."""
+    numbers = [min(taken.start + frame, taken.stop - 1) for frame in range(program.frames)]
+    return {
+        port.name: batches[first.name][number]
+        for frame, number in enumerate(numbers)
+        for first, port in zip(program.inputs_of(0), program.inputs_of(frame), strict=True)
+    }
 
 
 def _report(
@@ -141,13 +157,15 @@ def _report(
         "input_bytes": sum(port.bytes for port in program.inputs),
         "output_bytes": sum(port.bytes for port in program.outputs),
     }
-    units = program.code.header.units
+    units, frames = program.code.header.units, program.frames
     report = build_report(
-        machine, program.network, program.layers, units, counters, lower, host, prices
+        machine, program.network, program.layers, units, counters, lower, host, prices, frames
     )
     if counters:
+        report.frames = session.plan.frames.times(counters.begun, counters.finished)
         report.total.layer_by_layer = session.layer_by_layer(counters)
         if program.prediction:
             cycles = counters.layer_cycles()
-            report.prediction = Comparison.of(program.prediction, program.layers, cycles)
+            names = [split_frame(name, program.frames)[0] for name in program.layers]
+            report.prediction = Comparison.of(program.prediction, names, cycles)
     return report

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from ..backend.disassembler import instruction_text
 from ..backend.program import Program
+from ..dialects.frames import split_frame
 from .condense import Pieces, bandwidth, condense, crests
 from .counters import BUSY
 from .recorder import Recording
@@ -88,9 +89,11 @@ def _slice(start: int, end: int, thread: int, event: Event) -> Iterator[_Timed]:
 
 def _layers(program: Program, report: Report, recording: Recording) -> Iterator[_Timed]:
     """Each layer from when all before it were complete until it was, too."""
+    rows = {row.name: row for row in report.layers}
     for layer, start, end in recording.spans():
-        row = report.layers[layer]
-        args = {"start": start, "cycles": end - start, "macs": row.macs}
+        row = rows[split_frame(program.layers[layer], program.frames)[0]]
+        macs = row.macs // program.frames
+        args = {"start": start, "cycles": end - start, "macs": macs}
         event = {"name": program.layers[layer], "cat": "layer", "args": args}
         yield from _slice(start, end, LAYERS, event)
 

@@ -36,7 +36,8 @@ from .folding.choice import all_together, each_alone, each_the_same
 from .folding.groups import side_by_side
 from .folding.reads import layers_loading, layers_read
 from .folding.space import Configuration, Space, Work, space_of
-from .lowering.convolution import Convolution, conv_shape
+from .lowering.convolution import conv_shape
+from .lowering.sharing import Convolution
 
 SWITCHING = {"charged": all_together, "free": each_alone}
 """What a choice takes switches to cost."""

@@ -17,6 +17,7 @@ from xdsl.passes import ModulePass
 
 from ..dialects import nn
 from ..dialects.fabric import FoldAttr
+from ..dialects.frames import frames_of, split_frame
 from ..dialects.isa_operands import ElementType
 from ..dialects.location import name_of
 from ..dialects.schedule import TilingAttr
@@ -26,9 +27,10 @@ from ..machines.model import Machine, Operand
 from .attach_machine import machine_of
 from .fuse_epilogue import EPILOGUE, epilogue_of, other_operand
 from .keep_on_chip import room_in
-from .lowering.convolution import Convolution, conv_shape
+from .lowering.convolution import conv_shape
 from .lowering.parts import container_of
 from .lowering.shapes import TABLE_BYTES, ConvShape
+from .lowering.sharing import SHARED, Convolution, members_of
 from .lowering.state import address_of
 from .tilings import LAG, MAX_SIZES, Extras, Options, Ranked, ranked_tilings
 
@@ -37,6 +39,7 @@ from .tilings import LAG, MAX_SIZES, Extras, Options, Ranked, ranked_tilings
 class ChooseTilePass(ModulePass):
     """Attach the tiling with the lowest estimated time to every layer that has none.
 
+    Layers that share their weights get one tiling, or share them no more where none fits all.
     Without `overlap` tiles are loaded, computed and stored in turn; only weights come ahead. Where
     they do, a layer is charged the `lag`-th part of the time to load a tile of them. At most
     `sizes` sizes are tried in a dimension that is cut by like factors. A layer named in `skipping`
@@ -56,30 +59,36 @@ class ChooseTilePass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.lag < 1 or self.sizes < 2:
             raise TilefoldError(f"{self.name}: lag must be at least 1, sizes at least 2")
-        machine, store = machine_of(op), store_of(ctx)
+        machine, store, frames = machine_of(op), store_of(ctx), frames_of(op)
         for layer in op.walk():
             if isinstance(layer, nn.ConvOp | nn.MatmulOp) and "tiling" not in layer.attributes:
                 fold = layer.attributes.get("fold")
                 if not isinstance(fold, FoldAttr):
                     raise TilefoldError(f"{name_of(layer)}: has no fold; run choose-fold first")
                 room = room_in(machine, layer)
-                best = self._tiling(room, layer, fold, store)
+                skipped = self.skipping.count(split_frame(name_of(layer), frames)[0])
+                best = self._tiling(room, layer, fold, store, skipped)
+                if best is None and SHARED in layer.attributes:
+                    for member in members_of(layer):
+                        del member.attributes[SHARED]
+                    room = room_in(machine, layer)
+                    best = self._tiling(room, layer, fold, store, skipped)
                 if best is None and (epilogue := epilogue_of(layer)):
                     del epilogue.attributes[EPILOGUE]
-                    best = self._tiling(room, layer, fold, store)
+                    best = self._tiling(room, layer, fold, store, skipped)
                 if best is None:
                     raise TilefoldError(
                         f"{name_of(layer)}: not even its smallest tile fits the memories of "
                         f"machine {machine.name}"
                     )
-                layer.attributes["tiling"] = best
+                for member in members_of(layer):
+                    member.attributes["tiling"] = best
 
     def _tiling(
-        self, machine: Machine, layer: Convolution, fold: FoldAttr, store: Store
+        self, machine: Machine, layer: Convolution, fold: FoldAttr, store: Store, skipped: int
     ) -> TilingAttr | None:
         shape = conv_shape(layer, store)
         extras = extras_of(layer, shape)
-        skipped = self.skipping.count(name_of(layer))
         ranked = ranked_tilings(machine, shape, fold, extras, self.options, skipped + 1)
         return ranked[-1].tiling if ranked else None
 
@@ -100,19 +109,26 @@ def tilings_of(
 
 
 def extras_of(layer: Convolution, shape: ConvShape) -> Extras:
-    """What a layer of `shape` takes for its epilogue, and what is kept on chip around it."""
-    epilogue = epilogue_of(layer)
-    keeps_input = address_of(layer.input) is not None
+    """What a layer of `shape` takes for its epilogue, and what is kept on chip around it.
+
+    Of layers that share their weights, nothing is kept that is not kept for all, and sums are made
+    at once: accumulators cannot keep those of several layers.
+    """
+    epilogue, members = epilogue_of(layer), members_of(layer)
+    several = len(members) > 1
+    keeps_input = all(address_of(each.input) is not None for each in members)
+    results = ((epilogue_of(each) or each).result for each in members)
+    keeps_result = all(address_of(result) is not None for result in results)
     if epilogue is None:
-        keeps_result = address_of(layer.result) is not None
-        return Extras(keeps_input=keeps_input, keeps_result=keeps_result)
-    keeps_result = address_of(epilogue.result) is not None
+        return Extras((), 0, "", keeps_input, keeps_result, several)
     tiles: list[tuple[Operand, ElementType]] = []
     if not keeps_result:
         tiles.append(("O", shape.stored_type))
     if isinstance(epilogue, nn.LutOp):
-        return Extras(tiles, TABLE_BYTES, "vlut", keeps_input, keeps_result)
-    other = other_operand(epilogue, layer)
-    if address_of(other) is None:
-        tiles.append(("I", container_of(other)))
-    return Extras(tiles, 0, "vadd", keeps_input, keeps_result)
+        size = TABLE_BYTES * len(members)
+        return Extras(tiles, size, "vlut", keeps_input, keeps_result, several)
+    sums = [(each, epilogue_of(each)) for each in members]
+    others = [other_operand(e, each) for each, e in sums if isinstance(e, nn.AddOp)]
+    if any(address_of(other) is None for other in others):
+        tiles.append(("I", container_of(others[0])))
+    return Extras(tiles, 0, "vadd", keeps_input, keeps_result, several)

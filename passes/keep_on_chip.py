@@ -17,6 +17,7 @@ them for the tiles of a layer, at least the `reserve`-th part of the memory.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.dialects.func import ReturnOp
@@ -36,6 +37,7 @@ from .fuse_epilogue import EPILOGUE, Epilogue, Producer, epilogue_of, producer_o
 from .lowering.budget import ceil_to
 from .lowering.movement import Reorder, moves_nothing
 from .lowering.parts import container_of, place_in_concat, place_in_slice
+from .lowering.sharing import SHARED, members_of, sharers
 from .lowering.state import KEPT
 
 ROOM = "room"
@@ -69,6 +71,9 @@ class KeepOnChipPass(ModulePass):
             return
         layers = [layer for layer in network_of(op).function.body.ops if layer.results]
         turns = {layer: turn for turn, layer in enumerate(layers)}
+        turns |= {
+            layer: turns[members_of(layer)[0]] for layer in layers if SHARED in layer.attributes
+        }
         limit = memory.bytes - memory.bytes // self.reserve
         tops = _place(_keepable(layers, turns, memory.line), limit, len(layers))
         for layer in layers:
@@ -76,15 +81,38 @@ class KeepOnChipPass(ModulePass):
                 layer.attributes[ROOM] = IntegerAttr(memory.bytes - tops[turns[layer]], i64)
 
 
+def first_to_fit(machine: Machine, layers: Sequence[Operation], copies: int) -> int:
+    """From which of `layers` on all that could be kept would fit, so many `copies` of it.
+
+    That is their number if it does not even for the last; 0 where nothing can be kept.
+    """
+    memory = machine.memory_for("O")
+    if memory != machine.memory_for("I"):
+        return 0
+    turns = {layer: turn for turn, layer in enumerate(layers)}
+    needed = np.zeros(len(layers) + 1, np.int64)
+    for tensor in _keepable(layers, turns, memory.line):
+        needed[tensor.life.first : tensor.life.last + 1] += tensor.life.size
+    limit = memory.bytes - memory.bytes // KeepOnChipPass.reserve
+    too_much = np.flatnonzero(needed * copies > limit)
+    return int(too_much[-1]) + 1 if len(too_much) else 0
+
+
 def room_in(machine: Machine, layer: Operation) -> Machine:
-    """The machine with no more memory for inputs and outputs than `layer` may use."""
-    room = layer.attributes.get(ROOM)
-    if not isinstance(room, IntegerAttr):
+    """The machine with no more memory for inputs and outputs than `layer` may use.
+
+    Layers that share their weights have equal parts of it.
+    """
+    room, count = layer.attributes.get(ROOM), sharers(layer)
+    if room is None and count == 1:
         return machine
-    name = machine.memory_for("O").name
+    memories = machine.memory_for("I"), machine.memory_for("O")
+    sizes = {memory.name: memory.bytes // count for memory in memories}
+    if isinstance(room, IntegerAttr):
+        sizes[memories[1].name] = room.value.data // count
     parts = tuple(
-        replace(part, bytes=room.value.data)
-        if isinstance(part, Memory) and part.name == name
+        replace(part, bytes=sizes[part.name])
+        if isinstance(part, Memory) and part.name in sizes
         else part
         for part in machine.parts
     )

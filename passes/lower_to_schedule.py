@@ -24,12 +24,13 @@ from typing import Any
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import Float32Type, LocationAttr, ModuleOp
+from xdsl.dialects.builtin import Float32Type, ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ..dialects import nn, schedule
+from ..dialects.frames import frames_of
 from ..dialects.location import name_of, named
 from ..dialects.nn_network import Network, network_of
 from ..dialects.nn_types import tensor_of
@@ -39,6 +40,8 @@ from .attach_machine import machine_of
 from .fuse_epilogue import EPILOGUE
 from .keep_on_chip import room_in
 from .lowering import convolution, movement, pooling, vector
+from .lowering.nest import locate
+from .lowering.sharing import members_of
 from .lowering.state import PIECE, Lowering
 
 LOWERINGS: Mapping[type[Operation], Callable[[Lowering, Any], None]] = {
@@ -76,7 +79,12 @@ class LowerToSchedulePass(ModulePass):
         network, machine = network_of(op), machine_of(op)
         block = Block()
         state = Lowering(
-            machine, store_of(ctx), Builder(InsertPoint.at_end(block)), self.overlap, self.piece
+            machine,
+            store_of(ctx),
+            Builder(InsertPoint.at_end(block)),
+            self.overlap,
+            self.piece,
+            frames_of(op),
         )
         _lower_network(state, network, block)
         function = network.function
@@ -91,28 +99,19 @@ def _lower_network(state: Lowering, network: Network, block: Block) -> None:
     for op in network.function.body.ops:
         if isinstance(op, nn.ConstantOp | nn.QuantizeOp | nn.DequantizeOp | func.ReturnOp):
             continue
-        if EPILOGUE in op.attributes:
+        if EPILOGUE in op.attributes or any(each is not op for each in members_of(op)[:1]):
             continue
         if type(op) not in LOWERINGS:
             raise TilefoldError(f"{name_of(op)}: {op.name} cannot be lowered to a schedule")
         before = block.last_op
         state.machine = room_in(machine, op)
         LOWERINGS[type(op)](state, op)
-        _locate(block, before, op.location)
+        locate(block, before, op.location)
     state.machine = machine
     for name, source, port in copies:
         before = block.last_op
         movement.copy_whole(state, name, source, port)
-        _locate(block, before, named(name))
-
-
-def _locate(block: Block, before: Operation | None, location: LocationAttr) -> None:
-    """Give all operations built after `before` the location of what was lowered."""
-    built = block.last_op
-    while built is not None and built is not before:
-        for op in built.walk():
-            op.location = location
-        built = built.prev_op
+        locate(block, before, named(name))
 
 
 def _make_ports(state: Lowering, network: Network) -> list[tuple[str, SSAValue, SSAValue]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -21,6 +22,7 @@ from .lower_to_schedule import LowerToSchedulePass
 from .nn_canonicalize import NnCanonicalizePass
 from .nn_cascade import NnCascadePass
 from .nn_fold_constants import NnFoldConstantsPass
+from .nn_frames import FrameOrder, NnFramesPass
 from .nn_fuse import NnFusePass
 from .order_layers import OrderLayersPass
 from .predict_cycles import PredictCyclesPass
@@ -32,6 +34,9 @@ from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
 from .schedule_release_units import ScheduleReleaseUnitsPass
 from .schedule_spread_banks import ScheduleSpreadBanksPass
 from .schedule_take_turns import ScheduleTakeTurnsPass
+from .share_weights import ShareWeightsPass
+
+Kind = TypeVar("Kind", bound=StrEnum)
 
 
 def nn_passes() -> tuple[ModulePass, ...]:
@@ -58,7 +63,8 @@ class Choices:
 
     `cascades` are layers that run in stripes; `groups` lets layers that do not read one another run
     at the same time, on units of their own; `single` takes one configuration for all layers
-    (`choose-fold`); the others are options of `keep-on-chip` and `choose-tile`.
+    (`choose-fold`); a program takes so many `frames`, in an `order`; the others are options of
+    `keep-on-chip` and `choose-tile`.
     """
 
     cascades: tuple[NnCascadePass, ...] = ()
@@ -68,6 +74,8 @@ class Choices:
     lag: int = ChooseTilePass.lag
     sizes: int = ChooseTilePass.sizes
     skipping: tuple[str, ...] = ChooseTilePass.skipping
+    frames: int = 1
+    order: FrameOrder = FrameOrder.FRAME
 
 
 def schedule_passes(
@@ -78,8 +86,10 @@ def schedule_passes(
     return (
         *choices.cascades,
         FuseEpiloguePass(),
+        *((NnFramesPass(choices.frames, choices.order.value),) if choices.frames != 1 else ()),
         ChooseFoldPass(groups=choices.groups, single=choices.single),
         OrderLayersPass(),
+        *((ShareWeightsPass(),) if overlap and choices.frames > 1 else ()),
         *((KeepOnChipPass(choices.reserve),) if overlap else ()),
         ChooseTilePass(overlap, choices.lag, choices.sizes, choices.skipping),
         LowerToSchedulePass(overlap),
@@ -136,7 +146,8 @@ def check_locations(done: ModulePass, module: ModuleOp, located: bool) -> None:
 class NnToIsaPass(ModulePass):
     """All of the compiler: from a network to the instructions of `machine`.
 
-    `schedule` is "overlapped" or "layer-serial"; with `groups` layers may run side by side.
+    `schedule` is "overlapped" or "layer-serial"; with `groups` layers may run side by side;
+    `frames` and their `order` are options of `nn-frames`.
     """
 
     name = "nn-to-isa"
@@ -144,18 +155,23 @@ class NnToIsaPass(ModulePass):
     machine: str
     schedule: str = Schedule.OVERLAPPED.value
     groups: bool = False
+    frames: int = 1
+    order: str = FrameOrder.FRAME.value
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        schedule = _one_of(Schedule, "schedule", self.schedule)
+        order = _one_of(FrameOrder, "order", self.order)
+        choices = Choices(groups=self.groups, frames=self.frames, order=order)
         passes = (
             AttachMachinePass(self.machine),
             *nn_passes(),
-            *schedule_passes(_schedule_of(self.schedule), Choices(groups=self.groups)),
+            *schedule_passes(schedule, choices),
             *isa_passes(),
         )
         run_passes(passes, ctx, op)
 
 
-def _schedule_of(name: str) -> Schedule:
-    if name not in list(Schedule):
-        raise TilefoldError(f'nn-to-isa: schedule is "{name}", but must be {" or ".join(Schedule)}')
-    return Schedule(name)
+def _one_of(kind: type[Kind], option: str, name: str) -> Kind:
+    if name not in list(kind):
+        raise TilefoldError(f'nn-to-isa: {option} is "{name}", but must be {" or ".join(kind)}')
+    return kind(name)

@@ -12,6 +12,7 @@ from .lower_to_schedule import LowerToSchedulePass
 from .nn_canonicalize import NnCanonicalizePass
 from .nn_cascade import NnCascadePass
 from .nn_fold_constants import NnFoldConstantsPass
+from .nn_frames import NnFramesPass
 from .nn_fuse import NnFusePass
 from .order_layers import OrderLayersPass
 from .pipelines import NnToIsaPass
@@ -24,6 +25,7 @@ from .schedule_prefetch_configure import SchedulePrefetchConfigurePass
 from .schedule_release_units import ScheduleReleaseUnitsPass
 from .schedule_spread_banks import ScheduleSpreadBanksPass
 from .schedule_take_turns import ScheduleTakeTurnsPass
+from .share_weights import ShareWeightsPass
 from .verify_semantics import VerifySemanticsPass
 
 PASSES: tuple[type[ModulePass], ...] = (
@@ -31,10 +33,12 @@ PASSES: tuple[type[ModulePass], ...] = (
     NnCanonicalizePass,
     NnFusePass,
     NnCascadePass,
+    NnFramesPass,
     AttachMachinePass,
     FuseEpiloguePass,
     ChooseFoldPass,
     OrderLayersPass,
+    ShareWeightsPass,
     KeepOnChipPass,
     ChooseTilePass,
     LowerToSchedulePass,

@@ -56,7 +56,8 @@ class Extras:
 
     `tiles` are the buffers of the size of an output tile of an `epilogue` (its instruction), by
     operand and elements; `table` is the bytes that stay in the memory of weights. A layer reads an
-    input that is kept (`keeps_input`) and writes a result that is (`keeps_result`) in place.
+    input that is kept (`keeps_input`) and writes a result that is (`keeps_result`) in place. With
+    `whole_sums` all input channels are in one tile.
     """
 
     tiles: Sequence[tuple[Operand, ElementType]] = ()
@@ -64,6 +65,7 @@ class Extras:
     epilogue: str = ""
     keeps_input: bool = False
     keeps_result: bool = False
+    whole_sums: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def ranked_tilings(
     Of equal cycles the one of fewest tiles comes first. Rings have two slots, or one if nothing
     fits with two: then and there none that do not are listed.
     """
-    grid = _grid(shape, options)
+    grid = _grid(shape, options, extras.whole_sums)
     for depth in (2, 1):
         every = [
             _Candidates(machine, shape, fold, extras, depth, options, order, *grid)
@@ -145,7 +147,7 @@ def _powers(size: int, step: int, _most: int) -> list[int]:
     return sorted({min(size, ceil_to(n, step)) for n in sizes})
 
 
-def _grid(shape: ConvShape, options: Options) -> list[IntArray]:
+def _grid(shape: ConvShape, options: Options, whole_sums: bool) -> list[IntArray]:
     """All combinations of rows, columns, k and c of a tile, one array each.
 
     Channels by powers of two fill arrays, whose sizes are such. Without overlap, what counts is
@@ -154,7 +156,11 @@ def _grid(shape: ConvShape, options: Options) -> list[IntArray]:
     most = options.sizes
     channels = _powers if options.overlap else _parts
     k = channels(shape.k, shape.channel_step, most)
-    c = [shape.c] if shape.depthwise else channels(shape.c, shape.reduction_step, most)
+    c = (
+        [shape.c]
+        if shape.depthwise or whole_sums
+        else channels(shape.c, shape.reduction_step, most)
+    )
     axes = [_parts(shape.rows, 1, most), _parts(shape.columns, 1, most), k, c]
     return [as_array(axis.ravel()) for axis in np.meshgrid(*axes, indexing="ij")]
 

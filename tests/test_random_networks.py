@@ -6,10 +6,12 @@ A case is its seed. To run one again:
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from random import Random
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from tilefold.compiler import compile_levels, context_for
 from tilefold.dialects.nn_types import shape_of
@@ -19,12 +21,15 @@ from tilefold.emulator import emulate
 from tilefold.errors import TilefoldError
 from tilefold.interpreters.nn import run
 from tilefold.passes.nn_cascade import cascade, network_layers, whole_because
+from tilefold.passes.nn_frames import FrameOrder
 from tilefold.passes.pipelines import Schedule
 from tilefold.tests.support.chunks import chunks
 from tilefold.tests.support.random_machines import machine_of_case, random_machine
 from tilefold.tests.support.random_networks import random_network
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 CHUNK = 50
 QUICK, CASES = 250, 6200
@@ -42,6 +47,7 @@ TOO_SMALL = ("smallest tile fits", "choose smaller tiles")
 def run_case(seed: int, schedule: Schedule = Schedule.OVERLAPPED, groups: bool = False) -> str:
     """Check one case: "equal", or "too small" where a random machine cannot hold the network.
 
+    A quarter of the programs takes several frames, which a batch fills or does not.
     With `groups` networks branch, machines have several units, and layers may run side by side:
     "side by side" where they do. AssertionError where outputs differ; any other refusal of the
     compiler or the emulator (races, reads of unwritten bytes, ...) is left to fail the test.
@@ -51,19 +57,29 @@ def run_case(seed: int, schedule: Schedule = Schedule.OVERLAPPED, groups: bool =
     machine = machine_of_case(seed, rng, crowded=not groups)
     while groups and machine.arrays[0].count == 1:
         machine = random_machine(rng)
-    expected = run(module, inputs, store)
+    network = module.clone()
     draw_cascade(rng, module)
+    frames, order = draw_frames(rng)
+    images = [inputs, *(shuffled(inputs, number) for number in range(frames - rng.randint(0, 1)))]
+    expected = joined([run(network, image, store) for image in images])
     try:
         searched = seed % 50 == 7 and schedule is Schedule.OVERLAPPED
         effort = (1 if seed < QUICK else 2) if searched else 0
         levels = compile_levels(
-            module, machine, schedule=schedule, groups=groups, effort=effort, store=store
+            module,
+            machine,
+            schedule=schedule,
+            groups=groups,
+            frames=frames,
+            order=order,
+            effort=effort,
+            store=store,
         )
     except TilefoldError as error:
         if any(words in str(error) for words in TOO_SMALL) and seed % 4:
             return "too small"
         raise
-    actual = emulate(levels.program, inputs, time=False).outputs
+    actual = emulate(levels.program, joined(images), time=False).outputs
     assert actual.keys() == expected.keys()
     for name, value in expected.items():
         assert (actual[name].dtype, actual[name].shape) == (value.dtype, value.shape), name
@@ -96,6 +112,26 @@ def draw_cascade(rng: Random, module: ModuleOp) -> None:
     if fitting and rng.random() < 0.5:
         segment = rng.choice(fitting)
         cascade(segment, min(rng.randint(2, 3), shape_of(segment[-1].results[0])[2]))
+
+
+def draw_frames(rng: Random) -> tuple[int, FrameOrder]:
+    """How many frames a program takes, most often one, and in which order."""
+    frames = rng.randint(2, 3) if rng.random() < 0.25 else 1
+    return frames, rng.choice(list(FrameOrder))
+
+
+def shuffled(inputs: Arrays, seed: int) -> Arrays:
+    """Another image, of the same elements."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: rng.permutation(values.reshape(-1)).reshape(values.shape)
+        for name, values in inputs.items()
+    }
+
+
+def joined(images: Sequence[Arrays]) -> Arrays:
+    """A batch."""
+    return {name: np.concatenate([image[name] for image in images]) for name in images[0]}
 
 
 def run_chunk(start: int) -> None:

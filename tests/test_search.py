@@ -15,6 +15,7 @@ from tilefold.machines import load_machine
 from tilefold.machines.model import Machine, parse_machine
 from tilefold.passes.attach_machine import attach_machine
 from tilefold.passes.cascades import cascade_candidates
+from tilefold.passes.nn_frames import FrameOrder
 from tilefold.passes.pipelines import Choices, Schedule
 from tilefold.search import TRIALS, Objective, differences
 from xdsl.dialects.builtin import ModuleOp
@@ -81,6 +82,17 @@ def test_searching_twice_is_the_same_search() -> None:
     first, second = compiled(1), compiled(1)
     assert first.trials == second.trials
     assert first.program.code == second.program.code
+
+
+def test_both_orders_of_frames_are_tried() -> None:
+    compilation = compiled(1, "dna_f200", frames=2)
+    assert {trial.choices.frames for trial in compilation.trials} == {2}
+    orders = {trial.choices.order: trial.cycles for trial in reversed(compilation.trials)}
+    assert orders[FrameOrder.LAYER] != orders[FrameOrder.FRAME]
+    images = np.random.default_rng(2).integers(0, 256, (3, 4, 32, 32)).astype(np.uint8)
+    one = compiled(0, "dna_f200")
+    expected = outputs(one, {"input0": images})
+    assert np.array_equal(outputs(compilation, {"input0": images}), expected)
 
 
 def test_stripes_are_taken_where_dram_is_slow() -> None:

@@ -18,6 +18,7 @@ from ..compiler import Compilation, compile_levels
 from ..dialects.schedule import ProgramOp, TensorOp
 from ..errors import TilefoldError
 from ..passes.explanation import explain as explain_layer
+from ..passes.nn_frames import MOST, FrameOrder
 from ..passes.pipelines import Choices, Schedule
 from ..passes.schedule_allocate import on_chip
 from ..search import TRIALS, Objective, differences
@@ -26,7 +27,7 @@ from .explain import record, tables
 
 STDOUT = Path("-")
 
-MOST = 1000
+MOST_CANDIDATES = 1000
 """Candidates that can be asked for."""
 
 MachineOption = Annotated[
@@ -42,6 +43,16 @@ EffortOption = Annotated[
         help="how long to search: 0 for what the passes make on their own, 1 for other tile "
         "sizes, 2 for layers in stripes too, 3 for more of all that; each program is emulated",
     ),
+]
+FramesOption = Annotated[
+    int,
+    typer.Option(
+        min=1, max=MOST, help="how many images the program takes at a time", metavar="NUMBER"
+    ),
+]
+OrderOption = Annotated[
+    FrameOrder,
+    typer.Option(help="image after image, or layer after layer, each for all images"),
 ]
 ObjectiveOption = Annotated[Objective, typer.Option(help="what a search makes least")]
 
@@ -75,6 +86,8 @@ def compile_model(
     schedule: Annotated[
         Schedule, typer.Option(help="whether a layer's loads, work and stores overlap")
     ] = Schedule.OVERLAPPED,
+    frames: FramesOption = 1,
+    frame_order: OrderOption = FrameOrder.FRAME,
     effort: EffortOption = 0,
     objective: ObjectiveOption = Objective.LATENCY,
     weights: Annotated[
@@ -89,7 +102,10 @@ def compile_model(
         ),
     ] = None,
     candidates: Annotated[
-        int, typer.Option(min=1, max=MOST, help="how many candidates --explain prints of each kind")
+        int,
+        typer.Option(
+            min=1, max=MOST_CANDIDATES, help="how many candidates --explain prints of each kind"
+        ),
     ] = 6,
     as_json: Annotated[bool, typer.Option("--json", help="print the explanation as JSON")] = False,
 ) -> None:
@@ -98,11 +114,13 @@ def compile_model(
         raise TilefoldError("give -o FILE.tfp, --emit LEVEL or --explain LAYER")
     if as_json and explain is None:
         raise TilefoldError("--json is for --explain LAYER")
-    compilation = compile_with_progress(model, machine, schedule, effort, objective)
+    choices = Choices(frames=frames, order=frame_order)
+    compilation = compile_with_progress(model, machine, schedule, effort, objective, choices)
     if store is not None:
         compilation.context.store.save(store)
     if explain is not None:
-        _explain(compilation, schedule, explain, candidates, as_json)
+        chosen = compilation.best.choices if compilation.best else choices
+        _explain(compilation, schedule, chosen, explain, candidates, as_json)
     if emit is None:
         if output is None:
             return
@@ -120,10 +138,14 @@ def compile_model(
 
 
 def _explain(
-    compilation: Compilation, schedule: Schedule, layer: str, count: int, as_json: bool
+    compilation: Compilation,
+    schedule: Schedule,
+    choices: Choices,
+    layer: str,
+    count: int,
+    as_json: bool,
 ) -> None:
     """Print why a layer is mapped as it is."""
-    choices = compilation.best.choices if compilation.best else Choices()
     found = explain_layer(compilation.nn, compilation.context, schedule, layer, count, choices)
     program = compilation.program
     predicted = None
@@ -142,13 +164,19 @@ def compile_with_progress(
     schedule: Schedule = Schedule.OVERLAPPED,
     effort: int = 0,
     objective: Objective = Objective.LATENCY,
+    choices: Choices | None = None,
 ) -> Compilation:
-    """All levels of `model` on `machine`; shows what goes on where there is a terminal."""
+    """All levels of `model` on `machine`; shows what goes on where there is a terminal.
+
+    Of `choices` it takes the frames and their order.
+    """
     with progress_of(f"importing {model.name}") as update:
         return compile_levels(
             model,
             machine,
             schedule=schedule,
+            frames=choices.frames if choices else 1,
+            order=choices.order if choices else FrameOrder.FRAME,
             effort=effort,
             objective=objective,
             progress=update,

@@ -31,7 +31,7 @@ from ..interpreters.nn import run as interpret
 from ..machines import load_machine
 from ..machines.model import Machine
 from .command import Array, console, file_name, npy, progress_of, read_arrays, write_files
-from .compile import EffortOption, MachineOption
+from .compile import EffortOption, FramesOption, MachineOption
 from .layers import Layer, cut, results_of
 
 Arrays = Mapping[str, Array]
@@ -108,6 +108,7 @@ def verify(
     output_dir: Annotated[
         Path, typer.Option(help="where both results of the first differing layer go", metavar="DIR")
     ] = Path("out"),
+    frames: FramesOption = 1,
     effort: EffortOption = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
@@ -117,7 +118,7 @@ def verify(
     """
     arrays = read_arrays(inputs)
     target = load_machine(machine)
-    found = verify_model(model, target, arrays, layers, effort)
+    found = verify_model(model, target, arrays, layers, effort, frames)
     if found.divergence:
         _write_divergence(found.divergence, output_dir)
     if as_json:
@@ -128,17 +129,22 @@ def verify(
 
 
 def verify_model(
-    model: Path, machine: Machine, arrays: Arrays, layers: bool, effort: int = 0
+    model: Path,
+    machine: Machine,
+    arrays: Arrays,
+    layers: bool,
+    effort: int = 0,
+    frames: int = 1,
 ) -> Verification:
     """Run `model` on `arrays` [batch, ...] in all ways, with `layers` each layer alone too.
 
-    The whole model is compiled with `effort` (`tilefold.search`).
+    The whole model is compiled with `effort` (`tilefold.search`), for so many `frames` at a time.
     """
     store = Store()
     with progress_of(f"importing {model.name}") as update:
         network = import_model(model, store)
         program = compile_levels(
-            network, machine, effort=effort, store=store, progress=update
+            network, machine, frames=frames, effort=effort, store=store, progress=update
         ).program
         arrays = _as_float32(program, arrays)
         judge = Judge(model)
@@ -161,7 +167,7 @@ def verify_model(
 def _as_float32(program: Program, arrays: Arrays) -> dict[str, Array]:
     """Float inputs in the precision of ONNX's; onnxruntime takes no others, and no integers."""
     converted = dict(arrays)
-    for port in program.inputs:
+    for port in program.inputs_of(0):
         values = arrays.get(port.name)
         if values is None or not port.float_interface:
             continue
@@ -186,7 +192,7 @@ def _compare_outputs(
             Comparison.of(port.name, interpreted[port.name], expected[port.name]),
             Comparison.of(port.name, emulated[port.name], expected[port.name]),
         )
-        for port in program.outputs
+        for port in program.outputs_of(0)
     )
 
 

@@ -8,7 +8,7 @@ from ...dialects import nn
 from ...machines.model import Machine
 from ..fuse_epilogue import EPILOGUE, sums_of
 from ..keep_on_chip import obstacle, renamed
-from ..lowering.convolution import Convolution
+from ..lowering.sharing import Convolution
 
 
 def layers_read(layers: Sequence[Convolution]) -> list[frozenset[int]]:

@@ -1,6 +1,7 @@
 """Convolutions and matrix products: tiles of input and packed weights, one step for each pair."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -21,13 +22,12 @@ from .elementwise import storable
 from .nest import HERE, Access, Nest, Place, Position, ints
 from .parts import container_of, strides_of
 from .shapes import ConvShape, Tile
+from .sharing import Convolution, members_of
 from .state import Lowering, constant_of, int64, numbers
 from .tables import look_up_step, stored, table_buffer
 from .tiles import At, Tiles
 from .vector import add_step
 from .weights import IntArray, pack_blocks, parameters
-
-Convolution = nn.ConvOp | nn.MatmulOp
 
 
 @dataclass(frozen=True)
@@ -167,13 +167,18 @@ def _dense(
 
 
 def lower(state: Lowering, op: Convolution) -> None:
-    """Build the configuration, buffers and tile loops of a convolution or matrix product."""
+    """Build the configuration, buffers and tile loops of a convolution or matrix product.
+
+    Layers that share its weights are built into its nest.
+    """
     fold, tiling = op.attributes.get("fold"), op.attributes.get("tiling")
     if not isinstance(fold, FoldAttr) or not isinstance(tiling, schedule.TilingAttr):
         raise TilefoldError(
             f"{name_of(op)}: has no fold or no tiling; run choose-fold and choose-tile first"
         )
-    _ConvolutionNest(state, op, layer_of(op, state.store), fold, Tile.of(tiling)).build()
+    layer, tile = layer_of(op, state.store), Tile.of(tiling)
+    nests = [_ConvolutionNest(state, each, layer, fold, tile) for each in members_of(op)]
+    nests[0].build(nests)
 
 
 def _strides(op: Convolution, value: SSAValue, element: ElementType) -> Sequence[int]:
@@ -190,14 +195,14 @@ def _strides(op: Convolution, value: SSAValue, element: ElementType) -> Sequence
 
 
 class _ConvolutionNest:
-    """The nest of one layer."""
+    """The nest of a layer."""
 
     def __init__(self, state: Lowering, op: Convolution, layer: Layer, fold: FoldAttr, tile: Tile):
         self.state, self.op, self.fold, self.tile = state, op, fold, tile
         self.layer, self.shape = layer, layer.shape
 
-    def build(self) -> None:
-        """Build everything."""
+    def build(self, members: Sequence["_ConvolutionNest"]) -> None:
+        """Build everything, for this layer and all `members` that share its weights."""
         state, shape, tile = self.state, self.shape, self.tile
         state.builder.insert(schedule.ConfigureOp(self.fold))
         blocks = pack_blocks(
@@ -210,42 +215,53 @@ class _ConvolutionNest:
         weights = state.constant(name_of(self.op), blocks)
         element = self.shape.stored_type
         assert storable(element, self._stored().strides) == element, name_of(self.op)
-        with stored(state, epilogue_of(self.op) or self.op, element) as target:
-            for first, count in self._pieces(blocks):
+        with ExitStack() as stack:
+            results = [epilogue_of(each.op) or each.op for each in members]
+            targets = [stack.enter_context(stored(state, op, element)) for op in results]
+            on_chip = all(state.on_chip(each.source) for each in members)
+            for first, count in self._pieces(blocks, on_chip):
                 loops = [(axis, count if axis == "k" else n) for axis, n in tile.loops(shape)]
                 loops = [(axis, n) for axis, n in loops if n > 1]
                 nest = Nest(state.builder, loops, {"k": first} if first else None)
-                self._build_piece(nest, weights, blocks, target)
+                block = state.buffer("W", (1, 1, blocks.shape[2]), ElementType.U8)
+                self._load_weights(nest, weights, block, blocks)
+                for each, target in zip(members, targets, strict=True):
+                    each.build_steps(nest, block, target)
+                nest.emit()
 
-    def _pieces(self, blocks: IntArray) -> Iterator[tuple[int, int]]:
+    def _pieces(self, blocks: IntArray, on_chip: bool) -> Iterator[tuple[int, int]]:
         """The first tile along k of each nest, and how many tiles it has.
 
         Weights that take more than a piece are loaded into buffers of their own, each as soon as
-        there is room, if that costs no more loads of inputs.
+        there is room, if that costs no more loads of inputs: these are `on_chip`.
         """
         tiles = self.tile.trips(self.shape)
         size = tiles["c"] * blocks.shape[2]
         count = max(1, self.state.piece // size)
         outside = self.tile.order[0] == "k" or tiles["y"] * tiles["x"] == 1
-        if self.shape.groups > 1 or not outside or not self.state.on_chip(self._source):
+        if self.shape.groups > 1 or not outside or not on_chip:
             count = tiles["k"]
         for first in range(0, tiles["k"], count):
             yield first, min(count, tiles["k"] - first)
 
     @property
-    def _source(self) -> SSAValue:
+    def source(self) -> SSAValue:
+        """The tensor that is read."""
         return self.state.tensor(self.op.input)
 
-    def _build_piece(
-        self, nest: Nest, weights: SSAValue, blocks: IntArray, target: SSAValue
+    def _load_weights(
+        self, nest: Nest, weights: SSAValue, block: SSAValue, blocks: IntArray
     ) -> None:
-        """Load weights and inputs, compute tiles, and store them or what the epilogue makes."""
+        access = self._block(blocks)
+        nest.load("gkc", lambda at: self.state.load(at, "W", weights, block, access))
+
+    def build_steps(self, nest: Nest, block: SSAValue, target: SSAValue) -> None:
+        """Load inputs, compute tiles, and store them or what the epilogue makes."""
         state, shape, tile = self.state, self.shape, self.tile
-        block = state.buffer("W", (1, 1, blocks.shape[2]), ElementType.U8)
-        nest.load("gkc", lambda at: state.load(at, "W", weights, block, self._block(blocks)))
+        nest.location = self.op.location
         pad = element_of(self.op.input).zero_point
         sizes, element = shape.input_sizes(tile), shape.input_type
-        inputs = Tiles(state, self._source, sizes, element, self._input(), pad).loaded(
+        inputs = Tiles(state, self.source, sizes, element, self._input(), pad).loaded(
             nest, "yx" + ("k" if shape.depthwise else "gc")
         )
         sizes, element = shape.output_sizes(tile), shape.stored_type
@@ -258,7 +274,6 @@ class _ConvolutionNest:
             nest.result("gkyxc", lambda at: self._compute(at, made, inputs(at), block))
             self._run(nest, epilogue, made, results)
         tiles.stored(nest, "gkyx", results)
-        nest.emit()
 
     def _run(self, nest: Nest, epilogue: Epilogue, made: SSAValue, results: At) -> None:
         """Put the epilogue into the nest: from the tiles `made` to `results`."""

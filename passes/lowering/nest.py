@@ -5,8 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xdsl.builder import Builder
-from xdsl.dialects.builtin import AffineMapAttr, DenseArrayBase, IndexType, i64
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.dialects.builtin import (
+    UNKNOWN_LOC,
+    AffineMapAttr,
+    DenseArrayBase,
+    IndexType,
+    LocationAttr,
+    UnknownLoc,
+    i64,
+)
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.rewriter import InsertPoint
 
@@ -61,6 +69,7 @@ class Place:
 
 
 Build = Callable[[Place], None]
+_Step = tuple[int, Build, LocationAttr]
 
 
 class Nest:
@@ -69,7 +78,7 @@ class Nest:
     `first` has the number of the first iteration along axes of which the nest is only a part.
 
     Loads are built before the inner loops, at the innermost loop among their axes; results
-    (computing and storing steps) after them.
+    (computing and storing steps) after them. Steps are built for the layer at `location`.
     """
 
     def __init__(
@@ -80,8 +89,9 @@ class Nest:
     ):
         self._start = Place(builder, {}, first or {})
         self._loops = list(loops)
-        self._loads: list[tuple[int, Build]] = []
-        self._results: list[tuple[int, Build]] = []
+        self._loads: list[_Step] = []
+        self._results: list[_Step] = []
+        self.location: LocationAttr = UNKNOWN_LOC
 
     def _depth(self, axes: Iterable[str]) -> int:
         wanted = set(axes)
@@ -90,20 +100,18 @@ class Nest:
 
     def load(self, axes: Iterable[str], build: Build) -> None:
         """Build a step before the loops inside the innermost of `axes`."""
-        self._loads.append((self._depth(axes), build))
+        self._loads.append((self._depth(axes), build, self.location))
 
     def result(self, axes: Iterable[str], build: Build) -> None:
         """Build a step after the loops inside the innermost of `axes`."""
-        self._results.append((self._depth(axes), build))
+        self._results.append((self._depth(axes), build, self.location))
 
     def emit(self) -> None:
         """Build the loops and all steps."""
         self._emit(0, self._start)
 
     def _emit(self, depth: int, place: Place) -> None:
-        for level, build in self._loads:
-            if level == depth:
-                build(place)
+        self._build(self._loads, depth, place)
         if depth < len(self._loops):
             axis, trips = self._loops[depth]
             body = Block(arg_types=[IndexType()])
@@ -112,6 +120,23 @@ class Nest:
             self._emit(depth + 1, Place(inner, counters, place.first))
             inner.insert(schedule.YieldOp())
             place.builder.insert(schedule.ForOp(trips, (), Region(body)))
-        for level, build in self._results:
+        self._build(self._results, depth, place)
+
+    def _build(self, steps: Sequence[_Step], depth: int, place: Place) -> None:
+        """Build the steps of one depth."""
+        block = place.builder.insertion_point.block
+        for level, build, location in steps:
             if level == depth:
+                before = block.last_op
                 build(place)
+                locate(block, before, location)
+
+
+def locate(block: Block, before: Operation | None, location: LocationAttr) -> None:
+    """Give what was built after `before`, at the end of `block`, a location where it has none."""
+    built = block.last_op
+    while built is not None and built is not before:
+        for op in built.walk():
+            if isinstance(op.location, UnknownLoc):
+                op.location = location
+        built = built.prev_op

@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import AffineMapAttr, FloatAttr, IntegerAttr, StringA
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ...dialects import nn, schedule
+from ...dialects.frames import split_frame
 from ...dialects.isa_operands import ElementType
 from ...dialects.layout import to_memory
 from ...dialects.location import name_of, named
@@ -65,7 +66,7 @@ class Lowering:
     """The lowering of one network: `tensors` maps values of `nn` to tensors.
 
     `overlap` says whether tiles are cut so that loads, work and stores overlap; weights of more
-    bytes than a `piece` are loaded in pieces.
+    bytes than a `piece` are loaded in pieces. The network is one of so many `frames`.
     """
 
     machine: Machine
@@ -73,8 +74,12 @@ class Lowering:
     builder: Builder
     overlap: bool = True
     piece: int = PIECE
+    frames: int = 1
     tensors: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     _temporaries: int = 0
+    _constants: dict[tuple[str, str, schedule.TensorType], tuple[int, SSAValue]] = field(
+        default_factory=dict[tuple[str, str, schedule.TensorType], tuple[int, SSAValue]]
+    )
 
     @property
     def vector_unit(self) -> str:
@@ -163,10 +168,19 @@ class Lowering:
     def constant(
         self, label: str, data: npt.NDArray[np.uint8], type: schedule.TensorType | None = None
     ) -> SSAValue:
-        """A new constant tensor in DRAM with the bytes `data`; as they are where no `type`."""
+        """A constant tensor in DRAM with the bytes `data`; as they are where no `type`.
+
+        It is new, or that of the same layer in another frame.
+        """
         type = type or schedule.TensorType(data.shape, ElementType.U8)
         digest = self.store.put(data)
-        return self.builder.insert(schedule.TensorOp("constant", label, type, data=digest)).result
+        name, frame = split_frame(label, self.frames)
+        made_for, made = self._constants.get((name, digest, type), (frame, None))
+        if made is None or made_for == frame:
+            op = schedule.TensorOp("constant", name, type, data=digest)
+            made = self.builder.insert(op).result
+            self._constants[name, digest, type] = frame, made
+        return made
 
     def words(self, label: str, words: npt.NDArray[np.int32]) -> SSAValue:
         """A new constant tensor of 32-bit words."""

@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import schedule
+from ...dialects.frames import in_frame, split_frame
 from ...dialects.isa_operands import ElementType
 from ...dialects.layout import memory_form, unpack
 from ...dialects.location import name_of
@@ -27,7 +28,8 @@ def table_buffer(state: Lowering, op: Operation, table: npt.NDArray[np.uint8]) -
     patterns of their elements' bits, so how wide the container is and how it was extended is all
     one.
     """
-    tensor = state.constant(f"{name_of(op)}.table", table)
+    name, frame = split_frame(name_of(op), state.frames)
+    tensor = state.constant(in_frame(f"{name}.table", frame), table)
     buffer = state.buffer("W", (TABLE_BYTES,), ElementType.U8)
     whole = Access([HERE], (TABLE_BYTES,), (1,))
     state.load(Place(state.builder, {}), "W", tensor, buffer, whole)

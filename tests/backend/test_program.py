@@ -218,6 +218,9 @@ def test_digests_and_machine_must_agree(saved: Path):
         ({"inputs": {}}, "'inputs' is missing or has the wrong type"),
         ({"inputs": [1]}, "'inputs' has an element of the wrong type"),
         ({"outputs": [{"name": "x"}]}, "'shape' is missing"),
+        ({"frames": 0}, "the ports are not those of 0 frames"),
+        ({"frames": 2}, "the ports are not those of 2 frames"),
+        ({"frames": "1"}, "'frames' is missing or has the wrong type"),
     ],
 )
 def test_manifest_is_checked(saved: Path, change: dict[str, object], message: str):
@@ -265,6 +268,10 @@ def test_entries_are_checked(saved: Path, entry: str, data: bytes, message: str)
         ({"segments": (Segment("a", 0, np.zeros(9, np.uint8)),) * 2}, "overlaps"),
         ({"segments": (Segment("a", 2**32 - 8, np.zeros(9, np.uint8)),)}, "do not fit into 4 GiB"),
         ({"inputs": (PORT, PORT)}, "the same name"),
+        (
+            {"inputs": (PORT, replace(PORT, name="image@2")), "frames": 2},
+            "the ports of frame 1 are not those of frame 0",
+        ),
         ({"inputs": (replace(PORT, scale=(0.0,)),)}, "port 'image' has a scale that is not"),
         ({"inputs": (replace(PORT, bits=9),)}, "port 'image' has 9 bits"),
         ({"inputs": (replace(PORT, shape=(0,)),)}, r"port 'image' has shape \[0\]"),

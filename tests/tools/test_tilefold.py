@@ -107,6 +107,23 @@ def test_compile_and_run(run: Run, folder: Path) -> None:
     assert f"{cycles:,}" in out
 
 
+def test_several_frames(run: Run, folder: Path) -> None:
+    options = ("--machine", "tpu_like", "--frames", 2)
+    assert run("compile", MODEL, *options, "--frame-order", "layer", "-o", "net.tfp")[0] == 0
+    image = f"image={folder / 'image.npy'}"
+    code, out, _ = run("run", "net.tfp", "--input", image, "--report", "report.json")
+    assert code == 0
+    assert "2 frames: latency " in out
+    assert len(json.loads(Path("report.json").read_text())["frames"]) == 2
+    code, _, err = run("compile", MODEL, "--frames", 65, "-o", "net.tfp")
+    assert code == 2
+    assert "--frames" in err
+    inputs = folder / "images.npz"
+    code, out, _ = run("verify", MODEL, "--inputs", inputs, *options, "--json")
+    assert code == 0
+    assert json.loads(out)["outputs"][0]["emulator"]["elements"] == 10 * IMAGES
+
+
 @pytest.mark.parametrize(
     ("level", "text"), [("nn", "nn.conv"), ("schedule", "schedule.conv"), ("isa", "isa.conv")]
 )

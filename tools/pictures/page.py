@@ -101,8 +101,9 @@ def html_report(program: Program, report: Report, recording: Recording) -> str:
     return _PAGE.substitute(
         title=escape(f"{report.network} on {report.machine}"),
         subtitle=escape(
-            f"One input at {report.hz / 1e6:g} MHz, from the emulator's count of cycles. "
-            f"{len(program.layers)} layers, {len(program.code.instructions):,} instructions."
+            f"{_inputs(program)} at {report.hz / 1e6:g} MHz, from the emulator's count of cycles. "
+            f"{len(program.layers) // program.frames} layers, "
+            f"{len(program.code.instructions):,} instructions."
         ),
         policy=_POLICY,
         ink=INK,
@@ -176,11 +177,13 @@ def _facts(report: Report, machine: Machine) -> str:
     time = Time.of(total.cycles, report.hz)
     traffic = sum(total.bytes.get(machine.dram.name, {}).values())
     seconds = total.cycles / report.hz
+    frames = len(report.frames)
+    latency = report.frames[0].latency if frames > 1 else total.cycles
     changing = total.reconfiguration_cycles / total.cycles if total.cycles else 0
     facts = [
-        ("latency", f"{time(total.cycles):,.4g}", time.unit),
+        ("latency", f"{time(latency):,.4g}", time.unit),
         ("cycles", f"{total.cycles:,}", ""),
-        ("inputs a second", f"{1 / seconds:,.0f}" if seconds else "-", ""),
+        ("inputs a second", f"{max(1, frames) / seconds:,.0f}" if seconds else "-", ""),
         ("products", f"{total.macs / 1e6:,.4g}", "million MACs"),
         ("utilisation", f"{total.utilisation:.1%}", ""),
         ("DRAM traffic", f"{traffic / 1e6:,.4g}", "MB"),
@@ -194,6 +197,10 @@ def _facts(report: Report, machine: Machine) -> str:
         f"<div><dt>{name}</dt><dd>{value} <small>{unit}</small></dd></div>"
         for name, value, unit in facts
     )
+
+
+def _inputs(program: Program) -> str:
+    return "One input" if program.frames == 1 else f"{program.frames} inputs at a time"
 
 
 def _predicted(report: Report) -> list[tuple[str, str, str]]:

@@ -1,10 +1,12 @@
 // RUN: tilefold-opt %s -p 'nn-to-isa{machine="tiny"}' --split-input-file --verify-diagnostics | filecheck %s
+// RUN: tilefold-opt %s -p 'nn-to-isa{machine="tiny" order="image"}' --split-input-file --verify-diagnostics | filecheck %s --check-prefix=ORDER
 
 // Whatever pass fails, the message names the operator.
 
 !x = tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>
 !w = tensor<4x4x!quant.uniform<i8:f32, 0.25>>
 
+// ORDER: nn-to-isa: order is "image", but must be frame or layer
 // CHECK: fc: weights and biases must be constants of the network
 func.func @main(%x: !x, %w: !w) -> !x {
   %y = nn.matmul %x, %w : (!x, !w) -> !x loc("fc")
