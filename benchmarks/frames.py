@@ -19,7 +19,6 @@ from tilefold.backend.build import build_program
 from tilefold.compiler import context_for
 from tilefold.dialects import nn
 from tilefold.dialects.location import name_of
-from tilefold.dialects.nn_network import network_of
 from tilefold.dialects.store import Store, StoreContext
 from tilefold.emulator import Report, emulate
 from tilefold.errors import TilefoldError
@@ -27,7 +26,7 @@ from tilefold.frontend import import_model
 from tilefold.machines import load_machine
 from tilefold.machines.model import Machine
 from tilefold.passes.attach_machine import attach_machine
-from tilefold.passes.nn_cascade import NnCascadePass, is_layer, whole_because
+from tilefold.passes.nn_cascade import NnCascadePass, network_layers, whole_because
 from tilefold.passes.nn_frames import FrameOrder
 from tilefold.passes.pipelines import Choices, isa_passes, nn_passes, run_passes, schedule_passes
 from tilefold.tools.command import console, write_files
@@ -135,8 +134,8 @@ def best_stripes(network: Compiled) -> Row:
 def pairs(module: ModuleOp) -> Iterator[tuple[str, str]]:
     """The shortest runs of two convolutions that can be in stripes, one after the other."""
     run: list[Operation] = []
-    for op in network_of(module).function.body.ops:
-        if not is_layer(op) or isinstance(op, nn.QuantizeOp):
+    for op in network_layers(module):
+        if isinstance(op, nn.QuantizeOp):
             continue
         run.append(op)
         if sum(isinstance(each, nn.ConvOp) for each in run) < 2:
