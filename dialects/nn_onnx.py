@@ -10,7 +10,14 @@ says of the operator in the versions of its operator sets that the module names 
 
 from collections.abc import Mapping, Sequence
 
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr, TensorType
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    FloatAttr,
+    IntegerAttr,
+    StringAttr,
+    TensorType,
+)
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -24,6 +31,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.hints import isa
 
 from .nn_syntax import Ints, ints
 
@@ -91,6 +99,26 @@ class OnnxOp(IRDLOperation):
         absent = set(self._absent)
         given = iter(self.inputs)
         return [None if place in absent else next(given) for place in range(self._places)]
+
+    def integer(self, name: str, default: int) -> int:
+        """The attribute `name`, an integer."""
+        option = self.options.data.get(name)
+        return option.value.data if isinstance(option, IntegerAttr) else default
+
+    def real(self, name: str, default: float) -> float:
+        """The attribute `name`, a number."""
+        option = self.options.data.get(name)
+        return float(option.value.data) if isinstance(option, FloatAttr) else default
+
+    def integers(self, name: str, default: Sequence[int] = ()) -> Sequence[int]:
+        """The attribute `name`, a list of integers."""
+        option = self.options.data.get(name)
+        return option.get_values() if isa(option, Ints) else default
+
+    def text(self, name: str, default: str = "") -> str:
+        """The attribute `name`, a string."""
+        option = self.options.data.get(name)
+        return option.data if isinstance(option, StringAttr) else default
 
     @property
     def captures(self) -> dict[str, SSAValue]:

@@ -29,7 +29,7 @@ def quantize(scope: Scope, node: Node) -> Value:
     value = scope.value(node, 0)
     if isinstance(value, np.ndarray):
         return _quantized_constant(scope, node, value)
-    element = scope.activation_type(node, 1, 2)
+    element = scope.stored_type(node, 1, 2)
     match value:
         case Real():
             return Integers(scope.emit(node.name, nn.QuantizeOp, value.ssa, element))

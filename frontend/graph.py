@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from onnx import AttributeProto, ModelProto, NodeProto, numpy_helper
+from onnx import AttributeProto, ModelProto, NodeProto, helper, numpy_helper
 
 from ..errors import TilefoldError
 from .files import external_tensors, read_model
@@ -15,6 +16,9 @@ from .folding import fold
 from .shapes import checked, with_batch_one
 
 Array = npt.NDArray[Any]
+
+SHAPE_ELEMENTS = 1 << 10
+"""Constants of more elements are not values of shapes."""
 
 OLDEST_OPSET = 11
 """Earlier operator sets spell Clip, Pad and the pools in other ways."""
@@ -104,6 +108,15 @@ class Graph:
     constants: Mapping[str, Array]
     types: Mapping[str, ValueType]
 
+    @cached_property
+    def readers(self) -> Mapping[str, list[Node]]:
+        """The nodes that read each value."""
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for name in dict.fromkeys(node.inputs):
+                found.setdefault(name, []).append(node)
+        return found
+
 
 def load(source: str | Path | ModelProto) -> Graph:
     """Read, check and prepare a model.
@@ -150,8 +163,34 @@ def _prepare(model: ModelProto, file: str, name: str) -> Graph:
         outputs=tuple(_port(value) for value in model.graph.output),
         nodes=tuple(_node(node) for node in nodes),
         constants={key: value for key, value in constants.items() if key in used},
-        types=dict(_types(model)),
+        types=dict(_types(_inferred(model, nodes, constants))),
     )
+
+
+def _inferred(
+    model: ModelProto, nodes: list[NodeProto], constants: Mapping[str, Array]
+) -> ModelProto:
+    """The model of `nodes` alone, its shapes inferred anew: now that constants are computed."""
+    rest = ModelProto()
+    rest.CopyFrom(model)
+    for field in (rest.graph.node, rest.graph.initializer, rest.graph.value_info):
+        del field[:]
+    rest.graph.node.extend(nodes)
+    used = {name for node in nodes for name in (*node.input, *captured(node))}
+    rest.graph.initializer.extend(
+        numpy_helper.from_array(array, name)
+        for name, array in constants.items()
+        if name in used and array.size <= SHAPE_ELEMENTS
+    )
+    large = [(name, array) for name, array in constants.items() if array.size > SHAPE_ELEMENTS]
+    rest.graph.value_info.extend(
+        helper.make_tensor_value_info(
+            name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
+        )
+        for name, array in large
+        if name in used
+    )
+    return checked(rest)
 
 
 def _types(model: ModelProto) -> Iterator[tuple[str, ValueType]]:

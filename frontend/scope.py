@@ -13,7 +13,7 @@ from xdsl.utils.exceptions import VerifyException
 from ..dialects import nn
 from ..dialects.location import set_name
 from ..dialects.nn_types import element_of, shape_of
-from ..dialects.quant import UniformType, f32
+from ..dialects.quant import UniformType, f32, storage_range
 from ..dialects.store import Store
 from ..errors import TilefoldError
 from .graph import Graph, Node
@@ -139,11 +139,37 @@ class Scope:
     def _read_as(self, node: Node, ssa: SSAValue, wanted: UniformType) -> SSAValue:
         """The same stored integers, standing for other numbers."""
         made = element_of(ssa)
+        if wanted.bits == 8 and made.bits < 8 and wanted.signed == made.signed:
+            scales, zeros = np.array([wanted.scale]), np.array([wanted.zero_point])
+            wanted = quantised(node, made.bits, made.signed, scales, zeros)
         if made == wanted:
             return ssa
         if (made.bits, made.signed) != (wanted.bits, wanted.signed):
             raise TilefoldError(f"{node}: the zero point's type differs from the tensor's")
         return self.table(node.name, ssa, np.arange(256, dtype=np.uint8), wanted)
+
+    def stored_type(self, node: Node, scale: int, zero_point: int) -> UniformType:
+        """The element type in which the QuantizeLinear `node` stores.
+
+        ONNX has no types of 3, 5, 6 or 7 bits: integers of 8 bits with a Clip behind them to the
+        range of a narrower type are of that type.
+        """
+        element = self.activation_type(node, scale, zero_point)
+        readers = self.graph.readers.get(node.outputs[0], [])
+        if len(readers) != 1 or readers[0].op_type != "Clip" or element.bits != 8:
+            return element
+        bounds = [self.graph.constants.get(readers[0].input(place)) for place in (1, 2)]
+        for bits in range(2, 8):
+            low, high = storage_range(bits, element.signed)
+            fits = all(
+                bound is not None and bound.size == 1 and int(bound.reshape(-1)[0]) == end
+                for bound, end in zip(bounds, (low, high), strict=True)
+            )
+            if fits and low <= element.zero_point <= high:
+                scales = np.array([element.scale])
+                zeros = np.array([element.zero_point])
+                return quantised(node, bits, element.signed, scales, zeros)
+        return element
 
     def activation_type(
         self, node: Node, scale: int, zero_point: int, default: DType | None = None
@@ -239,8 +265,14 @@ def storage_of(node: Node, dtype: DType) -> tuple[int, bool]:
 def view_of(
     node: Node, integers: Array, scales: Array, zero_points: Array, axis: int
 ) -> ConstantView:
-    """Constant `integers` seen by one scale and zero point, or by those along `axis`."""
+    """Constant `integers` seen by one scale and zero point, or by those along `axis`.
+
+    ONNX has no types of 3, 5, 6 or 7 bits: integers about 0 have as many bits as they need.
+    """
     bits, signed = storage_of(node, integers.dtype)
+    if signed and bits == 8 and integers.size and not zero_points.any():
+        bits = max(2, int(np.abs(integers.astype(np.int32)).max()).bit_length() + 1)
+        bits = min(bits, 8)
     container = np.int32 if bits == 32 else np.int8 if signed else np.uint8
     channel_axis = channels_along(node, integers.shape, scales.size, axis)
     return ConstantView(

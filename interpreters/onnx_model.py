@@ -74,6 +74,7 @@ class _Writer:
         self.graph = GraphProto(name=network.name)
         self._network, self._store = network, store
         self._used = {*network.input_names, *network.output_names}
+        self._nodes: set[str] = set()
         self._captured: dict[str, SSAValue] = {}
         operations = list(network.function.body.block.ops)
         for op in operations:
@@ -119,16 +120,25 @@ class _Writer:
     def _node(
         self, op_type: str, inputs: list[str], output: str, layer: str, axis: int | None = None
     ) -> None:
-        node = helper.make_node(op_type, inputs, [output], layer)
+        node = helper.make_node(op_type, inputs, [output], self._node_name(layer))
         if axis is not None:
             node.attribute.append(helper.make_attribute("axis", axis))
         self.graph.node.append(node)
 
+    def _node_name(self, wanted: str) -> str:
+        """A name that no node has yet."""
+        name, number = wanted, 1
+        while name in self._nodes:
+            name, number = f"{wanted}#{number}", number + 1
+        self._nodes.add(name)
+        return name
+
     def _operator(self, op: nn.OnnxOp) -> None:
         inputs = ["" if value is None else self.names[value] for value in op.arguments]
         outputs = [self.names[value] for value in op.outputs]
+        name = self._node_name(name_of(op) or op.op_type)
         node = NodeProto(
-            name=name_of(op), op_type=op.op_type, domain=op.domain, input=inputs, output=outputs
+            name=name, op_type=op.op_type, domain=op.domain, input=inputs, output=outputs
         )
         node.attribute.extend(self._attributes(op.options.data))
         for name, value in op.captures.items():
@@ -176,23 +186,24 @@ class _Writer:
 
     def _quantize(self, op: nn.QuantizeOp) -> None:
         element, name = element_of(op.result), self.names[op.result]
+        layer = name_of(op) or name
         inputs = [self.names[op.input], *self._parameters(name, element)]
         whole = np.iinfo(element.numpy_dtype)
         if (element.qmin, element.qmax) == (whole.min, whole.max):
-            self._node("QuantizeLinear", inputs, name, name)
+            self._node("QuantizeLinear", inputs, name, layer)
             return
         wide = self._unused(f"{name}:wide")
-        self._node("QuantizeLinear", inputs, wide, wide)
+        self._node("QuantizeLinear", inputs, wide, layer)
         bounds = [
             self._constant(self._unused(f"{name}:{which}"), np.array(bound, element.numpy_dtype))
             for which, bound in (("low", element.qmin), ("high", element.qmax))
         ]
-        self._node("Clip", [wide, *bounds], name, name)
+        self._node("Clip", [wide, *bounds], name, f"{layer}:clip")
 
     def _dequantize(self, op: nn.DequantizeOp) -> None:
         element, name = element_of(op.input), self.names[op.result]
         inputs = [self.names[op.input], *self._parameters(name, element)]
-        self._node("DequantizeLinear", inputs, name, name, element.axis)
+        self._node("DequantizeLinear", inputs, name, name_of(op) or name, element.axis)
 
     def finish(self, shown: Iterable[SSAValue]) -> None:
         """Say what goes in and out."""

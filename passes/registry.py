@@ -9,11 +9,16 @@ from .fuse_epilogue import FuseEpiloguePass
 from .keep_on_chip import KeepOnChipPass
 from .lower_to_isa import LowerToIsaPass
 from .lower_to_schedule import LowerToSchedulePass
+from .nn_calibrate import NnCalibratePass
 from .nn_canonicalize import NnCanonicalizePass
 from .nn_cascade import NnCascadePass
+from .nn_equalize import NnEqualizePass
+from .nn_fold_batch_norm import NnFoldBatchNormPass
 from .nn_fold_constants import NnFoldConstantsPass
 from .nn_frames import NnFramesPass
 from .nn_fuse import NnFusePass
+from .nn_quantize import NnQuantizePass
+from .nn_quantize_weights import NnQuantizeWeightsPass
 from .order_layers import OrderLayersPass
 from .pipelines import NnToIsaPass
 from .predict_cycles import PredictCyclesPass
@@ -29,6 +34,11 @@ from .share_weights import ShareWeightsPass
 from .verify_semantics import VerifySemanticsPass
 
 PASSES: tuple[type[ModulePass], ...] = (
+    NnFoldBatchNormPass,
+    NnEqualizePass,
+    NnCalibratePass,
+    NnQuantizePass,
+    NnQuantizeWeightsPass,
     NnFoldConstantsPass,
     NnCanonicalizePass,
     NnFusePass,

@@ -3,12 +3,10 @@
 import io
 import os
 import sys
-import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final, cast
-from zipfile import BadZipFile
+from typing import Annotated, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +19,6 @@ from ..errors import TilefoldError
 MAX_INPUT: Final = 256 << 20
 """Largest input file that is read whole."""
 
-MAX_ARRAYS: Final = 4 << 30
-"""Most bytes of arrays that are read from one .npz file."""
 
 WIDTH: Final = 160
 """Columns of what is printed where there is no terminal to tell."""
@@ -88,24 +84,6 @@ def progress_of(title: str) -> Generator[Update, None, None]:
         yield update
 
 
-def read_array(path: Path, name: str) -> Array:
-    """The array in a .npy file, or the array `name` in an .npz file; raises `TilefoldError`."""
-    loaded = _load(path)
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    if name not in loaded:
-        raise TilefoldError(f"{path}: holds no array '{name}', only {_listed(loaded)}")
-    return loaded[name]
-
-
-def read_arrays(path: Path) -> dict[str, Array]:
-    """The arrays in an .npz file by name; raises `TilefoldError`."""
-    loaded = _load(path)
-    if isinstance(loaded, np.ndarray):
-        raise TilefoldError(f"{path}: one array without a name; give an .npz file (numpy.savez)")
-    return loaded
-
-
 def npy(values: Array) -> bytes:
     """The content of a .npy file with `values`."""
     file = io.BytesIO()
@@ -134,27 +112,6 @@ def write_files(files: Mapping[Path, bytes]) -> None:
 def file_name(name: str) -> str:
     """A tensor's name as a file name: whatever could lead elsewhere becomes `_`."""
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in name).lstrip(".") or "_"
-
-
-def _load(path: Path) -> Array | dict[str, Array]:
-    """The array in a .npy file, or those in an .npz file; nothing in it is ever executed."""
-    try:
-        with path.open("rb") as file:
-            loaded: Any = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return cast(Array, loaded)
-            if sum(entry.file_size for entry in loaded.zip.infolist()) > MAX_ARRAYS:
-                raise TilefoldError(f"{path}: more than {MAX_ARRAYS >> 30} GiB of arrays")
-            arrays: dict[str, Any] = {name: loaded[name] for name in loaded.files}
-    except (ValueError, EOFError, MemoryError, NotImplementedError, BadZipFile, zlib.error):
-        arrays = {"": None}
-    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise TilefoldError(f"{path}: not arrays of numbers in numpy's format (.npy or .npz)")
-    return arrays
-
-
-def _listed(names: Mapping[str, object]) -> str:
-    return ", ".join(f"'{name}'" for name in names) or "none at all"
 
 
 def _fail(message: str) -> None:

@@ -16,6 +16,7 @@ from ..emulator.prediction import errors_table
 from ..emulator.sensitivity import table as sensitivity_table
 from ..emulator.trace import chrome_trace
 from ..errors import TilefoldError
+from ..interpreters.arrays import read_array
 from .command import (
     Array,
     TechnologyOption,
@@ -23,7 +24,6 @@ from .command import (
     file_name,
     npy,
     progress_of,
-    read_array,
     run_app,
     write_files,
 )

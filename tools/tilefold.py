@@ -12,10 +12,12 @@ from .demo import demo
 from .emulate import run
 from .machines import show_machines
 from .ops import ops
+from .quantize import quantize
 from .verify import verify
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 app.command("demo")(demo)
+app.command("quantize")(quantize)
 app.command("compile")(compile_model)
 app.command("run")(run)
 app.command("verify")(verify)

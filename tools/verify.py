@@ -27,10 +27,11 @@ from ..emulator import emulate
 from ..errors import TilefoldError
 from ..frontend import import_model
 from ..frontend.judge import Comparison, Judge
+from ..interpreters.arrays import read_arrays
 from ..interpreters.nn import run as interpret
 from ..machines import load_machine
 from ..machines.model import Machine
-from .command import Array, console, file_name, npy, progress_of, read_arrays, write_files
+from .command import Array, console, file_name, npy, progress_of, write_files
 from .compile import EffortOption, FramesOption, MachineOption
 from .layers import Layer, cut, results_of
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from tilefold.errors import TilefoldError
 from tilefold.tools import command
@@ -22,10 +21,3 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list((tmp_path / "new").iterdir()) == []
     command.write_files({tmp_path / "new" / "a": b"a"})
     assert (tmp_path / "new" / "a").read_bytes() == b"a"
-
-
-def test_arrays_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "MAX_ARRAYS", 1000)
-    np.savez_compressed(tmp_path / "large.npz", x=np.zeros(1001, np.uint8))
-    with pytest.raises(TilefoldError, match="GiB of arrays"):
-        command.read_arrays(tmp_path / "large.npz")

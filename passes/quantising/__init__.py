@@ -1,0 +1,1 @@
+"""What the passes share that quantise networks of real numbers."""

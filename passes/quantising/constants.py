@@ -1,0 +1,31 @@
+"""Constants of networks of real numbers, and stored integers in their place."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.ir import SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from ...dialects import nn
+from ...dialects.location import name_of, set_name
+from ...dialects.store import Store
+from ...errors import TilefoldError
+
+
+def read_constant(value: SSAValue, store: Store) -> npt.NDArray[Any]:
+    """The numbers of a constant; TilefoldError where they are not finite."""
+    assert isinstance(value.owner, nn.ConstantOp)
+    array = value.owner.array(store)
+    if not np.isfinite(array).all():
+        raise TilefoldError(f"{name_of(value.owner)}: a constant that is not finite")
+    return array
+
+
+def replace_operand(op: nn.OnnxOp, place: int, constant: nn.ConstantOp, name: str) -> None:
+    """Let an operator read the integers of `constant`, called `name`, at one of its operands."""
+    real = nn.DequantizeOp(constant.result)
+    set_name(constant, name)
+    set_name(real, f"{name}_DequantizeLinear")
+    Rewriter.insert_op([constant, real], InsertPoint.before(op))
+    op.operands[place] = real.result

@@ -1,0 +1,434 @@
+"""Quantisation of networks of real numbers: its parts, and as a whole beside onnxruntime."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tilefold.compiler import compile
+from tilefold.dialects import nn
+from tilefold.dialects.nn_network import network_of
+from tilefold.dialects.nn_types import shape_of
+from tilefold.dialects.quant import storage_range
+from tilefold.dialects.store import Store
+from tilefold.emulator import emulate
+from tilefold.errors import TilefoldError
+from tilefold.frontend import import_model
+from tilefold.frontend.judge import Judge
+from tilefold.frontend.quality import layer_quality, quality
+from tilefold.frontend.reals import import_real
+from tilefold.interpreters.nn import run as interpret
+from tilefold.interpreters.onnx_model import onnx_model
+from tilefold.interpreters.onnx_session import OnnxSession
+from tilefold.passes.nn_calibrate import calibrate
+from tilefold.passes.nn_equalize import equalize
+from tilefold.passes.nn_fold_batch_norm import fold_batch_norm
+from tilefold.passes.nn_quantize import NnQuantizePass
+from tilefold.passes.nn_quantize_weights import NnQuantizeWeightsPass
+from tilefold.passes.quantising.observed import Histogram
+from tilefold.passes.quantising.products import Product
+from tilefold.passes.quantising.ranges import Method, activation_type, weight_scales
+from tilefold.passes.quantising.rounding import DAMPING, Moments, adapted, damped, rounded
+from tilefold.passes.quantising.samples import Samples
+from tilefold.passes.quantising.walk import Walk
+from tilefold.passes.quantising.widths import Widths, read_widths
+from tilefold.quantizer import Quantisation, quantised, quantize
+from xdsl.dialects.builtin import ModuleOp, f32
+from xdsl.rewriter import InsertPoint, Rewriter
+
+Floats = npt.NDArray[np.floating]
+
+
+class Reals:
+    """Builds a model of real numbers node by node."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[TensorProto] = []
+
+    def constant(self, *shape: int, scale: float = 1.0, offset: float = 0.0) -> str:
+        array = self.rng.normal(offset, scale, shape).astype(np.float32)
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def op(self, kind: str, *inputs: str, **attributes: object) -> str:
+        name = f"{kind.lower()}{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
+        return name
+
+    def model(self, shape: Sequence[int], output: str) -> onnx.ModelProto:
+        graph = helper.make_graph(
+            self.nodes,
+            "reals",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+            [onnx.ValueInfoProto(name="y")],
+            self.constants,
+        )
+        graph.node.append(helper.make_node("Identity", [output], ["y"], "out"))
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+
+
+def block(seed: int) -> onnx.ModelProto:
+    """A small network with what makes quantisation hard: widths that differ, branches, a gate."""
+    net = Reals(seed)
+    spread = np.exp(net.rng.normal(0, 1.5, (8, 1, 1, 1))).astype(np.float32)
+    w = net.constant(8, 3, 3, 3, scale=0.3)
+    net.constants[-1].CopyFrom(
+        numpy_helper.from_array(numpy_helper.to_array(net.constants[-1]) * spread, w)
+    )
+    a = net.op("Conv", "x", w, net.constant(8), pads=[1, 1, 1, 1])
+    variance = net.constant(8, scale=0.1, offset=2.0)
+    names = [net.constant(8, scale=0.2, offset=1.0), net.constant(8), net.constant(8), variance]
+    a = net.op("BatchNormalization", a, *names)
+    a = net.op("Relu", a)
+    d = net.op(
+        "Conv", a, net.constant(8, 1, 3, 3, scale=0.4), net.constant(8), group=8, pads=[1] * 4
+    )
+    d = net.op("Clip", d, *[net.constant(scale=0, offset=bound) for bound in (0.0, 6.0)])
+    p = net.op("Conv", d, net.constant(8, 8, 1, 1, scale=0.3), net.constant(8))
+    s = net.op("Add", p, a)
+    m = net.op("MaxPool", s, kernel_shape=[2, 2], strides=[2, 2])
+    g = net.op("GlobalAveragePool", m)
+    f = net.op("Flatten", g)
+    y = net.op("Gemm", f, net.constant(5, 8), net.constant(5), transB=1)
+    return net.model([1, 3, 8, 8], y)
+
+
+def pair(seed: int) -> onnx.ModelProto:
+    """Convolutions with a Relu, a pool and a residual branch between them."""
+    net = Reals(seed)
+    spread = np.exp(net.rng.normal(0, 1.5, (8, 1, 1, 1))).astype(np.float32)
+    w = net.constant(8, 3, 3, 3)
+    net.constants[-1].CopyFrom(
+        numpy_helper.from_array(numpy_helper.to_array(net.constants[-1]) * spread, w)
+    )
+    a = net.op("Relu", net.op("Conv", "x", w, net.constant(8), pads=[1, 1, 1, 1]))
+    d = net.op("Conv", a, net.constant(8, 1, 3, 3), net.constant(8), group=8, pads=[1, 1, 1, 1])
+    s = net.op("Add", a, net.op("Conv", d, net.constant(8, 8, 1, 1), net.constant(8)))
+    m = net.op("AveragePool", s, kernel_shape=[2, 2], strides=[2, 2])
+    s = net.op("Sigmoid", net.op("Conv", m, net.constant(4, 8, 1, 1)))
+    y = net.op("Conv", s, net.constant(2, 4, 1, 1))
+    return net.model([1, 3, 8, 8], y)
+
+
+def samples(count: int = 24, seed: int = 9) -> dict[str, npt.NDArray[np.float32]]:
+    return {"x": np.random.default_rng(seed).normal(size=(count, 3, 8, 8)).astype(np.float32)}
+
+
+def uneven(seed: int) -> onnx.ModelProto:
+    """Two convolutions, the second of which evens out what channels differ by after the first."""
+    net = Reals(seed)
+    spread = np.exp(net.rng.normal(0, 2, 16)).astype(np.float32)
+    names = [net.constant(16, 3, 3, 3), net.constant(4, 16, 1, 1)]
+    for place, factor in enumerate((spread.reshape(-1, 1, 1, 1), 1 / spread.reshape(1, -1, 1, 1))):
+        array = numpy_helper.to_array(net.constants[place]) * factor
+        net.constants[place].CopyFrom(numpy_helper.from_array(array, names[place]))
+    first = net.op("Relu", net.op("Conv", "x", names[0]))
+    return net.model([1, 3, 8, 8], net.op("Conv", first, names[1]))
+
+
+WINDOWS = [
+    {"pads": [1, 0, 2, 1], "strides": [2, 1]},
+    {"dilations": [2, 1], "group": 2},
+    {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
+    {"auto_pad": "SAME_LOWER", "strides": [3, 2], "group": 4},
+]
+
+
+@pytest.mark.parametrize("attributes", WINDOWS)
+def test_rows_times_columns_are_the_convolution(attributes: dict[str, object]) -> None:
+    net = Reals(1)
+    groups = int(attributes.get("group", 1))  # pyright: ignore[reportArgumentType]
+    y = net.op("Conv", "x", net.constant(8, 4 // groups, 3, 2), **attributes)
+    _check_columns(net.model([1, 4, 9, 7], y))
+
+
+def test_rows_times_columns_are_the_signal_s_convolution() -> None:
+    net = Reals(2)
+    y = net.op("Conv", "x", net.constant(6, 2, 3), pads=[2, 1], strides=[2], group=2)
+    _check_columns(net.model([1, 4, 11], y))
+
+
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_rows_times_columns_are_the_matrix_product(transposed: int) -> None:
+    net = Reals(3)
+    y = net.op("Gemm", "x", net.constant(*((5, 7) if transposed else (7, 5))), transB=transposed)
+    _check_columns(net.model([1, 7], y))
+    net = Reals(3)
+    _check_columns(net.model([1, 4, 7], net.op("MatMul", "x", net.constant(7, 5))))
+
+
+def _check_columns(model: onnx.ModelProto) -> None:
+    store = Store()
+    module = import_real(model, store)
+    op = next(op for op in module.walk() if isinstance(op, nn.OnnxOp))
+    shape = [size.dim_value for size in model.graph.input[0].type.tensor_type.shape.dim]
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    (wanted,) = OnnxSession(onnx_model(module, store)).run({"x": x}).values()
+    product = Product(op)
+    assert isinstance(op.inputs[1].owner, nn.ConstantOp)
+    weight = op.inputs[1].owner.array(store)
+    columns = product.columns(x, np.random.default_rng(0), 1 << 20)
+    sums = product.rows(weight) @ columns
+    sums = sums.reshape(-1, sums.shape[-1])
+    if op.op_type != "Conv":
+        sums = sums.T
+    np.testing.assert_allclose(sums.reshape(wanted.shape), wanted, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(product.weight(product.rows(weight)), weight)
+    few = product.columns(x, np.random.default_rng(0), 3)
+    assert few.shape[-1] == min(3, columns.shape[-1])
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+def test_weights_rounded_together_change_sums_less(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    x = (rng.normal(size=(20, 20)) @ rng.normal(size=(20, 3000))).astype(np.float32)[None]
+    moments = Moments.of([(x[:, :, :1000], x[:, :, :1000]), (x[:, :, 1000:], x[:, :, 1000:])])
+    rows, most = rng.normal(size=(1, 12, 20)), storage_range(bits, True)[1]
+    scales = np.abs(rows).max(axis=-1) / most
+    codes, steps = rounded(rows, scales, most, moments)
+    assert np.array_equal(codes, np.rint(codes))
+    assert np.abs(codes).max() <= most
+    nearest = np.clip(np.rint(rows / scales[:, :, None]), -most, most)
+
+    def error(codes: Floats, scales: Floats) -> float:
+        apart = (rows - codes * scales[:, :, None]) @ x
+        return float((apart**2).sum())
+
+    assert error(codes, steps) < 0.8 * error(nearest, scales)
+    kept, same = rounded(rows, scales, most, moments, fit=False)
+    assert np.array_equal(same, scales)
+    assert error(kept, same) < error(nearest, scales)
+
+
+def test_no_integer_alone_could_be_better() -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(9, 9)) @ rng.normal(size=(9, 500))).astype(np.float32)[None]
+    moments = Moments.of([(x, x)])
+    rows = rng.normal(size=(1, 4, 9))
+    codes, scales = rounded(rows, np.abs(rows).max(axis=-1) / 3, 3, moments, fit=False)
+    metric = damped(moments.covariances[1], DAMPING)
+
+    def error(codes: Floats) -> Floats:
+        apart = rows - codes * scales[:, :, None]
+        return np.einsum("gki,gij,gkj->gk", apart, metric, apart)
+
+    worse = 0
+    for column in range(9):
+        for step in (-1, 1):
+            other = codes.copy()
+            other[:, :, column] = np.clip(other[:, :, column] + step, -3, 3)
+            worse += int((error(other) < error(codes) - 1e-9).sum())
+    # The last round leaves at most a few that later columns have made better.
+    assert worse <= 2
+
+
+def test_adapted_rows_make_good_a_gain() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1, 6, 4000)).astype(np.float32)
+    rows = rng.normal(size=(1, 3, 6))
+    found = adapted(rows, Moments.of([(x, 2 * x)]))
+    np.testing.assert_allclose(found, rows / 2, rtol=0.1, atol=0.02)
+
+
+def test_ranges_by_error_clip_what_is_rare() -> None:
+    counts = np.zeros(2048)
+    counts[:200], counts[-1] = 1000.0, 1.0
+    histogram = Histogram(0.0, 100.0, counts)
+    wide = activation_type(histogram, 4, Method.MINMAX)
+    narrow = activation_type(histogram, 4, Method.MSE)
+    rare = activation_type(histogram, 4, Method.PERCENTILE)
+    assert wide.scale == pytest.approx(100 / 15)
+    assert narrow.scale < wide.scale
+    assert rare.scale < wide.scale
+    signed = activation_type(Histogram(-3.0, 1.0, np.zeros(0)), 8, Method.MSE, symmetric=True)
+    assert (signed.signed, signed.zero_point) == (True, 0)
+    assert signed.scale == pytest.approx(3 / 127)
+
+
+def test_scales_by_error_are_not_worse() -> None:
+    weight = np.random.default_rng(0).standard_t(2, (6, 50)).astype(np.float32)
+    errors = []
+    for method in (Method.MINMAX, Method.MSE):
+        scales = weight_scales(weight, 0, 4, method)[:, None]
+        codes = np.clip(np.rint(weight / scales), -7, 7)
+        errors.append(((codes * scales - weight) ** 2).sum(axis=1))
+    assert (errors[1] <= errors[0] + 1e-6).all()
+    assert errors[1].sum() < 0.95 * errors[0].sum()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_folding_and_equalising_keep_what_is_computed(seed: int) -> None:
+    store = Store()
+    for model, groups in ((block(seed), 0), (pair(seed), 2)):
+        module, inputs = import_real(model, store), samples()
+        before = OnnxSession(onnx_model(module, store))
+        fold_batch_norm(module, store)
+        kinds = {op.op_type for op in module.walk() if isinstance(op, nn.OnnxOp)}
+        assert "BatchNormalization" not in kinds
+        assert equalize(module, store, Samples.of(inputs, network_of(module))) == groups
+        after = OnnxSession(onnx_model(module, store))
+        for sample in Samples(inputs).first(4):
+            wanted, found = before.run(sample)["y"], after.run(sample)["y"]
+            np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_equalising_helps() -> None:
+    ratios = []
+    for wanted in (False, True):
+        options = Quantisation(8, 6, rounding="nearest", equalize=wanted)
+        made = quantised(uneven(0), samples(), options)
+        found = quality(made.original, made.model, made.samples_of(samples(seed=3)))
+        ratios.append(found.signal_to_noise)
+    assert ratios[1] > ratios[0] + 3
+
+
+def test_a_walk_runs_both_halves() -> None:
+    inputs, store = samples(3), Store()
+    real, stored = import_real(block(0), store), import_real(block(0), store)
+    calibrate(stored, store, Samples(inputs))
+    NnQuantizePass(5).quantize(stored, store, {})
+    NnQuantizeWeightsPass(4).quantize(stored, store, {})
+    found: dict[str, list[npt.NDArray[np.float32]]] = {}
+    walk = Walk(stored, store, Samples(inputs))
+    for op in walk.steps():
+        if op.op_type == "Identity":
+            both = walk.values[op.inputs[0]]
+            found = {"real": both.real, "stored": both.stored}
+    # Weights that are stored already are the same in both halves; inputs are not.
+    session = OnnxSession(onnx_model(stored, store), optimise=False)
+    for sample, value in zip(Samples(inputs), found["stored"], strict=True):
+        np.testing.assert_allclose(session.run(sample)["y"], value, rtol=1e-5, atol=1e-5)
+    assert any(np.abs(a - b).max() > 0 for a, b in zip(found["real"], found["stored"], strict=True))
+    walk = Walk(stored_values_only(real, store, inputs), store, Samples(inputs))
+    for op in walk.steps():
+        if op.op_type == "Conv":
+            # What becomes of the weights is no matter of the real half.
+            constant = nn.ConstantOp(np.zeros(shape_of(op.inputs[1]), np.float32), f32, store)
+            Rewriter.insert_op(constant, InsertPoint.before(op))
+            op.operands[1] = constant.result
+        if op.op_type == "Identity":
+            found["real"] = walk.values[op.inputs[0]].real
+    session = OnnxSession(onnx_model(import_real(block(0), store), store))
+    for sample, value in zip(Samples(inputs), found["real"], strict=True):
+        np.testing.assert_allclose(session.run(sample)["y"], value, rtol=1e-3, atol=1e-3)
+
+
+def stored_values_only(
+    module: ModuleOp, store: Store, inputs: dict[str, npt.NDArray[np.float32]]
+) -> ModuleOp:
+    calibrate(module, store, Samples(inputs))
+    NnQuantizePass(5).quantize(module, store, {})
+    return module
+
+
+CASES = [
+    (8, 8, "nearest", {}),
+    (8, 8, "reconstructed", {"symmetric": True}),
+    (6, 6, "corrected", {}),
+    (5, 5, "reconstructed", {}),
+    (4, 8, "reconstructed", {"first": 8, "last": 8}),
+    (4, 4, "reconstructed", {"per_channel": False}),
+    (3, 7, "nearest", {"equalize": False, "method": "percentile"}),
+    (2, 2, "reconstructed", {"input": 8}),
+]
+
+
+@pytest.mark.parametrize(("weights", "activations", "rounding", "others"), CASES)
+def test_quantised_networks_are_exact(
+    weights: int, activations: int, rounding: str, others: dict[str, object]
+) -> None:
+    options = Quantisation(weights, activations, rounding=rounding, **others)  # pyright: ignore
+    model = quantize(block(1), samples(), options)
+    store, inputs = Store(), samples(3, seed=4)
+    module = import_model(model, store)
+    widths = {op.result.type for op in module.walk() if isinstance(op, nn.ConvOp)}
+    assert all(f"{activations}:f32" in str(kind) for kind in widths)
+    expected = Judge(model).run(inputs)
+    emulated = emulate(compile(model, "tiny"), inputs).outputs
+    for name, value in expected.items():
+        np.testing.assert_array_equal(emulated[name], value)
+        for row in range(3):
+            one = {"x": inputs["x"][row : row + 1]}
+            np.testing.assert_array_equal(interpret(module, one, store)[name], value[row : row + 1])
+
+
+def test_reconstruction_is_nearer_than_rounding() -> None:
+    ratios = []
+    for rounding in ("nearest", "corrected", "reconstructed"):
+        made = quantised(block(2), samples(64), Quantisation(4, 8, rounding=rounding))
+        found = quality(made.original, made.model, made.samples_of(samples(64, seed=5)))
+        ratios.append(found.signal_to_noise)
+    assert ratios[0] < ratios[2]
+    assert ratios[1] < ratios[2]
+
+
+def test_quality_by_layer_and_by_label() -> None:
+    made = quantised(block(2), samples(), Quantisation(8, 8))
+    rows = layer_quality(made.original, made.model, made.samples)
+    assert min(rows.values()) > 15
+    (name,) = [out.name for out in made.original.graph.output]
+    session = OnnxSession(made.original)
+    labels = [int(session.run(sample)[name].argmax()) for sample in made.samples]
+    found = quality(made.original, made.model, made.samples, labels)
+    assert found.right_before == 1.0
+    assert found.right == found.agreement > 0.9
+    with pytest.raises(TilefoldError, match="2 labels for 24 samples"):
+        quality(made.original, made.model, made.samples, [1, 2])
+
+
+def test_layers_have_widths_of_their_own(tmp_path: "object") -> None:
+    layers = {"gemm10": Widths(weights=8), "add6": Widths(activations=8)}
+    model = quantize(block(0), samples(), Quantisation(4, 4, rounding="nearest"), layers=layers)
+    module = import_model(model, Store())
+    kinds = {op.name: str(op.results[0].type) for op in module.walk() if op.results}
+    assert "u8:f32" in kinds["nn.add"]
+    assert "u4:f32" in kinds["nn.conv"]
+    with pytest.raises(TilefoldError, match='the network has no layer "no"'):
+        quantize(block(0), samples(), layers={"no": Widths()})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nothing", "not readable as JSON"),
+        ("[1]", "must be an object"),
+        ('{"a": {"weights": 9}}', '"a" may have weights and activations, of 2 to 8 bits'),
+        ('{"a": {"widths": 8}}', '"a" may have weights'),
+    ],
+)
+def test_files_of_widths_are_checked(tmp_path, text: str, message: str) -> None:
+    file = tmp_path / "widths.json"
+    file.write_text(text)
+    with pytest.raises(TilefoldError, match=message):
+        read_widths(str(file))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"z": np.zeros((2, 3, 8, 8), np.float32), "y": np.zeros(1)}, "input 'x' is missing"),
+        ({"x": np.zeros((2, 3, 8, 9), np.float32)}, r"float32\['n', 3, 8, 8\]"),
+        ({"x": np.zeros((2, 3, 8, 8))}, "is float64"),
+        ({"x": np.full((1, 3, 8, 8), np.nan, np.float32)}, "NaN or infinity"),
+        ({"x": np.zeros((0, 3, 8, 8), np.float32)}, r"\[0, 3, 8, 8\]"),
+    ],
+)
+def test_samples_are_checked(arrays: dict[str, npt.NDArray], message: str) -> None:
+    with pytest.raises(TilefoldError, match=message):
+        quantize(block(0), arrays)
+
+
+def test_options_are_checked() -> None:
+    for options, message in (
+        (Quantisation(weights=9), "9 bits: widths are from 2 to 8"),
+        (Quantisation(method="best"), 'no method "best"'),
+        (Quantisation(rounding="up"), 'rounding "up" is none of'),
+    ):
+        with pytest.raises(TilefoldError, match=message):
+            quantize(block(0), samples(2), options)

@@ -1,0 +1,127 @@
+"""`tilefold quantize`: from a network of real numbers to one of integers.
+
+`tilefold quantize net.onnx --calibrate samples.npz -o net_int8.onnx`
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from ..errors import TilefoldError
+from ..frontend.quality import Quality, layer_quality, quality
+from ..interpreters.arrays import read_array, read_arrays
+from ..passes.nn_quantize_weights import Rounding
+from ..passes.quantising.widths import read_widths
+from ..quantizer import Quantisation, Quantised, quantised
+from .command import console, progress_of, write_files
+
+CalibrateOption = Annotated[
+    Path,
+    typer.Option(
+        "--calibrate", help="arrays [n, ...] by the names of the inputs", metavar="FILE.npz"
+    ),
+]
+
+
+def quantize(
+    model: Annotated[Path, typer.Argument(help="a float model", metavar="MODEL.onnx")],
+    calibrate: CalibrateOption,
+    output: Annotated[Path, typer.Option("-o", "--output", help="the file to write")],
+    weights: Annotated[int, typer.Option(min=2, max=8, help="bits of weights")] = 8,
+    activations: Annotated[int, typer.Option(min=2, max=8, help="bits of activations")] = 8,
+    first: Annotated[int, typer.Option(help="bits of the first layer's weights, 0: as all")] = 0,
+    last: Annotated[int, typer.Option(help="bits of the last layer's weights, 0: as all")] = 0,
+    input_bits: Annotated[
+        int, typer.Option("--input", help="bits of the network's inputs, 0: as all")
+    ] = 0,
+    layers: Annotated[
+        Path | None, typer.Option(help="widths of single layers", metavar="FILE.json")
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="how ranges are found: auto, minmax, percentile or mse")
+    ] = "auto",
+    rounding: Annotated[
+        Rounding, typer.Option(help="how weights are rounded")
+    ] = Rounding.RECONSTRUCTED,
+    symmetric: Annotated[bool, typer.Option(help="activations with zero point 0")] = False,
+    per_channel: Annotated[bool, typer.Option(help="a scale for each output channel")] = True,
+    equalize: Annotated[bool, typer.Option(help="equalise channels between layers")] = True,
+    test: Annotated[
+        Path | None,
+        typer.Option(help="samples to compare with the float model on", metavar="FILE.npz"),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="the classes of the test samples", metavar="FILE.npy")
+    ] = None,
+    by_layer: Annotated[
+        bool, typer.Option("--layers-quality", help="compare layer by layer, too")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Quantise a float model by samples; writes a QDQ model that onnxruntime runs, too."""
+    if labels is not None and test is None:
+        raise TilefoldError("--labels are of samples: give these by --test FILE.npz")
+    options = Quantisation(
+        weights, activations, first, last, input_bits, method, rounding.value,
+        symmetric, per_channel, equalize,
+    )  # fmt: skip
+    widths = read_widths(str(layers) if layers else "")
+    with progress_of(f"reading {model.name}") as update:
+        made = quantised(model, read_arrays(calibrate), options, layers=widths, progress=update)
+        write_files({output: made.model.SerializeToString()})
+        found = None
+        if test is not None:
+            classes = None if labels is None else read_array(labels, "labels")
+            samples = made.samples_of(read_arrays(test))
+            found = quality(
+                made.original,
+                made.model,
+                samples,
+                classes,
+                lambda done, total: update("comparing", done, total),
+            )
+        rows: Mapping[str, float] = {}
+        if by_layer:
+            rows = layer_quality(made.original, made.model, made.samples)
+    if as_json:
+        record = {"quality": None if found is None else vars(found), "layers": rows}
+        typer.echo(json.dumps(record, indent=1))
+        return
+    typer.echo(f"{output}: {summary(made, options)}")
+    if found is not None:
+        typer.echo(quality_line(found))
+    if rows:
+        console().print(_table(rows), highlight=False)
+
+
+def summary(made: Quantised, options: Quantisation) -> str:
+    """What was quantised, in one line."""
+    return (
+        f"{made.products} products with weights of {options.weights} bits, "
+        f"{made.values} values of {options.activations} bits, from {len(made.samples)} samples"
+    )
+
+
+def quality_line(found: Quality) -> str:
+    """How the quantised network compares with the original, in one line."""
+    line = (
+        f"{found.samples} samples: {found.agreement:.1%} as the float model, "
+        f"signal to noise {found.signal_to_noise:.1f} dB"
+    )
+    if found.right is not None and found.right_before is not None:
+        line += f", {found.right:.2%} right where it has {found.right_before:.2%}"
+    return line
+
+
+def _table(rows: Mapping[str, float]) -> Table:
+    table = Table()
+    table.add_column("layer")
+    table.add_column("signal to noise, dB", justify="right")
+    for name, ratio in rows.items():
+        table.add_row(name, f"{ratio:.1f}" if np.isfinite(ratio) else "exact")
+    return table
