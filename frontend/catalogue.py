@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from . import boundary, elementwise, movement, pools, products
+from . import boundary, elementwise, functions, movement, pools, products
 from .operators import Operator, registered
 
-MODULES = (boundary, products, elementwise, pools, movement)
+MODULES = (boundary, products, elementwise, functions, pools, movement)
 
 OPERATORS: Mapping[tuple[str, str], Operator] = registered()
 """By (domain, name), sorted."""

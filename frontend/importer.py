@@ -108,9 +108,9 @@ def _output(scope: Scope, port: Port) -> SSAValue:
     match value:
         case Integers():
             return value.ssa
-        case View(functions=()):
+        case View(function=None):
             return scope.emit(name, nn.DequantizeOp, value.ssa)
-        case Pending(functions=(), accumulator=UniformType() as accumulator):
+        case Pending(function=None, accumulator=UniformType() as accumulator):
             return scope.emit(value.node.name, nn.DequantizeOp, value.build(accumulator, None))
         case View() | Pending():
             raise TilefoldError(

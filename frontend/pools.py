@@ -48,7 +48,7 @@ def max_pool(scope: Scope, node: Node) -> Value:
     if isinstance(scope.value(node, 0), Integers):
         return Integers(pool(scope.integers(node, 0)))
     view = scope.view(node, 0)
-    if isinstance(view, View) and all(function.monotone for function in view.functions):
+    if isinstance(view, View) and (view.function is None or view.function.bounds):
         return replace(view, ssa=pool(view.ssa))
     return View(pool(scope.plain_view(node, 0)))
 
