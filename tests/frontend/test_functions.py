@@ -117,7 +117,9 @@ FUNCTIONS: dict[str, Build] = {
     "Div of two functions": lambda net, x: net.op("Div", x, net.op("Softplus", x)),
     "Cast": lambda net, x: net.op("Tanh", net.op("Cast", x, to=TensorProto.FLOAT)),
     "Dropout and Identity": lambda net, x: net.op("Dropout", net.op("Identity", m.relu(net, x))),
-    "quantised number": lambda net, x: net.op("Div", x, net.dequantize(net.constant(np.int8(7)), 0.3)),
+    "quantised number": lambda net, x: net.op(
+        "Div", x, net.dequantize(net.constant(np.int8(7)), 0.3)
+    ),
 }  # fmt: skip
 
 
