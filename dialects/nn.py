@@ -56,7 +56,16 @@ from .location import name_of
 from .nn_movement import ConcatOp, PadOp, ReshapeOp, SliceOp, TransposeOp
 from .nn_onnx import OnnxOp
 from .nn_pools import AvgPoolOp, GlobalAvgPoolOp, MaxPoolOp
-from .nn_products import AddOp, ClampedOp, ConvOp, MatmulOp, ProductOp, RequantizeOp
+from .nn_products import (
+    AddOp,
+    BinaryOp,
+    ClampedOp,
+    ConvOp,
+    MatmulOp,
+    MulOp,
+    ProductOp,
+    RequantizeOp,
+)
 from .nn_syntax import Ints, LayerOp, UnaryOp, ints
 from .nn_types import (
     activation,
@@ -75,6 +84,7 @@ from .store import Store
 __all__ = [
     "AddOp",
     "AvgPoolOp",
+    "BinaryOp",
     "ClampedOp",
     "ConcatOp",
     "ConstantOp",
@@ -85,6 +95,7 @@ __all__ = [
     "LutOp",
     "MatmulOp",
     "MaxPoolOp",
+    "MulOp",
     "Nn",
     "OnnxOp",
     "PadOp",
@@ -295,6 +306,7 @@ Nn = Dialect(
         MatmulOp,
         RequantizeOp,
         AddOp,
+        MulOp,
         MaxPoolOp,
         AvgPoolOp,
         GlobalAvgPoolOp,

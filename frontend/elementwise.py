@@ -30,29 +30,35 @@ def add(scope: Scope, node: Node) -> Value:
     for product, addend in ((first, second), (second, first)):
         if isinstance(product, Pending) and isinstance(addend, np.ndarray) and product.with_bias:
             return product.with_bias(addend)
-    function = None if _quantised(scope, node) else function_of_one(scope, node)
-    if function:
+    if not _quantised(scope, node) and (function := function_of_one(scope, node)):
         return function
-    a, b = larger_first(scope.plain_view(node, 0), scope.plain_view(node, 1))
-
-    def build(element: UniformType, clamp: Clamp) -> SSAValue:
-        return scope.emit(node.name, nn.AddOp, a, b, element, clamp=clamp)
-
-    return Pending(node, build)
+    return _pending(scope, node, nn.AddOp, (scope.plain_view(node, 0), scope.plain_view(node, 1)))
 
 
 @operator("QLinearAdd", "As Add.", domain=MICROSOFT)
 def qlinear_add(scope: Scope, node: Node) -> Value:
     """The quantised sum."""
-    a, b = larger_first(scope.integers(node, 0, 1, 2), scope.integers(node, 3, 4, 5))
-    element = scope.activation_type(node, 6, 7, element_of(a).numpy_dtype)
-    return Integers(scope.emit(node.name, nn.AddOp, a, b, element))
+    return _of_integers(scope, node, nn.AddOp)
 
 
-def larger_first(a: SSAValue, b: SSAValue) -> tuple[SSAValue, SSAValue]:
-    """The operands of an addition, the one that is broadcast last."""
-    sizes = [(len(shape_of(value)), prod(shape_of(value))) for value in (a, b)]
-    return (a, b) if sizes[0] >= sizes[1] else (b, a)
+def _pending(
+    scope: Scope, node: Node, op: type[nn.BinaryOp], operands: tuple[SSAValue, SSAValue]
+) -> Pending:
+    """`op` of the operands, which commute, the one that is broadcast last."""
+    sizes = [(len(shape_of(value)), prod(shape_of(value))) for value in operands]
+    lhs, rhs = operands if sizes[0] >= sizes[1] else operands[::-1]
+
+    def build(element: UniformType, clamp: Clamp) -> SSAValue:
+        return scope.emit(node.name, op, lhs, rhs, element, clamp=clamp)
+
+    return Pending(node, build)
+
+
+def _of_integers(scope: Scope, node: Node, op: type[nn.BinaryOp]) -> Integers:
+    """`op` of two quantised inputs, each with its parameters."""
+    operands = scope.integers(node, 0, 1, 2), scope.integers(node, 3, 4, 5)
+    element = scope.activation_type(node, 6, 7, element_of(operands[0]).numpy_dtype)
+    return Integers(_pending(scope, node, op, operands).build(element, None))
 
 
 def _quantised(scope: Scope, node: Node) -> bool:
@@ -115,7 +121,19 @@ for _name in ("Div", "Max", "Min", "PRelu", "Pow", "Sub"):
     operator(_name, ONE_TENSOR)(_one_tensor)
 
 
-@operator("Mul", ONE_TENSOR)
+@operator(
+    "Mul",
+    "The product of two quantised tensors, of which one may be broadcast or a quantised constant. "
+    + ONE_TENSOR,
+)
 def mul(scope: Scope, node: Node) -> Value:
-    """The product."""
-    return _one_tensor(scope, node)
+    """The product, waiting for its QuantizeLinear."""
+    if not _quantised(scope, node) and (function := function_of_one(scope, node)):
+        return function
+    return _pending(scope, node, nn.MulOp, (scope.plain_view(node, 0), scope.plain_view(node, 1)))
+
+
+@operator("QLinearMul", "As Mul.", domain=MICROSOFT)
+def qlinear_mul(scope: Scope, node: Node) -> Value:
+    """The quantised product."""
+    return _of_integers(scope, node, nn.MulOp)

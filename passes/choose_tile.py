@@ -112,4 +112,5 @@ def extras_of(layer: Convolution, shape: ConvShape) -> Extras:
     other = other_operand(epilogue, layer)
     if address_of(other) is None:
         tiles.append(("I", container_of(other)))
-    return Extras(tiles, 0, "vadd", keeps_input, keeps_result)
+    mnemonic = "vmul" if isinstance(epilogue, nn.MulOp) else "vadd"
+    return Extras(tiles, 0, mnemonic, keeps_input, keeps_result)

@@ -28,7 +28,7 @@ from .attach_machine import machine_of
 
 EPILOGUE = "epilogue"
 
-Epilogue = nn.AddOp | nn.LutOp
+Epilogue = nn.BinaryOp | nn.LutOp
 Producer = nn.ConvOp | nn.MatmulOp
 
 
@@ -42,7 +42,7 @@ class FuseEpiloguePass(ModulePass):
         if not _reads_outputs(machine_of(op)):
             return
         for candidate in op.walk():
-            if isinstance(candidate, nn.AddOp | nn.LutOp) and producer_of(candidate):
+            if isinstance(candidate, nn.BinaryOp | nn.LutOp) and producer_of(candidate):
                 candidate.attributes[EPILOGUE] = UnitAttr()
 
 
@@ -50,12 +50,12 @@ def epilogue_of(producer: Producer) -> Epilogue | None:
     """The operation that runs in the nest of `producer`, if one does."""
     for use in producer.result.uses:
         op = use.operation
-        if isinstance(op, nn.AddOp | nn.LutOp) and EPILOGUE in op.attributes:
+        if isinstance(op, nn.BinaryOp | nn.LutOp) and EPILOGUE in op.attributes:
             return op if producer_of(op) is producer else None
     return None
 
 
-def other_operand(epilogue: nn.AddOp, producer: Producer) -> SSAValue:
+def other_operand(epilogue: nn.BinaryOp, producer: Producer) -> SSAValue:
     """What an addition adds to the result of `producer`."""
     return epilogue.rhs if epilogue.lhs is producer.result else epilogue.lhs
 
@@ -79,7 +79,7 @@ def producer_of(epilogue: Epilogue) -> Producer | None:
     return None
 
 
-def sums_of(addition: nn.AddOp) -> list[Producer]:
+def sums_of(addition: nn.BinaryOp) -> list[Producer]:
     """The layers on whose tiles an addition could work if the other operand were there before."""
     if shape_of(addition.lhs) != shape_of(addition.rhs) or addition.lhs is addition.rhs:
         return []
@@ -107,7 +107,7 @@ def unfused(producer: Producer, machine: Machine) -> str:
     if len(users) != 1:
         return f"its result is used {len(users)} times"
     (user,) = users
-    if not isinstance(user, nn.AddOp | nn.LutOp):
+    if not isinstance(user, nn.BinaryOp | nn.LutOp):
         return f"{user.name} follows, which is neither an addition nor a table"
     if not _reads_outputs(machine):
         return "no vector unit reads the memory of outputs"

@@ -45,6 +45,7 @@ COMPUTING = (
     nn.ConvOp,
     nn.MatmulOp,
     nn.AddOp,
+    nn.MulOp,
     nn.LutOp,
     nn.MaxPoolOp,
     nn.AvgPoolOp,

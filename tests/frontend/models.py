@@ -255,12 +255,12 @@ def qgemm(net: Net, quantised: bool = True) -> ModelProto:
     return net.model()
 
 
-def qlinear_add(net: Net) -> ModelProto:
-    """QLinearAdd of integers."""
+def qlinear_binary(net: Net, kind: str) -> ModelProto:
+    """QLinearAdd or QLinearMul of integers."""
     inputs = [integer_input(net, (1, 6, 9, 11)), *parameters(net, X_SCALE, net.zero(120))]
     inputs += [integer_input(net, (1, 6, 9, 11), "z"), *parameters(net, 0.013, net.zero(77))]
     inputs += parameters(net, Y_SCALE, net.zero(100))
-    return integer_output(net, net.op("QLinearAdd", *inputs, name="add", domain=MICROSOFT))
+    return integer_output(net, net.op(kind, *inputs, name="layer", domain=MICROSOFT))
 
 
 def qlinear_pool(net: Net, kind: str, **attributes) -> ModelProto:
@@ -316,6 +316,15 @@ def with_constant(kind: str, array, **attributes) -> Callable[[Net, str], str]:
         return net.op(kind, x, net.constant(array), name="layer", **attributes)
 
     return build
+
+
+def squeeze_and_excitation(net: Net, x: str) -> str:
+    """The channels of [1, 6, H, W] weighted by what two products make of their means."""
+    mean = net.qdq(net.op("GlobalAveragePool", x), 0.015, net.zero(120))
+    narrow = net.op("Conv", mean, net.weight((3, 6, 1, 1), 0)[0])
+    narrow = net.qdq(net.op("Relu", narrow), 0.003, net.zero(0))
+    wide = net.qdq(net.op("Conv", narrow, net.weight((6, 3, 1, 1), 0)[0]), 0.01, net.zero(128))
+    return net.op("Mul", x, net.qdq(net.op("HardSigmoid", wide), 1 / 255, net.zero(0)))
 
 
 def random_network(rng: np.random.Generator, layers: int = 6, kind: type = np.uint8) -> ModelProto:

@@ -378,7 +378,7 @@ def external_data_without_a_folder(net: Net) -> ModelProto:
 
 @case("add", "does not broadcast")
 def shapes_apart(net: Net) -> ModelProto:
-    model = m.qlinear_add(net)
+    model = m.qlinear_binary(net, "QLinearAdd")
     model.graph.input[1].type.tensor_type.shape.dim[3].dim_value = 10
     return model
 

@@ -44,6 +44,17 @@ PRODUCTS: dict[str, Build] = {
     "qlinear matmul": m.qlinear_matmul,
 }
 
+
+def by_channel(kind: str) -> Callable[[Net, str], str]:
+    """`kind` of an image and a quantised constant of one number a channel."""
+
+    def build(net: Net, x: str) -> str:
+        integers = net.constant(net.integers((6, 1, 1), net.kind))
+        return net.op(kind, x, net.dequantize(integers, 0.013, net.zero(100)))
+
+    return build
+
+
 OTHERS: dict[str, Build] = {
     "add": lambda n: m.qdq_binary(n, m.simple("Add")),
     "add relu": lambda n: m.qdq_binary(
@@ -93,7 +104,19 @@ OTHERS: dict[str, Build] = {
     "pad": lambda n: m.qdq_unary(
         n, m.with_constant("Pad", np.array([0, 1, 2, 0, 0, 0, 1, 3])), y=None
     ),
-    "qlinear add": m.qlinear_add,
+    "mul": lambda n: m.qdq_binary(n, m.simple("Mul")),
+    "mul of a channel": lambda n: m.qdq_binary(n, m.simple("Mul"), ((1, 6, 9, 11), (1, 6, 1, 1))),
+    "mul by a channel": lambda n: m.qdq_binary(n, m.simple("Mul"), ((1, 6, 1, 1), (1, 6, 9, 11))),
+    "mul by a constant": lambda n: m.qdq_unary(n, by_channel("Mul")),
+    "add of a constant": lambda n: m.qdq_unary(n, by_channel("Add")),
+    "mul by itself": lambda n: m.qdq_unary(n, lambda net, x: net.op("Mul", x, x)),
+    "add to itself": lambda n: m.qdq_unary(n, lambda net, x: net.op("Add", x, x)),
+    "mul by a quantised number": lambda n: m.qdq_unary(
+        n, lambda net, x: net.op("Mul", x, net.dequantize(net.constant(np.uint8(90)), 0.01))
+    ),
+    "squeeze and excitation": lambda n: m.qdq_unary(n, m.squeeze_and_excitation),
+    "qlinear add": lambda n: m.qlinear_binary(n, "QLinearAdd"),
+    "qlinear mul": lambda n: m.qlinear_binary(n, "QLinearMul"),
     "qlinear global average pool": lambda n: m.qlinear_pool(n, "QLinearGlobalAveragePool"),
     "qlinear concat": m.qlinear_concat,
 }

@@ -211,6 +211,9 @@ def _add(net: _Network, x: SSAValue) -> SSAValue:
         kind = net.kind(net.reals(x))
         codes = net.numbers.integers(kind.qmin, kind.qmax + 1, small).astype(kind.numpy_dtype)
         other = net.add(nn.ConstantOp(codes, kind, net.store))
+    if net.rng.random() < 0.5:
+        kind = net.kind(net.reals(x) * net.reals(other))
+        return net.add(nn.MulOp(x, other, kind, clamp=net.clamp(kind)))
     kind = net.kind(net.reals(x) + net.reals(other))
     return net.add(nn.AddOp(x, other, kind, clamp=net.clamp(kind)))
 

@@ -138,6 +138,20 @@ func.func @main(%x: !x, %v: !v) -> !x {
 
 // -----
 
+!x = tensor<1x4x3x3x!quant.uniform<u8:f32, 0.5:3>>
+!v = tensor<4x1x1x!quant.uniform<u8:f32, 0.25:1>>
+
+// A product likewise.
+// CHECK-LABEL: schedule.program
+// CHECK: schedule.load "load" {{.*}} strides = array<i64: 0, 0, 1>, {{.*}} to !schedule.buffer<1x3x4xu8>
+// CHECK-NEXT: schedule.mul "act" {{.*}} {origin = affine_map<(d0) -> (d0, 0, 0)>, extents = array<i64: 3, 3, 4>, a_zero = 3 : i64, b_zero = 1 : i64, m = 2.500000e-01 : f32, dst_zero = 3 : i64, lo = 3 : i64, hi = 255 : i64} : !schedule.buffer<1x3x4xu8>
+func.func @main(%x: !x, %v: !v) -> !x {
+  %y = nn.mul %x, %v {clamp = [3, 255]} : (!x, !v) -> !x
+  func.return %y : !x
+}
+
+// -----
+
 !a = tensor<1x2x3x3x!quant.uniform<i32:f32:1, {0.5, 0.25}>>
 !y = tensor<1x2x3x3x!quant.uniform<u8:f32, 0.5:3>>
 !z = tensor<1x4x3x3x!quant.uniform<u8:f32, 0.5:3>>

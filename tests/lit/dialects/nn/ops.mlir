@@ -38,6 +38,8 @@ builtin.module attributes {nn.network = "everything"} {
     %r = nn.reshape %cc : (tensor<1x8x1x1x!quant.uniform<u4:f32, 0.5:1>>) -> !row
     // CHECK: nn.add %r, %row : (
     %rr = nn.add %r, %row : (!row, !row) -> !row
+    // CHECK: nn.mul %c, %g {clamp = [3, 200]} : (
+    %gated = nn.mul %c, %g {clamp = [3, 200]} : (!wide, tensor<1x4x1x1x!quant.uniform<u4:f32, 0.5:1>>) -> !wide
     // CHECK: nn.lut %rr {table = [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]} : (
     %l = nn.lut %rr {table = [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]} : (!row) -> !row
     // CHECK: nn.constant dense<[{{.*}}-8]]> : tensor<2x8xi8> -> tensor<2x8x!quant.uniform<i4:f32:0, {0.5, 0.25:-1}>>
