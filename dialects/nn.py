@@ -53,7 +53,15 @@ from xdsl.utils.exceptions import VerifyException
 
 from ..errors import TilefoldError
 from .location import name_of
-from .nn_movement import ConcatOp, PadOp, ReshapeOp, SliceOp, TransposeOp
+from .nn_movement import (
+    ConcatOp,
+    PadOp,
+    RearrangeOp,
+    RepeatOp,
+    ReshapeOp,
+    SliceOp,
+    TransposeOp,
+)
 from .nn_onnx import OnnxOp
 from .nn_pools import AvgPoolOp, GlobalAvgPoolOp, MaxPoolOp
 from .nn_products import (
@@ -101,6 +109,8 @@ __all__ = [
     "PadOp",
     "ProductOp",
     "QuantizeOp",
+    "RearrangeOp",
+    "RepeatOp",
     "RequantizeOp",
     "ReshapeOp",
     "SliceOp",
@@ -314,6 +324,8 @@ Nn = Dialect(
         LutOp,
         ReshapeOp,
         TransposeOp,
+        RearrangeOp,
+        RepeatOp,
         PadOp,
         SliceOp,
         OnnxOp,

@@ -180,6 +180,20 @@ class NnFunctions(InterpreterFunctions):
         """Permute the axes."""
         return (np.ascontiguousarray(args[0].transpose(op.perm.get_values())),)
 
+    @impl(nn.RearrangeOp)
+    def rearrange(self, _: Interpreter, op: nn.RearrangeOp, args: Arguments) -> Results:
+        """Split, permute and join the axes."""
+        moved = args[0].reshape(op.split.get_values()).transpose(op.perm.get_values())
+        return (np.ascontiguousarray(moved).reshape(shape_of(op.result)),)
+
+    @impl(nn.RepeatOp)
+    def repeat(self, _: Interpreter, op: nn.RepeatOp, args: Arguments) -> Results:
+        """Repeat along each axis."""
+        result = args[0]
+        for axis, times in enumerate(op.repeats.get_values()):
+            result = np.repeat(result, times, axis)
+        return (result,)
+
     @impl(nn.PadOp)
     def pad(self, _: Interpreter, op: nn.PadOp, args: Arguments) -> Results:
         """Pad with the zero point."""

@@ -52,7 +52,7 @@ COMPUTING = (
     nn.GlobalAvgPoolOp,
 )
 
-RENAMING = (nn.ReshapeOp, nn.TransposeOp, nn.SliceOp, nn.ConcatOp)
+RENAMING = (nn.ReshapeOp, nn.TransposeOp, nn.RearrangeOp, nn.SliceOp, nn.ConcatOp)
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ LOWERINGS: Mapping[type[Operation], Callable[[Lowering, Any], None]] = {
     nn.RequantizeOp: vector.lower_requantize,
     nn.ReshapeOp: movement.lower_reorder,
     nn.TransposeOp: movement.lower_reorder,
+    nn.RearrangeOp: movement.lower_reorder,
+    nn.RepeatOp: movement.lower_repeat,
     nn.PadOp: movement.lower_pad,
     nn.SliceOp: movement.lower_slice,
     nn.ConcatOp: movement.lower_concat,

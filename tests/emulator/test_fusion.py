@@ -172,7 +172,7 @@ class Nests:
             self.builder.add("vadd", unit="act", a=a, b=b, dst=target, ra=0.5, rb=0.25, fix=1.5,
                              lo=0, hi=255)  # fmt: skip
         else:
-            self.builder.add("vmul", unit="act", a=a, b=b, dst=target, a_zero=3, b_zero=90, m=0.02,
+            self.builder.add("vmul", unit="act", a=a, b=b, dst=target, a_zero=3, b_zero=90, m=0.5,
                              dst_zero=40, lo=0, hi=255)  # fmt: skip
 
 
@@ -396,7 +396,7 @@ class Chains:
             self.builder.add("vadd", unit="act", a=a, b=b, dst=target, ra=0.5, rb=0.25, fix=1.5,
                              lo=0, hi=255)  # fmt: skip
         else:
-            self.builder.add("vmul", unit="act", a=a, b=b, dst=target, a_zero=3, b_zero=90, m=0.02,
+            self.builder.add("vmul", unit="act", a=a, b=b, dst=target, a_zero=3, b_zero=90, m=0.5,
                              dst_zero=40, lo=0, hi=255)  # fmt: skip
 
 
