@@ -3,9 +3,12 @@
 import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+from xdsl.utils.exceptions import VerifyException
 
 from .location import replace_with_location
-from .nn import ConcatOp, LutOp, PadOp, ReshapeOp, SliceOp, TransposeOp
+from .nn import ConcatOp, LutOp, PadOp, RearrangeOp, ReshapeOp, SliceOp, TransposeOp
+from .nn_shapes import require_refinement
+from .nn_types import element_of, shape_of
 
 
 def _forward(op: Operation, value: SSAValue, rewriter: PatternRewriter) -> None:
@@ -58,6 +61,30 @@ class TransposeOfTranspose(RewritePattern):
             perm = [first[axis] for axis in op.perm.get_values()]
             direct = TransposeOp(inner.input, perm)
             replace_with_location(rewriter, op, direct, sources=(inner, op))
+
+
+class ReshapedTranspose(RewritePattern):
+    """`reshape(transpose(reshape(x))) -> rearrange(x)` where the first reshape only cuts axes."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ReshapeOp, rewriter: PatternRewriter, /) -> None:
+        """Move once."""
+        transpose = op.input.owner
+        if not isinstance(transpose, TransposeOp) or not op.input.has_one_use():
+            return
+        first = transpose.input.owner
+        if not isinstance(first, ReshapeOp) or not transpose.input.has_one_use():
+            return
+        split = shape_of(first.result)
+        element = element_of(first.input)
+        try:
+            require_refinement(shape_of(first.input), split)
+        except VerifyException:
+            return
+        if element.axis is None and not element.is_accumulator:
+            perm = transpose.perm.get_values()
+            direct = RearrangeOp(first.input, split, perm, shape_of(op.result))
+            replace_with_location(rewriter, op, direct, sources=(first, transpose, op))
 
 
 class SingleConcat(RewritePattern):

@@ -87,10 +87,10 @@ class ReshapeOp(UnaryOp, HasCanonicalizationPatternsInterface):
 
     @classmethod
     def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
-        """A reshape of a reshape, or to the same shape."""
-        from .nn_canonicalization import IdentityReshape, ReshapeOfReshape
+        """A reshape of a reshape, to the same shape, or around a transpose."""
+        from .nn_canonicalization import IdentityReshape, ReshapedTranspose, ReshapeOfReshape
 
-        return (IdentityReshape(), ReshapeOfReshape())
+        return (IdentityReshape(), ReshapeOfReshape(), ReshapedTranspose())
 
 
 @irdl_op_definition

@@ -41,9 +41,11 @@ def _convert(graph: Graph, store: Store) -> ModuleOp:
         real = port.element_type == TensorProto.FLOAT
         scope.values[port.name] = Real(argument) if real else Integers(argument)
     for node, operator in zip(graph.nodes, operators, strict=True):
-        if any(node.outputs[1:]):
-            raise TilefoldError(f"{node}: only the first output is supported")
-        scope.values[node.outputs[0]] = operator.apply(scope, node)
+        made = operator.apply(scope, node)
+        values = made if isinstance(made, tuple) else (made,)
+        if any(node.outputs[len(values) :]):
+            raise TilefoldError(f"{node}: of its outputs {len(values)} are supported")
+        scope.values.update(zip(node.outputs, values, strict=False))
     results = [_output(scope, port) for port in graph.outputs]
     return module_of(graph, block, results)
 
@@ -85,9 +87,8 @@ def _interface_type(graph: Graph, port: Port) -> UniformType:
                     return UniformType.per_tensor(8, signed, float(scale.reshape(-1)[0]), zero)
                 except VerifyException as error:
                     raise TilefoldError(f"{node}: {error}") from error
-            if node.outputs[0] not in seen:
-                seen.add(node.outputs[0])
-                names.append(node.outputs[0])
+            names += [output for output in node.outputs if output not in seen]
+            seen.update(node.outputs)
     return UniformType.per_tensor(8, signed, 1.0)
 
 

@@ -318,6 +318,28 @@ def with_constant(kind: str, array, **attributes) -> Callable[[Net, str], str]:
     return build
 
 
+def split(*sizes: int, axis: int = 1) -> Callable[[Net, str], str]:
+    """Split into parts of these sizes, put together the other way round."""
+
+    def build(net: Net, x: str) -> str:
+        node = net.op("Split", x, net.constant(np.array(sizes)), name="layer", axis=axis)
+        parts = [node, *(f"layer:{place}" for place in range(1, len(sizes)))]
+        net.nodes[-1].output[:] = parts
+        return net.op("Concat", *parts[::-1], axis=axis)
+
+    return build
+
+
+def sliced(starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], steps: Sequence[int]):
+    """Slice."""
+
+    def build(net: Net, x: str) -> str:
+        numbers = [net.constant(np.array(each)) for each in (starts, ends, axes, steps)]
+        return net.op("Slice", x, *numbers, name="layer")
+
+    return build
+
+
 def squeeze_and_excitation(net: Net, x: str) -> str:
     """The channels of [1, 6, H, W] weighted by what two products make of their means."""
     mean = net.qdq(net.op("GlobalAveragePool", x), 0.015, net.zero(120))

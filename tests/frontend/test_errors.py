@@ -284,10 +284,10 @@ def padding_with_one(net: Net) -> ModelProto:
     return m.qdq_unary(net, build)
 
 
-@case("layer", "the mode is constant")
+@case("layer", "pads of 9 elements must be fewer than these")
 def reflected_padding(net: Net) -> ModelProto:
     return m.qdq_unary(
-        net, m.with_constant("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), mode="reflect")
+        net, m.with_constant("Pad", np.array([0, 0, 9, 1, 0, 0, 1, 1]), mode="reflect")
     )
 
 
@@ -317,7 +317,7 @@ def batches_joined(net: Net) -> ModelProto:
     return m.qdq_binary(net, m.simple("Concat", axis=0))
 
 
-@case("layer", "only the first output")
+@case("layer", "of its outputs 1 are supported")
 def pool_with_indices(net: Net) -> ModelProto:
     def build(net: Net, x: str) -> str:
         pooled = net.op("MaxPool", x, name="layer", kernel_shape=[2, 2])

@@ -55,6 +55,27 @@ def by_channel(kind: str) -> Callable[[Net, str], str]:
     return build
 
 
+def pad(mode: str) -> Callable[[Net, str], str]:
+    return m.with_constant("Pad", np.array([0, 0, 2, 3, 0, 0, 1, 2]), mode=mode)
+
+
+def focus(net: Net, x: str) -> str:
+    """The four phases of pixels as channels."""
+    phases = [(0, 0), (1, 0), (0, 1), (1, 1)]
+    parts = []
+    for row, column in phases:
+        numbers = ([row, column], [99, 99], [2, 3], [2, 2])
+        parts.append(net.op("Slice", x, *(net.constant(np.array(each)) for each in numbers)))
+    return net.op("Concat", *parts, axis=1)
+
+
+def channel_shuffle(net: Net, x: str) -> str:
+    """The channels of two groups in turns."""
+    groups = net.op("Reshape", x, net.constant(np.array([1, 2, 3, 9, 11])))
+    turned = net.op("Transpose", groups, perm=[0, 2, 1, 3, 4])
+    return net.op("Reshape", turned, net.constant(np.array([1, 6, 9, 11])))
+
+
 OTHERS: dict[str, Build] = {
     "add": lambda n: m.qdq_binary(n, m.simple("Add")),
     "add relu": lambda n: m.qdq_binary(
@@ -115,6 +136,36 @@ OTHERS: dict[str, Build] = {
         n, lambda net, x: net.op("Mul", x, net.dequantize(net.constant(np.uint8(90)), 0.01))
     ),
     "squeeze and excitation": lambda n: m.qdq_unary(n, m.squeeze_and_excitation),
+    "split": lambda n: m.qdq_unary(n, m.split(1, 3, 2), y=None),
+    "split of rows": lambda n: m.qdq_unary(n, m.split(4, 5, axis=-2)),
+    "slice": lambda n: m.qdq_unary(n, m.sliced([1, -6], [-2, 99], [1, 3], [1, 1]), y=None),
+    "slice with steps": lambda n: m.qdq_unary(n, m.sliced([1, 0], [9, 11], [2, 3], [3, 2])),
+    "slice backwards": lambda n: m.qdq_unary(n, m.sliced([-1], [-99], [3], [-1])),
+    "slice of channels with steps": lambda n: m.qdq_unary(n, m.sliced([0], [6], [1], [2])),
+    "focus": lambda n: m.qdq_unary(n, focus, shape=(1, 3, 8, 6)),
+    "gather": lambda n: m.qdq_unary(
+        n, m.with_constant("Gather", np.array([3, 4, 0, -1]), axis=1), y=None
+    ),
+    "gather of one": lambda n: m.qdq_unary(
+        n, m.with_constant("Gather", np.array(2), axis=2), rank=3
+    ),
+    "expand": lambda n: m.qdq_unary(
+        n, m.with_constant("Expand", np.array([1, 6, 5, 11])), shape=(1, 6, 1, 11)
+    ),
+    "expand to itself": lambda n: m.qdq_unary(n, m.with_constant("Expand", np.array([1, 1, 9, 1]))),
+    "tile": lambda n: m.qdq_unary(n, m.with_constant("Tile", np.array([1, 1, 2, 3])), y=None),
+    "depth to space": lambda n: m.qdq_unary(
+        n, m.simple("DepthToSpace", blocksize=2), shape=(1, 12, 3, 5)
+    ),
+    "depth to space by columns": lambda n: m.qdq_unary(
+        n, m.simple("DepthToSpace", blocksize=2, mode="CRD"), shape=(1, 12, 3, 5), y=None
+    ),
+    "space to depth": lambda n: m.qdq_unary(
+        n, m.simple("SpaceToDepth", blocksize=3), shape=(1, 2, 9, 6)
+    ),
+    "channel shuffle": lambda n: m.qdq_unary(n, channel_shuffle),
+    "pad reflect": lambda n: m.qdq_unary(n, pad("reflect"), y=None),
+    "pad edge": lambda n: m.qdq_unary(n, pad("edge")),
     "qlinear add": lambda n: m.qlinear_binary(n, "QLinearAdd"),
     "qlinear mul": lambda n: m.qlinear_binary(n, "QLinearMul"),
     "qlinear global average pool": lambda n: m.qlinear_pool(n, "QLinearGlobalAveragePool"),

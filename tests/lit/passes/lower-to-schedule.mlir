@@ -205,6 +205,25 @@ func.func @main(%x: !x, %m: !m) -> (!f, !f, !p, !y) {
 
 // -----
 
+!x = tensor<1x4x2x3x!quant.uniform<u8:f32, 0.5>>
+!y = tensor<1x1x4x6x!quant.uniform<u8:f32, 0.5>>
+!z = tensor<1x4x2x9x!quant.uniform<u8:f32, 0.5>>
+
+// Depth to space: rows, rows of a block, columns and columns of a block, of which the last are
+// neighbours on both sides. What is repeated stays where it is: a stride of 0.
+// CHECK-LABEL: schedule.program
+// CHECK: schedule.load "load" %0 to {{.*}} extents = array<i64: 2, 2, 3, 2>, strides = array<i64: 12, 2, 4, 1>
+// CHECK-NEXT: schedule.store "store" {{.*}} extents = array<i64: 2, 2, 3, 2>, strides = array<i64: 12, 6, 2, 1>
+// CHECK: schedule.load "load" %0 to {{.*}} extents = array<i64: 6, 3, 4>, strides = array<i64: 4, 0, 1>
+// CHECK-NEXT: schedule.store "store" {{.*}} extents = array<i64: 6, 3, 4>, strides = array<i64: 12, 4, 1>
+func.func @main(%x: !x) -> (!y, !z) {
+  %y = nn.rearrange %x {split = [1, 2, 2, 1, 2, 3], perm = [0, 3, 4, 1, 5, 2]} : (!x) -> !y
+  %z = nn.repeat %x {repeats = [1, 1, 1, 3]} : (!x) -> !z
+  func.return %y, %z : !y, !z
+}
+
+// -----
+
 !x = tensor<1x4x!quant.uniform<u8:f32, 0.5>>
 
 // An output that is an input is a copy of it.

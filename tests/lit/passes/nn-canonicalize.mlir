@@ -35,6 +35,28 @@ func.func @slices(%x: !x) -> tensor<1x2x1x2x!quant.uniform<u2:f32, 0.5>> {
   func.return %b : tensor<1x2x1x2x!quant.uniform<u2:f32, 0.5>>
 }
 
+// CHECK-LABEL: @shuffle
+// CHECK-NEXT: nn.rearrange %x {split = [1, 2, 1, 3, 4], perm = [0, 2, 1, 3, 4]} : {{.*}} loc(fused["cut", "turn", "join"])
+// CHECK-NEXT: func.return
+func.func @shuffle(%x: !x) -> !x {
+  %a = nn.reshape %x : (!x) -> tensor<1x2x1x3x4x!quant.uniform<u2:f32, 0.5>> loc("cut")
+  %b = nn.transpose %a {perm = [0, 2, 1, 3, 4]} : (tensor<1x2x1x3x4x!quant.uniform<u2:f32, 0.5>>) -> tensor<1x1x2x3x4x!quant.uniform<u2:f32, 0.5>> loc("turn")
+  %c = nn.reshape %b : (tensor<1x1x2x3x4x!quant.uniform<u2:f32, 0.5>>) -> !x loc("join")
+  func.return %c : !x
+}
+
+// The first reshape joins axes, too: all three stay.
+// CHECK-LABEL: @joined
+// CHECK-NEXT: nn.reshape
+// CHECK-NEXT: nn.transpose
+// CHECK-NEXT: nn.reshape
+func.func @joined(%x: !x) -> !x {
+  %a = nn.reshape %x : (!x) -> !z
+  %b = nn.transpose %a {perm = [0, 2, 1]} : (!z) -> tensor<1x4x6x!quant.uniform<u2:f32, 0.5>>
+  %c = nn.reshape %b : (tensor<1x4x6x!quant.uniform<u2:f32, 0.5>>) -> !x
+  func.return %c : !x
+}
+
 // CHECK-LABEL: @nothing
 // CHECK-NEXT: func.return %x
 func.func @nothing(%x: !x) -> !x {
