@@ -53,8 +53,9 @@ def _convert(graph: Graph, store: Store) -> ModuleOp:
 def _operator(node: Node) -> Operator:
     if (node.domain, node.op_type) not in OPERATORS:
         name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-        known = ", ".join(op.name for op in OPERATORS.values() if not op.domain)
-        raise TilefoldError(f"{node}: operator {name} is not supported\nsupported are {known}")
+        raise TilefoldError(
+            f"{node}: operator {name} is not supported\n`tilefold ops` lists those that are"
+        )
     return OPERATORS[node.domain, node.op_type]
 
 

@@ -376,7 +376,7 @@ def external_data_without_a_folder(net: Net) -> ModelProto:
     return model
 
 
-@case("add", "does not broadcast")
+@case("layer", "does not broadcast")
 def shapes_apart(net: Net) -> ModelProto:
     model = m.qlinear_binary(net, "QLinearAdd")
     model.graph.input[1].type.tensor_type.shape.dim[3].dim_value = 10
