@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from . import boundary, elementwise, functions, movement, pools, products, selection
+from . import boundary, elementwise, functions, movement, pools, products, selection, transposed
 from .operators import Operator, registered
 
-MODULES = (boundary, products, elementwise, functions, pools, movement, selection)
+MODULES = (boundary, products, transposed, elementwise, functions, pools, movement, selection)
 
 OPERATORS: Mapping[tuple[str, str], Operator] = registered()
 """By (domain, name), sorted."""

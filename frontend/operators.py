@@ -92,16 +92,3 @@ def constant_inputs(sentence: str, *indices: int) -> Constraint:
         )
 
     return Constraint(sentence, holds)
-
-
-def rank_is(index: int, rank: int, sentence: str) -> Constraint:
-    """The constraint that input `index` has `rank` dimensions."""
-
-    def holds(scope: Scope, node: Node) -> bool:
-        shape = scope.shape(node, index)
-        return shape is None or len(shape) == rank
-
-    return Constraint(sentence, holds)
-
-
-IMAGE = rank_is(0, 4, "The input is an image [1, C, H, W].")

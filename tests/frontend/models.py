@@ -134,6 +134,40 @@ def qdq_conv(
     return net.model()
 
 
+def qdq_conv_of_rows(net: Net, group: int = 1, **attributes) -> ModelProto:
+    """Q, DQ, Conv of [1, 6, 23] by [8, 6, 5] or, in groups, [6, 6/group, 5], Q, DQ."""
+    x = net.qdq(net.input((1, 6, 23)), X_SCALE, net.zero(120))
+    channels = 8 if group == 1 else 6
+    weight, scales = net.weight((channels, 6 // group, 5), 0)
+    bias = net.bias(channels, scales, X_SCALE)
+    result = net.op("Conv", x, weight, bias, name="conv", group=group, **attributes)
+    net.output(net.qdq(result, Y_SCALE, net.zero(100)), rank=3)
+    return net.model()
+
+
+def qdq_conv_transpose(
+    net: Net,
+    shape: Sequence[int] = (1, 6, 5, 7),
+    channels: int = 8,
+    kernel: Sequence[int] = (3, 3),
+    axis: int | None = 1,
+    relu: bool = False,
+    **attributes,
+) -> ModelProto:
+    """Q, DQ, ConvTranspose [, Relu], Q, DQ; `axis` is that of the weights' scales."""
+    x = net.qdq(net.input(shape), X_SCALE, net.zero(120))
+    group = attributes.get("group", 1)
+    weight, scales = net.weight((shape[1], channels // group, *kernel), axis)
+    if axis == 1:
+        scales = np.tile(scales, group)
+    bias = net.bias(channels, scales, X_SCALE)
+    result = net.op("ConvTranspose", x, weight, bias, name="conv", **attributes)
+    if relu:
+        result = net.op("Relu", result)
+    net.output(net.qdq(result, Y_SCALE, net.zero(0 if relu else 100)), rank=len(shape))
+    return net.model()
+
+
 def qdq_unary(
     net: Net,
     build: Callable[[Net, str], str],

@@ -249,12 +249,12 @@ def overflowing_bias(net: Net) -> ModelProto:
     return net.model()
 
 
-@case("layer", "an image [1, C, H, W]")
-def one_dimensional_convolution(net: Net) -> ModelProto:
+@case("layer", "an image [1, C, H, W] or a row [1, C, W]")
+def three_dimensional_convolution(net: Net) -> ModelProto:
     def build(net: Net, x: str) -> str:
-        return net.op("Conv", x, net.weight((4, 6, 3), 0)[0], name="layer")
+        return net.op("Conv", x, net.weight((4, 6, 3, 3, 3), 0)[0], name="layer")
 
-    return m.qdq_unary(net, build, shape=(1, 6, 9), rank=3)
+    return m.qdq_unary(net, build, shape=(1, 6, 9, 9, 9), rank=5)
 
 
 @case("gemm", "transA is 0")

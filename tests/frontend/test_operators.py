@@ -29,6 +29,10 @@ PRODUCTS: dict[str, Build] = {
     "conv float bias": lambda n: m.qdq_conv(n, bias="float"),
     "conv relu at 0": lambda n: m.qdq_conv(n, activation=m.relu, y=(0.03, 0)),
     "conv clip implied": lambda n: m.qdq_conv(n, activation=m.clip(0, 6), y=(6 / 255, 0)),
+    "conv of rows": m.qdq_conv_of_rows,
+    "conv of rows padded": lambda n: m.qdq_conv_of_rows(n, pads=[3, 1], strides=[2]),
+    "conv of rows dilated": lambda n: m.qdq_conv_of_rows(n, dilations=[3], pads=[6, 5]),
+    "conv of rows depthwise": lambda n: m.qdq_conv_of_rows(n, group=6, pads=[2, 2]),
     "gemm": m.qdq_gemm,
     "gemm transposed": lambda n: m.qdq_gemm(n, transB=1),
     "gemm per tensor": lambda n: m.qdq_gemm(n, per_channel=False),
@@ -105,6 +109,20 @@ OTHERS: dict[str, Build] = {
         n, m.simple("MaxPool", kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_LOWER"), y=None
     ),
     "global average pool": lambda n: m.qdq_unary(n, m.simple("GlobalAveragePool")),
+    "global average pool of rows": lambda n: m.qdq_unary(
+        n, m.simple("GlobalAveragePool"), shape=(1, 6, 23), rank=3
+    ),
+    "global max pool": lambda n: m.qdq_unary(n, m.simple("GlobalMaxPool"), y=None),
+    "max pool of rows": lambda n: m.qdq_unary(
+        n, m.simple("MaxPool", kernel_shape=[3], strides=[2], pads=[1, 0]), shape=(1, 6, 23), rank=3
+    ),
+    "max of rows and columns": lambda n: m.qdq_unary(
+        n, m.simple("ReduceMax", axes=[2, 3], keepdims=0), rank=2
+    ),
+    "max of channels": lambda n: m.qdq_unary(n, m.simple("ReduceMax", axes=[1])),
+    "max of a relu's columns": lambda n: m.qdq_unary(
+        n, lambda net, x: net.op("ReduceMax", m.relu(net, x), axes=[-1], keepdims=0), rank=3
+    ),
     "relu": lambda n: m.qdq_unary(n, m.relu),
     "relu then pool": lambda n: m.qdq_unary(
         n, lambda net, x: net.op("MaxPool", m.relu(net, x), kernel_shape=[2, 2])
@@ -185,8 +203,54 @@ AVERAGES: dict[str, Build] = {
     "average pool ceil": lambda n: m.qdq_unary(
         n, m.simple("AveragePool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
     ),
+    "average pool ceil, counting pads": lambda n: m.qdq_unary(
+        n,
+        m.simple(
+            "AveragePool", kernel_shape=[3, 2], strides=[2, 3], ceil_mode=1, count_include_pad=1
+        ),
+        shape=(1, 24, 13, 11),
+    ),
+    "average pool of rows": lambda n: m.qdq_unary(
+        n, m.simple("AveragePool", kernel_shape=[3], pads=[1, 1]), shape=(1, 6, 23), rank=3
+    ),
+    "mean of rows and columns": lambda n: m.qdq_unary(
+        n, m.simple("ReduceMean", axes=[2, 3], keepdims=1)
+    ),
+    "mean of rows and columns, flat": lambda n: m.qdq_unary(
+        n, m.simple("ReduceMean", axes=[-1, -2], keepdims=0), rank=2
+    ),
+    "mean of the last axis": lambda n: m.qdq_unary(
+        n, m.simple("ReduceMean", axes=[-1]), shape=(1, 7, 23), rank=3
+    ),
+    "mean of channels": lambda n: m.qdq_unary(n, m.simple("ReduceMean", axes=[1])),
+    "mean of rows": lambda n: m.qdq_unary(n, m.simple("ReduceMean", axes=[2], keepdims=0), rank=3),
     "qlinear average pool": lambda n: m.qlinear_pool(
         n, "QLinearAveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1]
+    ),
+}
+
+TRANSPOSED: dict[str, Build] = {
+    "stride 1": m.qdq_conv_transpose,
+    "stride 2": lambda n: m.qdq_conv_transpose(n, strides=[2, 2]),
+    "one phase a tap": lambda n: m.qdq_conv_transpose(n, kernel=(2, 2), strides=[2, 2]),
+    "phases without taps": lambda n: m.qdq_conv_transpose(n, kernel=(2, 1), strides=[3, 2]),
+    "padded": lambda n: m.qdq_conv_transpose(n, kernel=(4, 4), strides=[2, 2], pads=[1, 1, 1, 1]),
+    "padded unevenly": lambda n: m.qdq_conv_transpose(
+        n, kernel=(5, 4), strides=[2, 3], pads=[3, 0, 1, 2], output_padding=[1, 2]
+    ),
+    "same": lambda n: m.qdq_conv_transpose(n, strides=[2, 2], auto_pad="SAME_UPPER"),
+    "of an output shape": lambda n: m.qdq_conv_transpose(n, strides=[2, 2], output_shape=[10, 14]),
+    "groups": lambda n: m.qdq_conv_transpose(n, group=2, strides=[2, 1]),
+    "depthwise": lambda n: m.qdq_conv_transpose(
+        n, channels=6, group=6, kernel=(4, 4), strides=[2, 2], pads=[1, 1, 1, 1]
+    ),
+    "depthwise, scales by channel": lambda n: m.qdq_conv_transpose(
+        n, channels=6, group=6, strides=[2, 2], axis=0
+    ),
+    "per tensor": lambda n: m.qdq_conv_transpose(n, axis=None, strides=[2, 2]),
+    "relu": lambda n: m.qdq_conv_transpose(n, strides=[2, 2], relu=True),
+    "rows": lambda n: m.qdq_conv_transpose(
+        n, shape=(1, 6, 11), kernel=(4,), strides=[2], pads=[1, 1]
     ),
 }
 
@@ -240,6 +304,19 @@ def test_average_pools_within_one(name: str, kind: type) -> None:
             apart = np.rint(np.abs(mine.astype(float) - expected.astype(float)) / units)
             assert apart.max() <= 1
             assert np.count_nonzero(apart) <= 0.01 * apart.size
+
+
+@pytest.mark.parametrize("name", TRANSPOSED)
+def test_transposed_convolutions(name: str) -> None:
+    """onnxruntime computes them in float, so that ties may go the other way."""
+    for seed in range(3):
+        kind = np.int8 if seed == 2 else np.uint8
+        model = TRANSPOSED[name](Net(np.random.default_rng(seed), kind))
+        _, ours, theirs = both_ways(model, seed)
+        for mine, expected in zip(ours, theirs, strict=True):
+            apart = np.rint(np.abs(mine - expected) / m.Y_SCALE)
+            assert apart.max() <= 1
+            assert np.count_nonzero(apart) <= 0.002 * apart.size
 
 
 @pytest.mark.parametrize("name", FLOAT)
