@@ -6,7 +6,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 from xdsl.utils.exceptions import VerifyException
 
 from .location import replace_with_location
-from .nn import ConcatOp, LutOp, PadOp, RearrangeOp, ReshapeOp, SliceOp, TransposeOp
+from .nn import ConcatOp, LutOp, PadOp, RearrangeOp, RepeatOp, ReshapeOp, SliceOp, TransposeOp
 from .nn_shapes import require_refinement
 from .nn_types import element_of, shape_of
 
@@ -85,6 +85,21 @@ class ReshapedTranspose(RewritePattern):
             perm = transpose.perm.get_values()
             direct = RearrangeOp(first.input, split, perm, shape_of(op.result))
             replace_with_location(rewriter, op, direct, sources=(first, transpose, op))
+
+
+class RepeatOfRepeat(RewritePattern):
+    """`repeat(repeat(x)) -> repeat(x)`, and `repeat(x) -> x` of every element once."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: RepeatOp, rewriter: PatternRewriter, /) -> None:
+        """Repeat as often as both."""
+        inner, repeats = op.input.owner, op.repeats.get_values()
+        if set(repeats) == {1}:
+            _forward(op, op.input, rewriter)
+        elif isinstance(inner, RepeatOp):
+            both = zip(inner.repeats.get_values(), repeats, strict=True)
+            direct = RepeatOp(inner.input, [first * second for first, second in both])
+            replace_with_location(rewriter, op, direct, sources=(inner, op))
 
 
 class SingleConcat(RewritePattern):

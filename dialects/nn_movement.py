@@ -163,7 +163,7 @@ class RearrangeOp(UnaryOp):
 
 
 @irdl_op_definition
-class RepeatOp(UnaryOp):
+class RepeatOp(UnaryOp, HasCanonicalizationPatternsInterface):
     """The tensor with every element `repeats` times in a row along each axis."""
 
     name = "nn.repeat"
@@ -184,6 +184,13 @@ class RepeatOp(UnaryOp):
         repeats = self.repeats.get_values()
         require_shape(self.result, shapes.repeat_output_shape(shape_of(self.input), repeats))
         require_same_element(self.input, self.result)
+
+    @classmethod
+    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
+        """A repetition of a repetition, or of every element once."""
+        from .nn_canonicalization import RepeatOfRepeat
+
+        return (RepeatOfRepeat(),)
 
 
 @irdl_op_definition

@@ -2,10 +2,30 @@
 
 from collections.abc import Mapping
 
-from . import boundary, elementwise, functions, movement, pools, products, selection, transposed
+from . import (
+    boundary,
+    elementwise,
+    functions,
+    movement,
+    pools,
+    products,
+    resize,
+    selection,
+    transposed,
+)
 from .operators import Operator, registered
 
-MODULES = (boundary, products, transposed, elementwise, functions, pools, movement, selection)
+MODULES = (
+    boundary,
+    products,
+    transposed,
+    elementwise,
+    functions,
+    pools,
+    movement,
+    selection,
+    resize,
+)
 
 OPERATORS: Mapping[tuple[str, str], Operator] = registered()
 """By (domain, name), sorted."""

@@ -57,12 +57,20 @@ class Expression:
         `opsets` are the versions of operator sets by domain. TilefoldError naming the node where
         onnxruntime cannot compute it.
         """
+        return self.result(elements, opsets).reshape(elements.shape)
+
+    def result(self, elements: Floats, opsets: Mapping[str, int]) -> Floats:
+        """What onnxruntime makes of a tensor in the place of the element, as `values`."""
         model = _Model()
         result = model.value(self)
         graph = helper.make_graph(
             model.nodes,
             "function",
-            [helper.make_tensor_value_info(ELEMENT.value, TensorProto.FLOAT, [None])],
+            [
+                helper.make_tensor_value_info(
+                    ELEMENT.value, TensorProto.FLOAT, [None] * elements.ndim
+                )
+            ],
             [helper.make_tensor_value_info(result, TensorProto.FLOAT, None)],
             model.constants,
         )
@@ -71,11 +79,11 @@ class Expression:
         proto = helper.make_model(graph, opset_imports=versions, ir_version=10)
         try:
             session = _session(proto.SerializeToString(deterministic=True))
-            (values,) = session.run(None, {ELEMENT.value: elements})
+            (values,) = session.run(None, {ELEMENT.value: np.ascontiguousarray(elements)})
         except Exception as error:  # onnxruntime's exceptions have no common base
             reason = " ".join(str(error).split())[:200]
             raise TilefoldError(f"{self.node}: onnxruntime cannot compute it: {reason}") from error
-        return np.asarray(values, np.float32).reshape(elements.shape)
+        return np.asarray(values, np.float32)
 
 
 Operand = Expression | Element | Array

@@ -374,6 +374,18 @@ def sliced(starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], step
     return build
 
 
+def resized(scales=None, sizes=None, **attributes) -> Callable[[Net, str], str]:
+    """Resize by scales or to sizes."""
+
+    def build(net: Net, x: str) -> str:
+        inputs = [x, "", net.constant(np.array(scales, np.float32)) if scales else ""]
+        if sizes:
+            inputs.append(net.constant(np.array(sizes)))
+        return net.op("Resize", *inputs, name="layer", **attributes)
+
+    return build
+
+
 def squeeze_and_excitation(net: Net, x: str) -> str:
     """The channels of [1, 6, H, W] weighted by what two products make of their means."""
     mean = net.qdq(net.op("GlobalAveragePool", x), 0.015, net.zero(120))

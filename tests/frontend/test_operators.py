@@ -182,6 +182,25 @@ OTHERS: dict[str, Build] = {
         n, m.simple("SpaceToDepth", blocksize=3), shape=(1, 2, 9, 6)
     ),
     "channel shuffle": lambda n: m.qdq_unary(n, channel_shuffle),
+    "resize nearest": lambda n: m.qdq_unary(n, m.resized(scales=[1, 1, 2, 3]), y=None),
+    "resize nearest, asymmetric": lambda n: m.qdq_unary(
+        n,
+        m.resized(
+            scales=[1, 1, 2, 2], coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+        ),
+    ),
+    "resize nearest to less": lambda n: m.qdq_unary(
+        n,
+        m.resized(
+            scales=[1, 1, 0.5, 1 / 3],
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        ),
+    ),
+    "resize nearest to sizes": lambda n: m.qdq_unary(n, m.resized(sizes=[1, 6, 13, 7])),
+    "resize nearest with corners": lambda n: m.qdq_unary(
+        n, m.resized(sizes=[1, 6, 17, 11], coordinate_transformation_mode="align_corners")
+    ),
     "pad reflect": lambda n: m.qdq_unary(n, pad("reflect"), y=None),
     "pad edge": lambda n: m.qdq_unary(n, pad("edge")),
     "qlinear add": lambda n: m.qlinear_binary(n, "QLinearAdd"),
@@ -226,6 +245,26 @@ AVERAGES: dict[str, Build] = {
     "mean of rows": lambda n: m.qdq_unary(n, m.simple("ReduceMean", axes=[2], keepdims=0), rank=3),
     "qlinear average pool": lambda n: m.qlinear_pool(
         n, "QLinearAveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1]
+    ),
+}
+
+LINEAR: dict[str, Build] = {
+    "twice": lambda n: m.qdq_unary(n, m.resized(scales=[1, 1, 2, 2], mode="linear")),
+    "twice, same scale": lambda n: m.qdq_unary(
+        n, m.resized(scales=[1, 1, 2, 2], mode="linear"), y=None
+    ),
+    "rows three times, columns four": lambda n: m.qdq_unary(
+        n, m.resized(sizes=[1, 6, 27, 44], mode="linear")
+    ),
+    "asymmetric": lambda n: m.qdq_unary(
+        n,
+        m.resized(scales=[1, 1, 2, 3], mode="linear", coordinate_transformation_mode="asymmetric"),
+    ),
+    "pytorch": lambda n: m.qdq_unary(
+        n,
+        m.resized(
+            scales=[1, 1, 1, 8], mode="linear", coordinate_transformation_mode="pytorch_half_pixel"
+        ),
     ),
 }
 
@@ -317,6 +356,20 @@ def test_transposed_convolutions(name: str) -> None:
             apart = np.rint(np.abs(mine - expected) / m.Y_SCALE)
             assert apart.max() <= 1
             assert np.count_nonzero(apart) <= 0.002 * apart.size
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_linear_resizing(name: str) -> None:
+    """onnxruntime computes it in float: where scales are equal, many means are ties."""
+    for seed in range(3):
+        kind = np.int8 if seed == 2 else np.uint8
+        model = LINEAR[name](Net(np.random.default_rng(seed), kind))
+        _, ours, theirs = both_ways(model, seed)
+        for mine, expected in zip(ours, theirs, strict=True):
+            same = "same" in name
+            apart = np.rint(np.abs(mine - expected) / (m.X_SCALE if same else m.Y_SCALE))
+            assert apart.max() <= 1
+            assert np.count_nonzero(apart) <= (0.1 if same else 0.002) * apart.size
 
 
 @pytest.mark.parametrize("name", FLOAT)
