@@ -356,8 +356,8 @@ def split(*sizes: int, axis: int = 1) -> Callable[[Net, str], str]:
     """Split into parts of these sizes, put together the other way round."""
 
     def build(net: Net, x: str) -> str:
-        node = net.op("Split", x, net.constant(np.array(sizes)), name="layer", axis=axis)
-        parts = [node, *(f"layer:{place}" for place in range(1, len(sizes)))]
+        node = net.op("Split", x, net.constant(np.array(sizes)), name="parts", axis=axis)
+        parts = [node, *(f"parts:{place}" for place in range(1, len(sizes)))]
         net.nodes[-1].output[:] = parts
         return net.op("Concat", *parts[::-1], axis=axis)
 
@@ -396,14 +396,26 @@ def squeeze_and_excitation(net: Net, x: str) -> str:
 
 
 def random_network(rng: np.random.Generator, layers: int = 6, kind: type = np.uint8) -> ModelProto:
-    """A QDQ network of random layers: convolutions, pools, additions, tables; float in and out."""
+    """A QDQ network of random layers of most kinds; float in and out."""
     net = Net(rng, kind)
     shape = (1, int(rng.integers(1, 9)), int(rng.integers(7, 15)), int(rng.integers(7, 15)))
     x = net.qdq(net.input(shape), X_SCALE, net.zero(120))
     scale = X_SCALE
     channels, rows, columns = shape[1:]
     for layer in range(layers):
-        choice = rng.choice(["conv", "depthwise", "relu", "maxpool", "residual", "concat"])
+        choice = rng.choice(
+            [
+                "conv",
+                "depthwise",
+                "relu",
+                "maxpool",
+                "residual",
+                "concat",
+                "function",
+                "gate",
+                "move",
+            ]
+        )
         y_scale, y_zero = float(rng.uniform(0.02, 0.06)), net.zero(int(rng.integers(90, 150)))
         if choice in ("conv", "depthwise", "residual"):
             group = channels if choice == "depthwise" else 1
@@ -429,6 +441,23 @@ def random_network(rng: np.random.Generator, layers: int = 6, kind: type = np.ui
             channels, rows, columns = out, -(-rows // stride), -(-columns // stride)
         elif choice == "relu":
             result = net.qdq(net.op("Relu", x, name=f"relu{layer}"), y_scale, net.zero(0))
+        elif choice == "function":
+            function = rng.choice(["Sigmoid", "HardSwish", "Tanh", "Elu", "Softplus"])
+            result = net.op(str(function), x, name=f"function{layer}")
+            if rng.random() < 0.5:
+                result = net.op("Mul", x, result, name=f"gated{layer}")
+            result = net.qdq(result, y_scale, y_zero)
+        elif choice == "gate":
+            mean = net.qdq(
+                net.op("GlobalAveragePool", x, name=f"mean{layer}"), scale, net.zero(128)
+            )
+            gate = net.qdq(net.op("Sigmoid", mean, name=f"gate{layer}"), 1 / 255, net.zero(0))
+            result = net.qdq(net.op("Mul", x, gate, name=f"gated{layer}"), y_scale, y_zero)
+        elif choice == "move" and max(rows, columns) < 20:
+            scales = net.constant(np.array([1, 1, 1, 2], np.float32))
+            result = net.op("Resize", x, "", scales, name=f"larger{layer}")
+            result = net.qdq(result, y_scale, y_zero)
+            columns *= 2
         elif choice == "maxpool" and min(rows, columns) > 3:
             result = net.op("MaxPool", x, name=f"pool{layer}", kernel_shape=[2, 2], strides=[2, 2])
             result = net.qdq(result, y_scale, y_zero)

@@ -1,0 +1,36 @@
+"""Operators on the machine: compiled for `tiny` and emulated they are as interpreted."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from onnx import ModelProto
+from tilefold.compiler import compile_levels
+from tilefold.dialects.store import Store
+from tilefold.emulator import emulate
+from tilefold.frontend import import_model
+from tilefold.interpreters.nn import run
+from tilefold.tests.frontend import models as m
+from tilefold.tests.frontend.models import Net
+from tilefold.tests.frontend.test_operators import AVERAGES, LINEAR, OTHERS, PRODUCTS, TRANSPOSED
+
+MODELS: dict[str, Callable[[Net], ModelProto]] = {
+    **{f"{name}, transposed": build for name, build in TRANSPOSED.items()},
+    **{f"{name}, resized": build for name, build in LINEAR.items()},
+    **{name: build for name, build in PRODUCTS.items() if "rows" in name},
+    **OTHERS,
+    **AVERAGES,
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_emulator_equals_interpreter(name: str) -> None:
+    model = MODELS[name](Net(np.random.default_rng(0)))
+    inputs = m.feeds(model, np.random.default_rng(1))
+    store = Store()
+    module = import_model(model, store)
+    expected = run(module, inputs, store)
+    actual = emulate(compile_levels(module, "tiny", store=store).program, inputs).outputs
+    assert actual.keys() == expected.keys()
+    for output, value in expected.items():
+        np.testing.assert_array_equal(actual[output], value)
