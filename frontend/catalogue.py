@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from . import (
     boundary,
+    channelwise,
     elementwise,
     functions,
     movement,
@@ -19,6 +20,7 @@ MODULES = (
     boundary,
     products,
     transposed,
+    channelwise,
     elementwise,
     functions,
     pools,

@@ -10,6 +10,7 @@ from ..dialects.nn_types import element_of, shape_of
 from ..dialects.quant import UniformType
 from ..errors import TilefoldError
 from .boundary import dequantized
+from .channelwise import affine, channels_of
 from .expressions import ELEMENT, Expression, Operand
 from .graph import Node
 from .operators import MICROSOFT, operator
@@ -18,7 +19,8 @@ from .values import Array, Clamp, ConstantView, Integers, Pending, Value, View
 
 SUM = (
     "The sum of two quantised tensors, of which one may be broadcast or a quantised constant. "
-    "A float constant of one number per column after MatMul is its bias. "
+    "A float constant of one number per column after MatMul, or per channel after Mul, is its "
+    "bias; after anything else one number a channel is a depthwise convolution. "
 )
 ONE_TENSOR = "Of functions of one tensor, and numbers: a table."
 
@@ -30,8 +32,10 @@ def add(scope: Scope, node: Node) -> Value:
     for product, addend in ((first, second), (second, first)):
         if isinstance(product, Pending) and isinstance(addend, np.ndarray) and product.with_bias:
             return product.with_bias(addend)
-    if not _quantised(scope, node) and (function := function_of_one(scope, node)):
-        return function
+    if not _quantised(scope, node):
+        function = function_of_one(scope, node) or _by_channel(scope, node)
+        if function:
+            return function
     return _pending(scope, node, nn.AddOp, (scope.plain_view(node, 0), scope.plain_view(node, 1)))
 
 
@@ -117,19 +121,75 @@ def _one_tensor(scope: Scope, node: Node) -> Value:
     return function
 
 
-for _name in ("Div", "Max", "Min", "PRelu", "Pow", "Sub"):
+for _name in ("Max", "Min", "PRelu", "Pow"):
     operator(_name, ONE_TENSOR)(_one_tensor)
+
+
+def _by_channel(scope: Scope, node: Node) -> Pending | None:
+    """The operator of a quantised tensor and a float constant of one number for each channel."""
+    first, second = scope.value(node, 0), scope.value(node, 1)
+    for view, constant in ((first, second), (second, first)):
+        if not isinstance(view, View) or view.function:
+            continue
+        numbers = channels_of(constant, shape_of(view.ssa))
+        if numbers is None:
+            continue
+        one, zero = np.ones_like(numbers), np.zeros_like(numbers)
+        factors, summands = {
+            "Add": (one, numbers),
+            "Mul": (numbers, zero),
+            "Sub": (one, -numbers) if view is first else (-one, numbers),
+            "Div": (one / np.where(numbers == 0, 1, numbers), zero),
+        }[node.op_type]
+        if node.op_type == "Div" and (view is second or not numbers.all()):
+            return None
+        return affine(scope, node, view.ssa, factors, summands)
+    return None
+
+
+@operator("Div", "By one float number a channel: a depthwise convolution. " + ONE_TENSOR)
+def div(scope: Scope, node: Node) -> Value:
+    """The quotient."""
+    return _by_channel(scope, node) or _one_tensor(scope, node)
+
+
+@operator(
+    "Sub",
+    "The difference of two quantised tensors, as an addition of what a table makes of the second; "
+    "and a float constant of one number a channel: a depthwise convolution. " + ONE_TENSOR,
+)
+def sub(scope: Scope, node: Node) -> Value:
+    """The difference, waiting for its QuantizeLinear."""
+    function = function_of_one(scope, node) or _by_channel(scope, node)
+    if function:
+        return function
+    operands = scope.plain_view(node, 0), _negative(scope, node, scope.plain_view(node, 1))
+    return _pending(scope, node, nn.AddOp, operands)
+
+
+def _negative(scope: Scope, node: Node, x: SSAValue) -> SSAValue:
+    """`x` with the sign of its numbers changed: its integers the other way round."""
+    element = element_of(x)
+    mirror = element.qmin + element.qmax
+    stored = np.arange(256, dtype=np.uint8).view(element.numpy_dtype).astype(np.int32)
+    turned = np.clip(mirror - stored, element.qmin, element.qmax).astype(element.numpy_dtype)
+    negative = UniformType.per_tensor(
+        element.bits, element.signed, float(element.scale), mirror - element.zero_point
+    )
+    return scope.table(node.name, x, turned.view(np.uint8), negative)
 
 
 @operator(
     "Mul",
-    "The product of two quantised tensors, of which one may be broadcast or a quantised constant. "
-    + ONE_TENSOR,
+    "The product of two quantised tensors, of which one may be broadcast or a quantised constant; "
+    "by one float number a channel: a depthwise convolution. " + ONE_TENSOR,
 )
 def mul(scope: Scope, node: Node) -> Value:
     """The product, waiting for its QuantizeLinear."""
-    if not _quantised(scope, node) and (function := function_of_one(scope, node)):
-        return function
+    if not _quantised(scope, node):
+        function = function_of_one(scope, node) or _by_channel(scope, node)
+        if function:
+            return function
     return _pending(scope, node, nn.MulOp, (scope.plain_view(node, 0), scope.plain_view(node, 1)))
 
 

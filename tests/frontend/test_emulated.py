@@ -12,12 +12,20 @@ from tilefold.frontend import import_model
 from tilefold.interpreters.nn import run
 from tilefold.tests.frontend import models as m
 from tilefold.tests.frontend.models import Net
-from tilefold.tests.frontend.test_operators import AVERAGES, LINEAR, OTHERS, PRODUCTS, TRANSPOSED
+from tilefold.tests.frontend.test_operators import (
+    AVERAGES,
+    CHANNELWISE,
+    LINEAR,
+    OTHERS,
+    PRODUCTS,
+    TRANSPOSED,
+)
 
 MODELS: dict[str, Callable[[Net], ModelProto]] = {
     **{f"{name}, transposed": build for name, build in TRANSPOSED.items()},
     **{f"{name}, resized": build for name, build in LINEAR.items()},
     **{name: build for name, build in PRODUCTS.items() if "rows" in name},
+    **CHANNELWISE,
     **OTHERS,
     **AVERAGES,
 }

@@ -248,6 +248,48 @@ AVERAGES: dict[str, Build] = {
     ),
 }
 
+
+def batch_normalization(net: Net, x: str) -> str:
+    channels = 6
+    numbers = [net.rng.normal(size=channels) for _ in range(3)]
+    numbers.append(net.rng.uniform(0.5, 2, channels))
+    constants = [net.constant(each.astype(np.float32)) for each in numbers]
+    return net.op("BatchNormalization", x, *constants, name="layer")
+
+
+def scaled(*kinds: str, left: bool = False) -> Callable[[Net, str], str]:
+    """`kinds` of the input and float constants of one number a channel."""
+
+    def build(net: Net, x: str) -> str:
+        for kind in kinds:
+            numbers = net.rng.uniform(0.5, 2, (6, 1, 1)) * net.rng.choice([-1, 1], (6, 1, 1))
+            constant = net.constant(numbers.astype(np.float32))
+            x = net.op(kind, *((constant, x) if left else (x, constant)))
+        return x
+
+    return build
+
+
+CHANNELWISE: dict[str, Build] = {
+    "batch normalization": lambda n: m.qdq_unary(n, batch_normalization),
+    "batch normalization of a row": lambda n: m.qdq_unary(
+        n, batch_normalization, shape=(1, 6), rank=2
+    ),
+    "batch normalization, relu": lambda n: m.qdq_unary(
+        n, lambda net, x: m.relu(net, batch_normalization(net, x)), y=(0.03, 0)
+    ),
+    "times": lambda n: m.qdq_unary(n, scaled("Mul")),
+    "times, left": lambda n: m.qdq_unary(n, scaled("Mul", left=True)),
+    "times and plus": lambda n: m.qdq_unary(n, scaled("Mul", "Add")),
+    "plus": lambda n: m.qdq_unary(n, scaled("Add")),
+    "minus": lambda n: m.qdq_unary(n, scaled("Sub")),
+    "minus, left": lambda n: m.qdq_unary(n, scaled("Sub", left=True)),
+    "by": lambda n: m.qdq_unary(n, scaled("Div")),
+    "minus an image": lambda n: m.qdq_binary(n, m.simple("Sub")),
+    "minus a channel": lambda n: m.qdq_binary(n, m.simple("Sub"), ((1, 6, 9, 11), (1, 6, 1, 1))),
+    "a channel minus": lambda n: m.qdq_binary(n, m.simple("Sub"), ((1, 6, 1, 1), (1, 6, 9, 11))),
+}
+
 LINEAR: dict[str, Build] = {
     "twice": lambda n: m.qdq_unary(n, m.resized(scales=[1, 1, 2, 2], mode="linear")),
     "twice, same scale": lambda n: m.qdq_unary(
@@ -356,6 +398,22 @@ def test_transposed_convolutions(name: str) -> None:
             apart = np.rint(np.abs(mine - expected) / m.Y_SCALE)
             assert apart.max() <= 1
             assert np.count_nonzero(apart) <= 0.002 * apart.size
+
+
+@pytest.mark.parametrize("name", CHANNELWISE)
+def test_numbers_of_channels(name: str) -> None:
+    """onnxruntime computes them in float: sums are rounded at other places, and so are biases."""
+    elements = differing = 0
+    for seed in range(3):
+        kind = np.int8 if seed == 2 else np.uint8
+        model = CHANNELWISE[name](Net(np.random.default_rng(seed), kind))
+        _, ours, theirs = both_ways(model, seed)
+        for mine, expected in zip(ours, theirs, strict=True):
+            apart = np.rint(np.abs(mine - expected) / m.Y_SCALE)
+            assert apart.max() <= 1
+            elements += apart.size
+            differing += np.count_nonzero(apart)
+    assert differing <= 0.005 * elements
 
 
 @pytest.mark.parametrize("name", LINEAR)
