@@ -41,6 +41,9 @@ between DequantizeLinear and QuantizeLinear; in the operator form (QLinearConv, 
 integers. Activations have 2 to 8 bits and one scale per tensor, weights one per tensor or per
 output channel. The batch is 1. Nodes on constants alone (Constant, Shape, Slice, Cast, ...) are
 computed when the model is read.
+
+Any chain of functions of one tensor between DequantizeLinear and QuantizeLinear is one table of 256
+entries, which onnxruntime computes when the model is read.
 """
 
 
