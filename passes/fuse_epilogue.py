@@ -1,15 +1,15 @@
-"""Let additions and tables run on the tiles of the layer before them, while they are on chip.
+"""Let additions, products and tables run on the tiles of the layer before them, while they are on chip.
 
 ```mlir
 %y = nn.conv %x, %w {...}               %y = nn.conv %x, %w {...}
 %z = nn.add %y, %r : ...          ->    %z = nn.add %y, %r {epilogue} : ...
 ```
 
-An addition or table marked `epilogue` is built into the nest of the convolution or matrix product
-that it follows: each tile goes from the array through the vector unit to DRAM, and the tensor in
+An addition, product or table marked `epilogue` is built into the nest of the convolution or matrix
+product that it follows: each tile goes from the array through the vector unit to DRAM, and the tensor in
 between never exists. That takes a result with no other use, an equal shape, a vector unit that
-reads the memory of outputs and, for an addition, another operand that is there before the layer
-starts. Run it before `choose-tile`, which makes room for the tiles of the epilogue.
+reads the memory of outputs and, for an addition or product, another operand that is there before
+the layer starts. Run it before `choose-tile`, which makes room for the tiles of the epilogue.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ Producer = nn.ConvOp | nn.MatmulOp
 
 @dataclass(frozen=True)
 class FuseEpiloguePass(ModulePass):
-    """Mark the additions and tables that run in the nest of the layer before them."""
+    """Mark the additions, products and tables that run in the nest of the layer before them."""
 
     name = "fuse-epilogue"
 
@@ -56,7 +56,7 @@ def epilogue_of(producer: Producer) -> Epilogue | None:
 
 
 def other_operand(epilogue: nn.BinaryOp, producer: Producer) -> SSAValue:
-    """What an addition adds to the result of `producer`."""
+    """What an addition or product takes besides the result of `producer`."""
     return epilogue.rhs if epilogue.lhs is producer.result else epilogue.lhs
 
 
@@ -79,11 +79,11 @@ def producer_of(epilogue: Epilogue) -> Producer | None:
     return None
 
 
-def sums_of(addition: nn.BinaryOp) -> list[Producer]:
-    """The layers on whose tiles an addition could work if the other operand were there before."""
-    if shape_of(addition.lhs) != shape_of(addition.rhs) or addition.lhs is addition.rhs:
+def sums_of(pair: nn.BinaryOp) -> list[Producer]:
+    """The layers on whose tiles `pair` could work if the other operand were there before."""
+    if shape_of(pair.lhs) != shape_of(pair.rhs) or pair.lhs is pair.rhs:
         return []
-    producers = (_only_used_here(value) for value in (addition.rhs, addition.lhs))
+    producers = (_only_used_here(value) for value in (pair.rhs, pair.lhs))
     return [producer for producer in producers if producer]
 
 
@@ -108,7 +108,7 @@ def unfused(producer: Producer, machine: Machine) -> str:
         return f"its result is used {len(users)} times"
     (user,) = users
     if not isinstance(user, nn.BinaryOp | nn.LutOp):
-        return f"{user.name} follows, which is neither an addition nor a table"
+        return f"{user.name} follows, which is no addition, product or table"
     if not _reads_outputs(machine):
         return "no vector unit reads the memory of outputs"
     if producer_of(user) is producer:
