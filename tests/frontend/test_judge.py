@@ -34,7 +34,7 @@ def test_what_stays_in_float_is_reported() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int8])
-@pytest.mark.parametrize("seed", [4, 5, 6])
+@pytest.mark.parametrize("seed", [4, 7, 8])
 def test_intermediates(seed: int, kind: type) -> None:
     model = m.random_network(np.random.default_rng(seed), layers=8, kind=kind)
     store = Store()
