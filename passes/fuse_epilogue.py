@@ -1,4 +1,4 @@
-"""Let additions, products and tables run on the tiles of the layer before them, while they are on chip.
+"""Let additions, products and tables run on the tiles of the layer before them, on the chip.
 
 ```mlir
 %y = nn.conv %x, %w {...}               %y = nn.conv %x, %w {...}
@@ -6,10 +6,11 @@
 ```
 
 An addition, product or table marked `epilogue` is built into the nest of the convolution or matrix
-product that it follows: each tile goes from the array through the vector unit to DRAM, and the tensor in
-between never exists. That takes a result with no other use, an equal shape, a vector unit that
-reads the memory of outputs and, for an addition or product, another operand that is there before
-the layer starts. Run it before `choose-tile`, which makes room for the tiles of the epilogue.
+product that it follows: each tile goes from the array through the vector unit to DRAM, and the
+tensor in between never exists. That takes a result with no other use, an equal shape, a vector unit
+that reads the memory of outputs and, for an addition or product, another operand that is there
+before the layer starts. Run it before `choose-tile`, which makes room for the tiles of the
+epilogue.
 """
 
 from dataclasses import dataclass
