@@ -79,6 +79,18 @@ def channel_shuffle(net: Net, x: str) -> str:
     return net.op("Reshape", turned, net.constant(np.array([1, 6, 9, 11])))
 
 
+def of_operator_set(net: Net, opset: int) -> Net:
+    net.opset = opset
+    return net
+
+
+def equal_parts(net: Net, x: str) -> str:
+    """The second of two parts of the columns, of which it is the smaller one."""
+    net.op("Split", x, name="parts", axis=3, num_outputs=2)
+    net.nodes[-1].output.append("parts:1")
+    return "parts:1"
+
+
 OTHERS: dict[str, Build] = {
     "add": lambda n: m.qdq_binary(n, m.simple("Add")),
     "add relu": lambda n: m.qdq_binary(
@@ -118,6 +130,10 @@ OTHERS: dict[str, Build] = {
     "max of rows and columns": lambda n: m.qdq_unary(
         n, m.simple("ReduceMax", axes=[2, 3], keepdims=0), rank=2
     ),
+    "max along constant axes": lambda n: m.qdq_unary(
+        of_operator_set(n, 18), m.with_constant("ReduceMax", np.array([-1, 1]))
+    ),
+    "split into equal parts": lambda n: m.qdq_unary(of_operator_set(n, 18), equal_parts),
     "max of channels": lambda n: m.qdq_unary(n, m.simple("ReduceMax", axes=[1])),
     "max of a relu's columns": lambda n: m.qdq_unary(
         n, lambda net, x: net.op("ReduceMax", m.relu(net, x), axes=[-1], keepdims=0), rank=3
@@ -236,6 +252,9 @@ AVERAGES: dict[str, Build] = {
     ),
     "mean of rows and columns, flat": lambda n: m.qdq_unary(
         n, m.simple("ReduceMean", axes=[-1, -2], keepdims=0), rank=2
+    ),
+    "mean along constant axes": lambda n: m.qdq_unary(
+        of_operator_set(n, 18), m.with_constant("ReduceMean", np.array([2, 3]), keepdims=0), rank=2
     ),
     "mean of the last axis": lambda n: m.qdq_unary(
         n, m.simple("ReduceMean", axes=[-1]), shape=(1, 7, 23), rank=3
