@@ -21,6 +21,7 @@ What = Literal[
     "link",
     "requantise",
     "add",
+    "multiply",
     "pool",
     "table",
     "read",
@@ -31,8 +32,8 @@ What = Literal[
 - in an array: `product` multiplications at their operands' widths, `keep` bits that enter the
   registers of the operand that stays, `sum` 32-bit sums that enter the accumulators and `drain`
   those that leave them, `link` bits over a link of the units' interconnect;
-- in a vector class: elements that are requantised, added (two operands), taken into a pool (every
-  element of every window), or looked up in a table;
+- in a vector class: elements that are requantised, added or multiplied (two operands), taken into
+  a pool (every element of every window), or looked up in a table;
 - in a memory: bytes that are read or written; in DRAM whole bursts.
 """
 
@@ -92,7 +93,7 @@ class Prices:
                 direction = "read" if action.what == "read" else "written"
                 memory = self.machine.memory(where)
                 return Price(f"{where} {direction}", _byte(technology, memory, action.what))
-            case "requantise" | "add" | "pool" | "table":
+            case "requantise" | "add" | "multiply" | "pool" | "table":
                 return Price(where, _lane(technology, action.what))
             case _:
                 return _array(technology, self.machine.array(where), action)
@@ -117,11 +118,14 @@ def _byte(technology: Technology, memory: Memory, what: Literal["read", "write"]
     return (macro.read_pj if what == "read" else macro.write_pj) / memory.line
 
 
-def _lane(technology: Technology, what: Literal["requantise", "add", "pool", "table"]) -> float:
+def _lane(
+    technology: Technology, what: Literal["requantise", "add", "multiply", "pool", "table"]
+) -> float:
     """An element: the float32 steps of `interpreters/kernels.py`, an integer step, or a lookup.
 
     Requantising is one multiplication and, for conversion and rounding, one addition (assumed);
-    adding two tensors is two fused multiply-adds; a lookup reads a byte of a 32-bit word.
+    adding two tensors is two fused multiply-adds; multiplying two takes two multiplications and one
+    addition; a lookup reads a byte of a 32-bit word.
     """
     lane = technology.lane
     match what:
@@ -129,6 +133,8 @@ def _lane(technology: Technology, what: Literal["requantise", "add", "pool", "ta
             return lane.multiply_pj + lane.add_pj
         case "add":
             return 2 * (lane.multiply_pj + lane.add_pj)
+        case "multiply":
+            return 2 * lane.multiply_pj + lane.add_pj
         case "pool":
             return technology.adder.pj
         case "table":

@@ -8,12 +8,12 @@ machines' makers publish only how many units there are.
 from ..machines.model import Vector
 from .integers import Ints, as_array, ceil_div, plain
 
-OPERANDS = {"vadd": 2, "vlut": 1, "vquant": 1}
+OPERANDS = {"vadd": 2, "vmul": 2, "vlut": 1, "vquant": 1}
 """Operand elements that an instruction reads for each output (pools: see `pool_cycles`)."""
 
 
 def elementwise_cycles(vector: Vector, mnemonic: str, outputs: Ints) -> Ints:
-    """Cycles of `vadd`, `vlut` or `vquant` for a number of output elements."""
+    """Cycles of `vadd`, `vmul`, `vlut` or `vquant` for a number of output elements."""
     return plain(ceil_div(as_array(outputs) * OPERANDS[mnemonic], vector.elements_per_cycle))
 
 

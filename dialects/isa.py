@@ -297,6 +297,11 @@ class VaddOp(InstructionOp):
     """Add two tensors."""
 
 
+@_instruction("vmul")
+class VmulOp(InstructionOp):
+    """Multiply two tensors, element by element."""
+
+
 @_instruction("vlut")
 class VlutOp(InstructionOp):
     """Look every element up in a table."""
@@ -401,6 +406,7 @@ OPERATIONS: Final[Mapping[str, type[InstructionOp]]] = MappingProxyType(
             ConvOp,
             DwconvOp,
             VaddOp,
+            VmulOp,
             VlutOp,
             VquantOp,
             VpoolOp,

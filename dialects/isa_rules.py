@@ -353,7 +353,7 @@ def _dwconv(operands: Operands) -> None:
     _clamp(operands)
 
 
-def _vadd(operands: Operands) -> None:
+def _binary(operands: Operands) -> None:
     _same(operands, "a", "b")
     _same(operands, "a", "dst")
     _clamp(operands)
@@ -385,7 +385,8 @@ _SHAPES: Final[Mapping[str, Callable[[Operands], None]]] = MappingProxyType(
         "store": _copy,
         "conv": _conv,
         "dwconv": _dwconv,
-        "vadd": _vadd,
+        "vadd": _binary,
+        "vmul": _binary,
         "vlut": _vlut,
         "vquant": _vquant,
         "vpool": _vpool,

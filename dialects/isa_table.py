@@ -314,6 +314,26 @@ _ROWS = (
         "      dst[j] = clip(rint(fma(b[j], rb, fma(a[j], ra, fix))), lo, hi)",
     ),
     InstructionSpec(
+        "vmul",
+        0x41,
+        UnitKind.VECTOR,
+        (
+            _unit("the vector class"),
+            _view("a", "left operand"),
+            _view("b", "right operand; a stride of 0 broadcasts it"),
+            _view("dst", "result", access="write"),
+            Field("a_zero", Kind.I32, "zero point of a"),
+            Field("b_zero", Kind.I32, "zero point of b"),
+            Field("m", Kind.F32, "multiplier: the product of their scales over the result's"),
+            _DST_ZERO,
+            *_CLAMP,
+        ),
+        "multiply two tensors, element by element",
+        "    for each j valid in dst:\n"
+        "      product = (a[j] - a_zero) * (b[j] - b_zero)\n"
+        "      dst[j] = clip(rint(f32(f32(product) * m) + dst_zero), lo, hi)",
+    ),
+    InstructionSpec(
         "vlut",
         0x42,
         UnitKind.VECTOR,

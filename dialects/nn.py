@@ -53,10 +53,27 @@ from xdsl.utils.exceptions import VerifyException
 
 from ..errors import TilefoldError
 from .location import name_of
-from .nn_movement import ConcatOp, PadOp, ReshapeOp, SliceOp, TransposeOp
+from .nn_movement import (
+    ConcatOp,
+    PadOp,
+    RearrangeOp,
+    RepeatOp,
+    ReshapeOp,
+    SliceOp,
+    TransposeOp,
+)
 from .nn_onnx import OnnxOp
 from .nn_pools import AvgPoolOp, GlobalAvgPoolOp, MaxPoolOp
-from .nn_products import AddOp, ClampedOp, ConvOp, MatmulOp, ProductOp, RequantizeOp
+from .nn_products import (
+    AddOp,
+    BinaryOp,
+    ClampedOp,
+    ConvOp,
+    MatmulOp,
+    MulOp,
+    ProductOp,
+    RequantizeOp,
+)
 from .nn_syntax import Ints, LayerOp, UnaryOp, ints
 from .nn_types import (
     activation,
@@ -75,6 +92,7 @@ from .store import Store
 __all__ = [
     "AddOp",
     "AvgPoolOp",
+    "BinaryOp",
     "ClampedOp",
     "ConcatOp",
     "ConstantOp",
@@ -85,11 +103,14 @@ __all__ = [
     "LutOp",
     "MatmulOp",
     "MaxPoolOp",
+    "MulOp",
     "Nn",
     "OnnxOp",
     "PadOp",
     "ProductOp",
     "QuantizeOp",
+    "RearrangeOp",
+    "RepeatOp",
     "RequantizeOp",
     "ReshapeOp",
     "SliceOp",
@@ -295,6 +316,7 @@ Nn = Dialect(
         MatmulOp,
         RequantizeOp,
         AddOp,
+        MulOp,
         MaxPoolOp,
         AvgPoolOp,
         GlobalAvgPoolOp,
@@ -302,6 +324,8 @@ Nn = Dialect(
         LutOp,
         ReshapeOp,
         TransposeOp,
+        RearrangeOp,
+        RepeatOp,
         PadOp,
         SliceOp,
         OnnxOp,

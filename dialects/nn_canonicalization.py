@@ -3,9 +3,12 @@
 import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+from xdsl.utils.exceptions import VerifyException
 
 from .location import replace_with_location
-from .nn import ConcatOp, LutOp, PadOp, ReshapeOp, SliceOp, TransposeOp
+from .nn import ConcatOp, LutOp, PadOp, RearrangeOp, RepeatOp, ReshapeOp, SliceOp, TransposeOp
+from .nn_shapes import require_refinement
+from .nn_types import element_of, shape_of
 
 
 def _forward(op: Operation, value: SSAValue, rewriter: PatternRewriter) -> None:
@@ -57,6 +60,45 @@ class TransposeOfTranspose(RewritePattern):
             first = inner.perm.get_values()
             perm = [first[axis] for axis in op.perm.get_values()]
             direct = TransposeOp(inner.input, perm)
+            replace_with_location(rewriter, op, direct, sources=(inner, op))
+
+
+class ReshapedTranspose(RewritePattern):
+    """`reshape(transpose(reshape(x))) -> rearrange(x)` where the first reshape only cuts axes."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ReshapeOp, rewriter: PatternRewriter, /) -> None:
+        """Move once."""
+        transpose = op.input.owner
+        if not isinstance(transpose, TransposeOp) or not op.input.has_one_use():
+            return
+        first = transpose.input.owner
+        if not isinstance(first, ReshapeOp) or not transpose.input.has_one_use():
+            return
+        split = shape_of(first.result)
+        element = element_of(first.input)
+        try:
+            require_refinement(shape_of(first.input), split)
+        except VerifyException:
+            return
+        if element.axis is None and not element.is_accumulator:
+            perm = transpose.perm.get_values()
+            direct = RearrangeOp(first.input, split, perm, shape_of(op.result))
+            replace_with_location(rewriter, op, direct, sources=(first, transpose, op))
+
+
+class RepeatOfRepeat(RewritePattern):
+    """`repeat(repeat(x)) -> repeat(x)`, and `repeat(x) -> x` of every element once."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: RepeatOp, rewriter: PatternRewriter, /) -> None:
+        """Repeat as often as both."""
+        inner, repeats = op.input.owner, op.repeats.get_values()
+        if set(repeats) == {1}:
+            _forward(op, op.input, rewriter)
+        elif isinstance(inner, RepeatOp):
+            both = zip(inner.repeats.get_values(), repeats, strict=True)
+            direct = RepeatOp(inner.input, [first * second for first, second in both])
             replace_with_location(rewriter, op, direct, sources=(inner, op))
 
 

@@ -87,10 +87,10 @@ class ReshapeOp(UnaryOp, HasCanonicalizationPatternsInterface):
 
     @classmethod
     def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
-        """A reshape of a reshape, or to the same shape."""
-        from .nn_canonicalization import IdentityReshape, ReshapeOfReshape
+        """A reshape of a reshape, to the same shape, or around a transpose."""
+        from .nn_canonicalization import IdentityReshape, ReshapedTranspose, ReshapeOfReshape
 
-        return (IdentityReshape(), ReshapeOfReshape())
+        return (IdentityReshape(), ReshapeOfReshape(), ReshapedTranspose())
 
 
 @irdl_op_definition
@@ -129,6 +129,68 @@ class TransposeOp(UnaryOp, HasCanonicalizationPatternsInterface):
         from .nn_canonicalization import IdentityTranspose, TransposeOfTranspose
 
         return (IdentityTranspose(), TransposeOfTranspose())
+
+
+@irdl_op_definition
+class RearrangeOp(UnaryOp):
+    """The tensor with its axes cut into those of `split`, transposed by `perm`, then reshaped.
+
+    Moves blocks between channels, rows and columns: depth to space, space to depth, shuffles.
+    """
+
+    name = "nn.rearrange"
+
+    split = prop_def(Ints)
+    perm = prop_def(Ints)
+
+    def __init__(
+        self, input: SSAValue, split: Sequence[int], perm: Sequence[int], shape: Sequence[int]
+    ) -> None:
+        super().__init__(
+            operands=[input],
+            result_types=[TensorType(tensor_of(input).element_type, shape)],
+            properties={"split": ints(split), "perm": ints(perm)},
+        )
+
+    def verify_(self) -> None:
+        """Check shapes and types."""
+        activation(self.input, "input")
+        split = self.split.get_values()
+        shapes.require_refinement(shape_of(self.input), split)
+        moved = shapes.transpose_output_shape(split, self.perm.get_values())
+        shapes.require_same_size(moved, shape_of(self.result))
+        require_same_element(self.input, self.result)
+
+
+@irdl_op_definition
+class RepeatOp(UnaryOp, HasCanonicalizationPatternsInterface):
+    """The tensor with every element `repeats` times in a row along each axis."""
+
+    name = "nn.repeat"
+
+    repeats = prop_def(Ints)
+
+    def __init__(self, input: SSAValue, repeats: Sequence[int]) -> None:
+        shape = shapes.repeat_output_shape(shape_of(input), repeats)
+        super().__init__(
+            operands=[input],
+            result_types=[TensorType(tensor_of(input).element_type, shape)],
+            properties={"repeats": ints(repeats)},
+        )
+
+    def verify_(self) -> None:
+        """Check shapes and types."""
+        activation(self.input, "input")
+        repeats = self.repeats.get_values()
+        require_shape(self.result, shapes.repeat_output_shape(shape_of(self.input), repeats))
+        require_same_element(self.input, self.result)
+
+    @classmethod
+    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
+        """A repetition of a repetition, or of every element once."""
+        from .nn_canonicalization import RepeatOfRepeat
+
+        return (RepeatOfRepeat(),)
 
 
 @irdl_op_definition

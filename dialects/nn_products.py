@@ -200,11 +200,8 @@ class RequantizeOp(ClampedOp):
         check_clamp(self.clamp, self.result)
 
 
-@irdl_op_definition
-class AddOp(ClampedOp):
-    """Sum of two tensors, the right one broadcast to the left one's shape."""
-
-    name = "nn.add"
+class BinaryOp(ClampedOp, abc.ABC):
+    """An operation on pairs of elements, the right tensor broadcast to the left one's shape."""
 
     lhs = operand_def(TensorType)
     rhs = operand_def(TensorType)
@@ -230,3 +227,17 @@ class AddOp(ClampedOp):
         shapes.require_broadcastable(shape_of(self.rhs), shape_of(self.lhs))
         require_shape(self.result, shape_of(self.lhs))
         check_clamp(self.clamp, self.result)
+
+
+@irdl_op_definition
+class AddOp(BinaryOp):
+    """Sum of two tensors, the right one broadcast to the left one's shape."""
+
+    name = "nn.add"
+
+
+@irdl_op_definition
+class MulOp(BinaryOp):
+    """Products of the elements of two tensors, the right one broadcast to the left one's shape."""
+
+    name = "nn.mul"

@@ -129,6 +129,25 @@ def transpose_output_shape(x: Sequence[int], perm: Sequence[int]) -> Shape:
     return tuple(x[axis] for axis in perm)
 
 
+def require_refinement(x: Sequence[int], split: Sequence[int]) -> None:
+    """Raise unless `split` are the axes of `x`, each cut into one or more."""
+    left = list(split)
+    for size in x:
+        part = 1
+        while left and part * left[0] <= size and (part < size or left[0] == 1):
+            part *= left.pop(0)
+        if part != size:
+            raise VerifyException(f"{list(split)} does not split the axes of {shape_text(x)}")
+    if left:
+        raise VerifyException(f"{list(split)} does not split the axes of {shape_text(x)}")
+
+
+def repeat_output_shape(x: Sequence[int], repeats: Sequence[int]) -> Shape:
+    """The shape of `x` with every element `repeats` times in a row along each axis."""
+    require_numbers(repeats, len(x), 1, "repeats")
+    return tuple(size * times for size, times in zip(x, repeats, strict=True))
+
+
 def pad_output_shape(x: Sequence[int], low: Sequence[int], high: Sequence[int]) -> Shape:
     """The shape of `x` with `low` elements before and `high` elements after along each axis."""
     require_numbers(low, len(x), 0, "low")

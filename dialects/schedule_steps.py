@@ -1,5 +1,6 @@
 """The steps of `schedule`: what units do, one operation each."""
 
+import abc
 from math import prod
 
 from xdsl.dialects.builtin import (
@@ -366,15 +367,27 @@ class DepthwiseOp(ConvolvingOp):
             )
 
 
-@irdl_op_definition
-class AddOp(ClampedOp):
-    """Element by element `rint(fma(b, rb, fma(a, ra, fix)))`, clamped."""
+class BinaryOp(ClampedOp, abc.ABC):
+    """A step on pairs of elements."""
 
-    name = "schedule.add"
     out = operand_def(BufferType)
     lhs = operand_def(BufferType)
     rhs = operand_def(BufferType)
     indices = var_operand_def(IndexType)
+
+    def verify_(self) -> None:
+        super().verify_()
+        self.check_elementwise()
+        _, lhs, rhs = self.tiles
+        if lhs.sizes != rhs.sizes:
+            raise VerifyException(f"{lhs} and {rhs} differ in size")
+
+
+@irdl_op_definition
+class AddOp(BinaryOp):
+    """Element by element `rint(fma(b, rb, fma(a, ra, fix)))`, clamped."""
+
+    name = "schedule.add"
     ra = prop_def(FloatAttr.constr(Float32Type()))
     rb = prop_def(FloatAttr.constr(Float32Type()))
     fix = prop_def(FloatAttr.constr(Float32Type()))
@@ -383,12 +396,20 @@ class AddOp(ClampedOp):
         "`:` type($out) `=` type($lhs) `,` type($rhs)"
     )
 
-    def verify_(self) -> None:
-        super().verify_()
-        self.check_elementwise()
-        _, lhs, rhs = self.tiles
-        if lhs.sizes != rhs.sizes:
-            raise VerifyException(f"{lhs} and {rhs} differ in size")
+
+@irdl_op_definition
+class MulOp(BinaryOp):
+    """Element by element `rint((a - a_zero) * (b - b_zero) * m + dst_zero)`, clamped."""
+
+    name = "schedule.mul"
+    a_zero = prop_def(IntegerAttr)
+    b_zero = prop_def(IntegerAttr)
+    m = prop_def(FloatAttr.constr(Float32Type()))
+    dst_zero = prop_def(IntegerAttr)
+    assembly_format = (
+        "$unit $out `=` $lhs `,` $rhs `[` $indices `]` attr-dict "
+        "`:` type($out) `=` type($lhs) `,` type($rhs)"
+    )
 
 
 @irdl_op_definition

@@ -26,9 +26,10 @@ class Accesses(NamedTuple):
     kept: int
 
 
-_LANES: Final[Mapping[str, Literal["requantise", "add", "table"]]] = {
+_LANES: Final[Mapping[str, Literal["requantise", "add", "multiply", "table"]]] = {
     "vquant": "requantise",
     "vadd": "add",
+    "vmul": "multiply",
     "vlut": "table",
 }
 

@@ -72,6 +72,7 @@ class Bound:
 READ: Final[Mapping[What, int]] = {
     "requantise": OPERANDS["vquant"],
     "add": OPERANDS["vadd"],
+    "multiply": OPERANDS["vmul"],
     "table": OPERANDS["vlut"],
     "pool": 1,
 }

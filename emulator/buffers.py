@@ -15,7 +15,7 @@ from .tree import Loop, Node, Step
 
 Extent = tuple[str, int, int]
 """A memory, the first byte and the byte after the last."""
-MOVED = ("load", "store", "conv", "dwconv", "vadd", "vlut", "vquant", "vpool")
+MOVED = ("load", "store", "conv", "dwconv", "vadd", "vmul", "vlut", "vquant", "vpool")
 """The instructions that read and write memories."""
 
 

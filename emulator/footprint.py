@@ -243,6 +243,7 @@ _CLIP: Final[Mapping[str, Callable[[Step, dict[str, Box], Counters], Footprint]]
     "conv": _conv,
     "dwconv": _conv,
     "vadd": _elementwise,
+    "vmul": _elementwise,
     "vlut": _elementwise,
     "vquant": _elementwise,
     "vpool": _pool,

@@ -350,6 +350,28 @@ def add_table(
     return sums if wide else sums.astype(np.uint8)
 
 
+@lru_cache(maxsize=256)
+def mul_table(
+    left: ElementType,
+    right: ElementType,
+    numbers: tuple[int, int, float, int],
+    clamp: tuple[int, int],
+    wide: bool = False,
+) -> IntArray:
+    """The product for every pair of codes, as `add_table`.
+
+    `numbers` are the zero points of both operands, the multiplier and the result's zero point.
+    """
+    left_zero, right_zero, multiplier, zero = numbers
+    codes = np.arange(256, dtype=np.uint8)
+    a = (codes.view(np.int8) if left.signed else codes).astype(np.int64) - left_zero
+    b = (codes.view(np.int8) if right.signed else codes).astype(np.int64) - right_zero
+    scaled = (a[:, None] * b).astype(np.float32) * np.float32(multiplier)
+    products = np.clip(np.rint(scaled + np.float32(zero)), *clamp)
+    products = products.astype(np.int64).astype(np.int32).reshape(-1)
+    return products if wide else products.astype(np.uint8)
+
+
 def fused(x: F64Array, y: np.float32, z: F32Array | np.float32) -> F32Array:
     """fma(x, y, z) in float32, for integers x of at most 29 bits.
 

@@ -67,14 +67,18 @@ def _vquant(step: Step, footprint: Footprint, state: State) -> None:
     state.write(footprint.boxes["dst"], result)
 
 
-def _vadd(step: Step, footprint: Footprint, state: State) -> None:
+def _binary(step: Step, footprint: Footprint, state: State) -> None:
     left, right, target = (footprint.boxes[name] for name in ("a", "b", "dst"))
     if max(left.type.bits, right.type.bits) > 8:
-        raise StepError("adds elements of at most 8 bits")
-    ra, rb, fix = map(step.instruction.real, ("ra", "rb", "fix"))
+        raise StepError(f"{step.mnemonic} takes elements of at most 8 bits")
     wide = target.type.bits == 32
-    factors = (ra, rb, fix)
-    table = kernels.add_table(left.type, right.type, factors, clamp_of(step), wide)
+    if step.mnemonic == "vmul":
+        a_zero, b_zero, zero = map(step.instruction.integer, ("a_zero", "b_zero", "dst_zero"))
+        numbers = (a_zero, b_zero, step.instruction.real("m"), zero)
+        table = kernels.mul_table(left.type, right.type, numbers, clamp_of(step), wide)
+    else:
+        ra, rb, fix = map(step.instruction.real, ("ra", "rb", "fix"))
+        table = kernels.add_table(left.type, right.type, (ra, rb, fix), clamp_of(step), wide)
     a, b = (
         np.ascontiguousarray(state.read(box)).reshape(-1).view(np.uint8) for box in (left, right)
     )
@@ -158,7 +162,8 @@ _KERNELS: Final[Mapping[str, Callable[[Step, Footprint, State], None]]] = {
     "store": _copy,
     "conv": convolve,
     "dwconv": convolve,
-    "vadd": _vadd,
+    "vadd": _binary,
+    "vmul": _binary,
     "vlut": _vlut,
     "vquant": _vquant,
     "vpool": _vpool,

@@ -28,7 +28,7 @@ from .state import Filters
 from .tree import Step
 
 Ranges = tuple[Range, ...]
-ELEMENTWISE = ("vadd", "vlut", "vquant")
+ELEMENTWISE = ("vadd", "vmul", "vlut", "vquant")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """QuantizeLinear, DequantizeLinear, and what passes values through."""
 
-from typing import cast
+from dataclasses import replace
 
 import numpy as np
 from xdsl.ir import SSAValue
@@ -9,10 +9,11 @@ from ..dialects import nn
 from ..dialects.nn_types import element_of
 from ..dialects.quant import UniformType, storage_range
 from ..errors import TilefoldError
+from .expressions import ELEMENT, Expression, Floats
 from .graph import Node
 from .operators import attribute_is, constant_inputs, operator
 from .scope import Scope, channels_along, storage_of
-from .values import Array, ConstantView, Floats, Function, Integers, Pending, Real, Value, View
+from .values import Array, ConstantView, Integers, Pending, Real, Value, View
 
 BLOCKS = attribute_is("block_size", 0, "Scales are per tensor or per channel, not per block.")
 
@@ -36,7 +37,7 @@ def quantize(scope: Scope, node: Node) -> Value:
         case Pending():
             return Integers(_settle(scope, value, element))
         case View():
-            return Integers(_tabulate(scope, node, value, element))
+            return Integers(tabulate(scope, node, value, element))
         case ConstantView():
             return _quantized_constant(scope, node, dequantized(value))
         case _:
@@ -90,33 +91,34 @@ def _quantized_constant(scope: Scope, node: Node, values: Array) -> Array:
 def _settle(scope: Scope, pending: Pending, element: UniformType) -> SSAValue:
     """The waiting operator with its result stored as `element`.
 
-    Its functions are monotone, so they bound the stored integers by what they make of the extremes.
+    Its function bounds the stored integers by what it makes of the extremes.
     """
-    if not pending.functions:
+    if pending.function is None:
         return pending.build(element, None)
     extremes = np.array([-np.inf, np.inf], np.float32)
-    for function in pending.functions:
-        extremes = function.apply(extremes)
+    extremes = pending.function.values(extremes, scope.graph.opsets)
     low, high = (int(code) for code in codes(extremes, element))
     implied = (low, high) == (element.qmin, element.qmax)
     return pending.build(element, None if implied else (low, high))
 
 
-def _tabulate(scope: Scope, node: Node, view: View, element: UniformType) -> SSAValue:
-    """The table of dequantise, functions, quantise; the tensor itself where it is the identity."""
+def tabulate(scope: Scope, node: Node, view: View, element: UniformType) -> SSAValue:
+    """The table of dequantise, function, quantise; the tensor itself where it is the identity."""
     before = element_of(view.ssa)
-    if before == element and not view.functions:
+    if before == element and not view.function:
         return view.ssa
     if before.axis is not None or before.is_accumulator:
         raise TilefoldError(f"{node}: an accumulator cannot be quantised apart from its operator")
     stored = np.arange(256, dtype=np.uint8).view(before.numpy_dtype)
     stored = np.clip(stored, before.qmin, before.qmax).astype(np.int32)
-    values = cast(Floats, (stored - before.zero_point).astype(np.float32) * before.scale)
-    for function in view.functions:
-        values = function.apply(values)
-    table = codes(values, element).view(np.uint8)
-    name = view.functions[0].name if view.functions else node.name
-    return scope.table(name, view.ssa, table, element)
+    values = np.asarray((stored - before.zero_point).astype(np.float32) * before.scale)
+    if view.function is None:
+        return scope.table(node.name, view.ssa, codes(values, element).view(np.uint8), element)
+    values = view.function.values(values, scope.graph.opsets)
+    last = view.function.node
+    if np.isnan(values).any():
+        raise TilefoldError(f"{last}: the result is undefined (NaN) for some of its inputs")
+    return scope.table(last.name, view.ssa, codes(values, element).view(np.uint8), element)
 
 
 @operator("Identity", "Vanishes.")
@@ -130,14 +132,14 @@ def identity(scope: Scope, node: Node) -> Value:
     return scope.value(node, 0)
 
 
-def function_of(scope: Scope, node: Node, function: Function) -> Value:
-    """`function` of the float input of `node`."""
+def function_of(scope: Scope, node: Node, *constants: Array | None) -> Value:
+    """The elementwise operator of `node` on its first input, the others being `constants`."""
     value = scope.value(node, 0)
     if isinstance(value, Pending):
-        if not function.monotone:
-            scope.view(node, 0)
-        return Pending(value.node, value.build, value.accumulator, (*value.functions, function))
+        function = Expression(node, (value.function or ELEMENT, *constants))
+        if function.bounds:
+            return replace(value, function=function, with_bias=None)
     view = scope.view(node, 0)
     if isinstance(view, ConstantView):
         raise TilefoldError(f"{node}: the input is a quantised constant; fold it before exporting")
-    return View(view.ssa, (*view.functions, function))
+    return View(view.ssa, Expression(node, (view.function or ELEMENT, *constants)))

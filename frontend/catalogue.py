@@ -2,10 +2,32 @@
 
 from collections.abc import Mapping
 
-from . import boundary, elementwise, movement, pools, products
+from . import (
+    boundary,
+    channelwise,
+    elementwise,
+    functions,
+    movement,
+    pools,
+    products,
+    resize,
+    selection,
+    transposed,
+)
 from .operators import Operator, registered
 
-MODULES = (boundary, products, elementwise, pools, movement)
+MODULES = (
+    boundary,
+    products,
+    transposed,
+    channelwise,
+    elementwise,
+    functions,
+    pools,
+    movement,
+    selection,
+    resize,
+)
 
 OPERATORS: Mapping[tuple[str, str], Operator] = registered()
 """By (domain, name), sorted."""
@@ -19,6 +41,9 @@ between DequantizeLinear and QuantizeLinear; in the operator form (QLinearConv, 
 integers. Activations have 2 to 8 bits and one scale per tensor, weights one per tensor or per
 output channel. The batch is 1. Nodes on constants alone (Constant, Shape, Slice, Cast, ...) are
 computed when the model is read.
+
+Any chain of functions of one tensor between DequantizeLinear and QuantizeLinear is one table of 256
+entries, which onnxruntime computes when the model is read.
 """
 
 

@@ -41,9 +41,11 @@ def _convert(graph: Graph, store: Store) -> ModuleOp:
         real = port.element_type == TensorProto.FLOAT
         scope.values[port.name] = Real(argument) if real else Integers(argument)
     for node, operator in zip(graph.nodes, operators, strict=True):
-        if any(node.outputs[1:]):
-            raise TilefoldError(f"{node}: only the first output is supported")
-        scope.values[node.outputs[0]] = operator.apply(scope, node)
+        made = operator.apply(scope, node)
+        values = made if isinstance(made, tuple) else (made,)
+        if any(node.outputs[len(values) :]):
+            raise TilefoldError(f"{node}: of its outputs {len(values)} are supported")
+        scope.values.update(zip(node.outputs, values, strict=False))
     results = [_output(scope, port) for port in graph.outputs]
     return module_of(graph, block, results)
 
@@ -51,8 +53,9 @@ def _convert(graph: Graph, store: Store) -> ModuleOp:
 def _operator(node: Node) -> Operator:
     if (node.domain, node.op_type) not in OPERATORS:
         name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-        known = ", ".join(op.name for op in OPERATORS.values() if not op.domain)
-        raise TilefoldError(f"{node}: operator {name} is not supported\nsupported are {known}")
+        raise TilefoldError(
+            f"{node}: operator {name} is not supported\n`tilefold ops` lists those that are"
+        )
     return OPERATORS[node.domain, node.op_type]
 
 
@@ -85,9 +88,8 @@ def _interface_type(graph: Graph, port: Port) -> UniformType:
                     return UniformType.per_tensor(8, signed, float(scale.reshape(-1)[0]), zero)
                 except VerifyException as error:
                     raise TilefoldError(f"{node}: {error}") from error
-            if node.outputs[0] not in seen:
-                seen.add(node.outputs[0])
-                names.append(node.outputs[0])
+            names += [output for output in node.outputs if output not in seen]
+            seen.update(node.outputs)
     return UniformType.per_tensor(8, signed, 1.0)
 
 
@@ -108,9 +110,9 @@ def _output(scope: Scope, port: Port) -> SSAValue:
     match value:
         case Integers():
             return value.ssa
-        case View(functions=()):
+        case View(function=None):
             return scope.emit(name, nn.DequantizeOp, value.ssa)
-        case Pending(functions=(), accumulator=UniformType() as accumulator):
+        case Pending(function=None, accumulator=UniformType() as accumulator):
             return scope.emit(value.node.name, nn.DequantizeOp, value.build(accumulator, None))
         case View() | Pending():
             raise TilefoldError(

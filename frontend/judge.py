@@ -50,7 +50,8 @@ INTEGER_WANTED = frozenset(
 INTEGER_RESULT = ("QLinear", "QuantizeLinear", "QGemm")
 # fmt: off
 MOVING = frozenset((
-    "Concat", "Dropout", "Flatten", "Identity", "MaxPool", "Pad", "Reshape", "Squeeze",
+    "Concat", "DepthToSpace", "Dropout", "Expand", "Flatten", "Gather", "GlobalMaxPool", "Identity",
+    "MaxPool", "Pad", "ReduceMax", "Reshape", "Resize", "Slice", "SpaceToDepth", "Squeeze", "Tile",
     "Transpose", "Unsqueeze",
 ))
 # fmt: on
@@ -213,7 +214,7 @@ def quantised_results(graph: GraphProto) -> dict[str, str]:
     integer = {value.name for value in graph.input if value.type.tensor_type.elem_type != 1}
     results: dict[str, str] = {}
     for node in graph.node:
-        if node.op_type == "DequantizeLinear":
+        if node.op_type == "DequantizeLinear" or len(node.output) > 1:
             continue
         if node.op_type.startswith(INTEGER_RESULT) or integer.intersection(node.input[:1]):
             results[node.name] = node.output[0]

@@ -11,16 +11,15 @@ from ..dialects import nn
 from ..dialects.nn_types import element_of, shape_of
 from ..dialects.quant import UniformType
 from ..errors import TilefoldError
-from .boundary import dequantized
 from .graph import Node
-from .operators import MICROSOFT, Constraint, attribute_is, constant_inputs, operator
+from .operators import MICROSOFT, Constraint, constant_inputs, operator
 from .scope import Scope
 from .values import Clamp, ConstantView, Integers, Pending, Value, View
 
 Move = Callable[[SSAValue], SSAValue]
 
 
-def _moved(scope: Scope, node: Node, move: Move) -> Value:
+def moved(scope: Scope, node: Node, move: Move) -> Value:
     """Input 0 of `node` with its integers moved; what they stand for stays."""
     if isinstance(scope.value(node, 0), Integers):
         return Integers(move(scope.integers(node, 0)))
@@ -43,7 +42,7 @@ def _reshaped(scope: Scope, node: Node, target: Callable[[Sequence[int]], list[i
             )
         return scope.emit(node.name, nn.ReshapeOp, ssa, shape)
 
-    return _moved(scope, node, move)
+    return moved(scope, node, move)
 
 
 @operator(
@@ -132,45 +131,7 @@ def transpose(scope: Scope, node: Node) -> Value:
         perm = node.integers("perm", tuple(range(len(shape_of(ssa))))[::-1])
         return scope.emit(node.name, nn.TransposeOp, ssa, perm)
 
-    return _moved(scope, node, move)
-
-
-def _pads_with_zero(scope: Scope, node: Node) -> bool:
-    filling = scope.value(node, 2) if node.input(2) else np.zeros(1)
-    if isinstance(filling, ConstantView):
-        filling = dequantized(filling)
-    value = scope.value(node, 0)
-    zero = element_of(value.ssa).zero_point if isinstance(value, Integers) else 0
-    return isinstance(filling, np.ndarray) and bool((filling == zero).all())
-
-
-@operator(
-    "Pad",
-    "Constant padding.",
-    attribute_is("mode", "constant", "The mode is constant."),
-    constant_inputs("Pads and axes are constants.", 1, 3),
-    Constraint("The padding is the number 0, in integers the zero point.", _pads_with_zero),
-)
-def pad(scope: Scope, node: Node) -> Value:
-    """The tensor with zeros around it."""
-
-    def move(ssa: SSAValue) -> SSAValue:
-        rank = len(shape_of(ssa))
-        pads = scope.needed_constant(node, 1, "the pads").reshape(-1).tolist()
-        given = scope.constant(node, 3)
-        axes = range(rank) if given is None else [axis % rank for axis in given.reshape(-1)]
-        low, high = [0] * rank, [0] * rank
-        if len(pads) != 2 * len(axes):
-            raise TilefoldError(f"{node}: {len(pads)} pads for {len(axes)} axes")
-        for place, axis in enumerate(axes):
-            low[axis], high[axis] = pads[place], pads[place + len(axes)]
-        if min(*low, *high) < 0 or low[0] or high[0]:
-            raise TilefoldError(f"{node}: pads must not be negative and leave the batch alone")
-        return scope.emit(node.name, nn.PadOp, ssa, low, high)
-
-    if isinstance(scope.value(node, 0), View):
-        scope.plain_view(node, 0)
-    return _moved(scope, node, move)
+    return moved(scope, node, move)
 
 
 def _off_the_batch(scope: Scope, node: Node) -> bool:

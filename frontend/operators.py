@@ -15,7 +15,8 @@ from .values import Value
 MICROSOFT = "com.microsoft"
 
 Holds = Callable[[Scope, Node], bool]
-Convert = Callable[[Scope, Node], Value]
+Convert = Callable[[Scope, Node], Value | tuple[Value, ...]]
+"""Makes of a node the value of its output, or those of several."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,11 @@ class Operator:
         """The name with its domain, where that is not ONNX's own."""
         return f"{self.domain}.{self.name}" if self.domain else self.name
 
-    def apply(self, scope: Scope, node: Node) -> Value:
-        """Convert `node`; TilefoldError with the first constraint that does not hold."""
+    def apply(self, scope: Scope, node: Node) -> Value | tuple[Value, ...]:
+        """Convert `node`: its output, or all of several.
+
+        Raises TilefoldError with the first constraint that does not hold.
+        """
         for constraint in self.constraints:
             if not constraint.holds(scope, node):
                 sentence = constraint.sentence[0].lower() + constraint.sentence[1:].rstrip(".")
@@ -88,16 +92,3 @@ def constant_inputs(sentence: str, *indices: int) -> Constraint:
         )
 
     return Constraint(sentence, holds)
-
-
-def rank_is(index: int, rank: int, sentence: str) -> Constraint:
-    """The constraint that input `index` has `rank` dimensions."""
-
-    def holds(scope: Scope, node: Node) -> bool:
-        shape = scope.shape(node, index)
-        return shape is None or len(shape) == rank
-
-    return Constraint(sentence, holds)
-
-
-IMAGE = rank_is(0, 4, "The input is an image [1, C, H, W].")

@@ -13,10 +13,10 @@ from ..dialects.nn_types import accumulator_type, element_of, shape_of
 from ..dialects.quant import UniformType
 from ..errors import TilefoldError
 from .graph import Node
-from .operators import IMAGE, MICROSOFT, Constraint, attribute_is, operator
+from .operators import MICROSOFT, Constraint, attribute_is, operator
 from .scope import Scope, quantised, view_of
 from .values import Array, Clamp, ConstantView, Integers, Pending, Value
-from .windows import WINDOW, window_of
+from .windows import IMAGE_OR_ROW, WINDOW, as_image, ranked_as, window_of
 
 ACCUMULATOR_LIMIT = 2**31
 """Sums of products must stay below it in magnitude."""
@@ -57,7 +57,10 @@ class Product:
         """The product with input `index` of the node as bias: quantised, float or left out."""
         if not self.node.input(index):
             return self
-        bias = self.scope.value(self.node, index)
+        return self.with_bias(self.scope.value(self.node, index))
+
+    def with_bias(self, bias: Value) -> "Product":
+        """The product plus a constant: quantised at the scale of its sums, int32 or float."""
         if isinstance(bias, np.ndarray):
             if bias.dtype == np.int32:
                 return self.with_integer_bias(bias)
@@ -196,7 +199,8 @@ def largest_sums(x: UniformType, weight: ConstantView, axis: int) -> npt.NDArray
     return np.abs(centred).sum(axis=others, dtype=np.int64) * reach
 
 
-def _weight_view(scope: Scope, node: Node, index: int) -> ConstantView:
+def weight_view(scope: Scope, node: Node, index: int) -> ConstantView:
+    """The constant weights at input `index` of `node`."""
     view = scope.view(node, index)
     if not isinstance(view, ConstantView):
         raise TilefoldError(f"{node}: the weights must be constant")
@@ -222,11 +226,15 @@ def _unscaled(scope: Scope, node: Node, zero_point: int, axis: int) -> ConstantV
 def _conv(scope: Scope, node: Node, x: SSAValue, weight: ConstantView) -> Product:
     window = window_of(node, shape_of(x)[2:], weight.integers.shape[2:])
     groups = node.integer("group", 1)
+    row, x = x, as_image(scope, node, x)
+    outputs, inner = weight.integers.shape[:2]
+    filters = weight.integers.reshape(outputs, inner, *window.kernel)
+    weight = replace(weight, integers=filters)
 
     def emit(
         x: SSAValue, w: SSAValue, bias: SSAValue | None, element: UniformType, clamp: Clamp
     ) -> SSAValue:
-        return scope.emit(
+        image = scope.emit(
             node.name,
             nn.ConvOp,
             x,
@@ -239,6 +247,7 @@ def _conv(scope: Scope, node: Node, x: SSAValue, weight: ConstantView) -> Produc
             groups=groups,
             clamp=clamp,
         )
+        return ranked_as(scope, node, image, row)
 
     return Product(scope, node, x, weight, 0, 1, emit)
 
@@ -261,25 +270,29 @@ def _transposed(node: Node, weight: ConstantView) -> ConstantView:
     return replace(weight, integers=np.ascontiguousarray(weight.integers.T), axis=axis)
 
 
-def _constant_weight(index: int, rank: int, sentence: str) -> Constraint:
-    """The constraint that input `index` is a constant of `rank` dimensions, in either form."""
+def constant_weight(index: int, rank: int, sentence: str) -> Constraint:
+    """The constraint that input `index` is a constant, in either form.
+
+    It has `rank` dimensions, or, where that is 0, as many as input 0.
+    """
 
     def holds(scope: Scope, node: Node) -> bool:
         value = scope.value(node, index)
         shape = scope.shape(node, index) or ()
-        return isinstance(value, ConstantView | np.ndarray) and len(shape) == rank
+        wanted = rank or len(scope.shape(node, 0) or shape)
+        return isinstance(value, ConstantView | np.ndarray) and len(shape) == wanted
 
     return Constraint(sentence, holds)
 
 
 def _convolution(weight: int) -> tuple[Constraint, ...]:
     """The constraints of convolutions whose weights are input `weight`."""
-    sentence = "Weights are constants [K, C/groups, FY, FX]."
-    return IMAGE, WINDOW, _constant_weight(weight, 4, sentence)
+    sentence = "Weights are constants [K, C/groups, FY, FX], of a row [K, C/groups, FX]."
+    return IMAGE_OR_ROW, WINDOW, constant_weight(weight, 0, sentence)
 
 
 def _matrix(weight: int) -> Constraint:
-    return _constant_weight(weight, 2, "The right operand is a constant matrix.")
+    return constant_weight(weight, 2, "The right operand is a constant matrix.")
 
 
 GEMM = (
@@ -291,14 +304,15 @@ GEMM = (
 
 @operator(
     "Conv",
-    "2-D convolution, any stride, dilation, padding and group count, depthwise included. Weights "
-    "per tensor or per output channel; a float bias is quantised at input scale * weight scale. "
-    "Without QuantizeLinear behind it the int32 sums are the output, dequantised by the host.",
+    "2-D or 1-D convolution, any stride, dilation, padding and group count, depthwise included. "
+    "Weights per tensor or per output channel; a float bias is quantised at input scale * weight "
+    "scale. Without QuantizeLinear behind it the int32 sums are the output, which the host "
+    "dequantises.",
     *_convolution(1),
 )
 def conv(scope: Scope, node: Node) -> Value:
     """The convolution, waiting for its QuantizeLinear."""
-    product = _conv(scope, node, scope.plain_view(node, 0), _weight_view(scope, node, 1))
+    product = _conv(scope, node, scope.plain_view(node, 0), weight_view(scope, node, 1))
     return product.with_quantised_bias(2).pending()
 
 
@@ -307,7 +321,7 @@ def conv(scope: Scope, node: Node) -> Value:
 )
 def gemm(scope: Scope, node: Node) -> Value:
     """The product, waiting for its QuantizeLinear."""
-    weight = _transposed(node, _weight_view(scope, node, 1))
+    weight = _transposed(node, weight_view(scope, node, 1))
     product = _matmul(scope, node, scope.plain_view(node, 0), weight)
     return product.with_quantised_bias(2).pending()
 
@@ -316,7 +330,7 @@ def gemm(scope: Scope, node: Node) -> Value:
 def matmul(scope: Scope, node: Node) -> Value:
     """The product, waiting for its bias or QuantizeLinear."""
     x = scope.plain_view(node, 0)
-    product = _matmul(scope, node, x, _weight_view(scope, node, 1))
+    product = _matmul(scope, node, x, weight_view(scope, node, 1))
     return product.pending(biasable=len(shape_of(x)) == 2)
 
 

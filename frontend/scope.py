@@ -88,7 +88,7 @@ class Scope:
             return value
         name = node.input(index)
         if isinstance(value, Pending):
-            last = value.functions[-1].name if value.functions else value.node.name
+            last = value.function.node.name if value.function else value.node.name
             reason = f"'{name}' comes from node '{last}' without being quantised in between"
         elif isinstance(value, Integers):
             reason = f"'{name}' is an integer tensor; DequantizeLinear is missing before it"
@@ -103,9 +103,9 @@ class Scope:
         view = self.view(node, index)
         if isinstance(view, ConstantView):
             return self.constant_tensor(node, view)
-        if view.functions:
+        if view.function:
             raise TilefoldError(
-                f"{node}: input '{node.input(index)}' comes from node '{view.functions[-1].name}' "
+                f"{node}: input '{node.input(index)}' comes from node '{view.function.node.name}' "
                 "without being quantised in between"
             )
         return view.ssa

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from xdsl.ir import SSAValue
 
 from ..dialects.quant import UniformType
+from .expressions import Expression, Floats
 from .graph import Node
 
 Array = npt.NDArray[Any]
 Clamp = tuple[int, int] | None
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,11 @@ class Integers:
 
 
 @dataclass(frozen=True)
-class Function:
-    """A float32 function of one element, from the node `name`."""
-
-    name: str
-    apply: Callable[[Floats], Floats]
-    monotone: bool
-
-
-@dataclass(frozen=True)
 class View:
-    """The float view `f(dequantised ssa)`; `functions` are applied in order."""
+    """The float view of `ssa`: its elements dequantised, and then the `function` of them."""
 
     ssa: SSAValue
-    functions: tuple[Function, ...] = ()
+    function: Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -70,14 +61,14 @@ class Pending:
 
     `build(type)` makes the operation with results of the element type `type`, its stored integers
     within the bounds `clamp`, where given. `accumulator` is the type of its raw
-    result, None where there is none. `functions` follow it, all monotone. `with_bias(array)` is the
-    operator with a float constant added, where it can take one.
+    result, None where there is none. A `function` that only bounds may follow it.
+    `with_bias(array)` is the operator with a float constant added, where it can take one.
     """
 
     node: Node
     build: Callable[[UniformType, Clamp], SSAValue]
     accumulator: UniformType | None = None
-    functions: tuple[Function, ...] = ()
+    function: Expression | None = None
     with_bias: "Callable[[Array], Pending] | None" = None
 
 

@@ -10,6 +10,8 @@ even, and results saturate to `[lo, hi]`.
   `m = (sx * sw) / sy` and `rint(sum * m) + zy`. The order of the scales matters.
 - addition: `ra = sa / sc`, `rb = sb / sc`, `fix = zc - fma(za, ra, zb * rb)`, then
   `rint(fma(qa, ra, fma(qb, rb, fix)))`: the zero point is added *before* rounding.
+- product of two tensors: `m = (sa * sb) / sc`, then `rint((qa - za) * (qb - zb) * m + zc)`: as an
+  addition, but with two roundings where that has one.
 - global average of n elements: the sum of `q - z` is exact; `m = sx / (n * sy)`,
   `rint(sum * m) + zy`.
 - average of a window of n elements: the same sum and `m`, but `rint(sum * m + zy)`. onnxruntime
@@ -65,6 +67,11 @@ def product_multiplier(
 ) -> FloatArray:
     """The multipliers [n] of the accumulators of a convolution or matrix product."""
     return (x_scale * w_scales) / y_scale
+
+
+def multiplier(a_scale: np.float32, b_scale: np.float32, y_scale: np.float32) -> np.float32:
+    """The multiplier of the products of two tensors' elements."""
+    return F32(F32(a_scale * b_scale) / y_scale)
 
 
 def average_multiplier(
@@ -182,6 +189,24 @@ def add(
     """The sum of the stored integers `a` and `b`, which broadcast, as stored integers."""
     inner = fma(b.astype(F32), rb, fix)
     return saturate(np.rint(fma(a.astype(F32), ra, inner)), lo, hi)
+
+
+def mul(
+    a: IntArray,
+    b: IntArray,
+    a_zero: int,
+    b_zero: int,
+    m: np.float32,
+    zero_point: int,
+    lo: int,
+    hi: int,
+) -> Int32Array:
+    """The product of the stored integers `a` and `b`, which broadcast, as stored integers.
+
+    `m` is their `multiplier`.
+    """
+    product = (a.astype(np.int32) - a_zero) * (b.astype(np.int32) - b_zero)
+    return saturate(np.rint(product.astype(F32) * m + F32(zero_point)), lo, hi)
 
 
 def max_pool(

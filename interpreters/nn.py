@@ -109,12 +109,12 @@ class NnFunctions(InterpreterFunctions):
     @impl(nn.AddOp)
     def add(self, _: Interpreter, op: nn.AddOp, args: Arguments) -> Results:
         """Add and requantise."""
-        a, b, y = element_of(op.lhs), element_of(op.rhs), element_of(op.result)
-        parameters = kernels.add_parameters(
-            a.scale, a.zero_point, b.scale, b.zero_point, y.scale, y.zero_point
-        )
-        lhs, rhs = args
-        return (kernels.add(lhs, rhs, *parameters, *op.bounds).astype(y.numpy_dtype),)
+        return (of_pairs(op, *args),)
+
+    @impl(nn.MulOp)
+    def mul(self, _: Interpreter, op: nn.MulOp, args: Arguments) -> Results:
+        """Multiply and requantise."""
+        return (of_pairs(op, *args),)
 
     @impl(nn.MaxPoolOp)
     def max_pool(self, _: Interpreter, op: nn.MaxPoolOp, args: Arguments) -> Results:
@@ -180,6 +180,20 @@ class NnFunctions(InterpreterFunctions):
         """Permute the axes."""
         return (np.ascontiguousarray(args[0].transpose(op.perm.get_values())),)
 
+    @impl(nn.RearrangeOp)
+    def rearrange(self, _: Interpreter, op: nn.RearrangeOp, args: Arguments) -> Results:
+        """Split, permute and join the axes."""
+        moved = args[0].reshape(op.split.get_values()).transpose(op.perm.get_values())
+        return (np.ascontiguousarray(moved).reshape(shape_of(op.result)),)
+
+    @impl(nn.RepeatOp)
+    def repeat(self, _: Interpreter, op: nn.RepeatOp, args: Arguments) -> Results:
+        """Repeat along each axis."""
+        result = args[0]
+        for axis, times in enumerate(op.repeats.get_values()):
+            result = np.repeat(result, times, axis)
+        return (result,)
+
     @impl(nn.PadOp)
     def pad(self, _: Interpreter, op: nn.PadOp, args: Arguments) -> Results:
         """Pad with the zero point."""
@@ -192,6 +206,21 @@ class NnFunctions(InterpreterFunctions):
         """Cut out."""
         box = zip(op.starts.get_values(), op.sizes.get_values(), strict=True)
         return (args[0][tuple(slice(start, start + size) for start, size in box)],)
+
+
+def of_pairs(op: nn.BinaryOp, lhs: Array, rhs: Array) -> Array:
+    """What `op` makes of stored integers of its operands' types, which broadcast."""
+    a, b, y = element_of(op.lhs), element_of(op.rhs), element_of(op.result)
+    if isinstance(op, nn.MulOp):
+        m = kernels.multiplier(a.scale, b.scale, y.scale)
+        zeros = a.zero_point, b.zero_point
+        codes = kernels.mul(lhs, rhs, *zeros, m, y.zero_point, *op.bounds)
+    else:
+        parameters = kernels.add_parameters(
+            a.scale, a.zero_point, b.scale, b.zero_point, y.scale, y.zero_point
+        )
+        codes = kernels.add(lhs, rhs, *parameters, *op.bounds)
+    return codes.astype(y.numpy_dtype)
 
 
 def along(values: Array, axis: int | None, rank: int) -> Array:

@@ -144,6 +144,12 @@ class _Execution:
                 lo, hi = op.lo.value.data, op.hi.value.data
                 rhs, lhs = self.tiles[op.lhs], self.tiles[op.rhs]
                 self.tiles[op.out] = kernels.add(lhs, rhs, rb, ra, fix, lo, hi)
+            case schedule.MulOp():
+                a_zero, b_zero, zero = (x.value.data for x in (op.a_zero, op.b_zero, op.dst_zero))
+                numbers = a_zero, b_zero, np.float32(op.m.value.data), zero
+                lo, hi = op.lo.value.data, op.hi.value.data
+                lhs, rhs = self.tiles[op.lhs], self.tiles[op.rhs]
+                self.tiles[op.out] = kernels.mul(lhs, rhs, *numbers, lo, hi)
             case schedule.LutOp():
                 self._look_up(op)
             case schedule.RequantizeOp():

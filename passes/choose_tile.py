@@ -128,7 +128,8 @@ def extras_of(layer: Convolution, shape: ConvShape) -> Extras:
         size = TABLE_BYTES * len(members)
         return Extras(tiles, size, "vlut", keeps_input, keeps_result, several)
     sums = [(each, epilogue_of(each)) for each in members]
-    others = [other_operand(e, each) for each, e in sums if isinstance(e, nn.AddOp)]
+    others = [other_operand(e, each) for each, e in sums if isinstance(e, nn.AddOp | nn.MulOp)]
     if any(address_of(other) is None for other in others):
         tiles.append(("I", container_of(others[0])))
-    return Extras(tiles, 0, "vadd", keeps_input, keeps_result, several)
+    mnemonic = "vmul" if isinstance(epilogue, nn.MulOp) else "vadd"
+    return Extras(tiles, 0, mnemonic, keeps_input, keeps_result, several)

@@ -176,7 +176,7 @@ def _kept(value: SSAValue, machine: Machine, overlap: bool) -> str:
 
 def _epilogue(op: Operation, machine: Machine) -> str:
     """What runs in the nest of a layer, or in whose nest it runs."""
-    if isinstance(op, nn.AddOp | nn.LutOp):
+    if isinstance(op, nn.BinaryOp | nn.LutOp):
         producer = producer_of(op) if EPILOGUE in op.attributes else None
         return f"runs in the nest of {name_of(producer)}" if producer else "a nest of its own"
     if not isinstance(op, nn.ConvOp | nn.MatmulOp):

@@ -1,15 +1,16 @@
-"""Let additions and tables run on the tiles of the layer before them, while they are on chip.
+"""Let additions, products and tables run on the tiles of the layer before them, on the chip.
 
 ```mlir
 %y = nn.conv %x, %w {...}               %y = nn.conv %x, %w {...}
 %z = nn.add %y, %r : ...          ->    %z = nn.add %y, %r {epilogue} : ...
 ```
 
-An addition or table marked `epilogue` is built into the nest of the convolution or matrix product
-that it follows: each tile goes from the array through the vector unit to DRAM, and the tensor in
-between never exists. That takes a result with no other use, an equal shape, a vector unit that
-reads the memory of outputs and, for an addition, another operand that is there before the layer
-starts. Run it before `choose-tile`, which makes room for the tiles of the epilogue.
+An addition, product or table marked `epilogue` is built into the nest of the convolution or matrix
+product that it follows: each tile goes from the array through the vector unit to DRAM, and the
+tensor in between never exists. That takes a result with no other use, an equal shape, a vector unit
+that reads the memory of outputs and, for an addition or product, another operand that is there
+before the layer starts. Run it before `choose-tile`, which makes room for the tiles of the
+epilogue.
 """
 
 from dataclasses import dataclass
@@ -28,13 +29,13 @@ from .attach_machine import machine_of
 
 EPILOGUE = "epilogue"
 
-Epilogue = nn.AddOp | nn.LutOp
+Epilogue = nn.BinaryOp | nn.LutOp
 Producer = nn.ConvOp | nn.MatmulOp
 
 
 @dataclass(frozen=True)
 class FuseEpiloguePass(ModulePass):
-    """Mark the additions and tables that run in the nest of the layer before them."""
+    """Mark the additions, products and tables that run in the nest of the layer before them."""
 
     name = "fuse-epilogue"
 
@@ -42,7 +43,7 @@ class FuseEpiloguePass(ModulePass):
         if not _reads_outputs(machine_of(op)):
             return
         for candidate in op.walk():
-            if isinstance(candidate, nn.AddOp | nn.LutOp) and producer_of(candidate):
+            if isinstance(candidate, nn.BinaryOp | nn.LutOp) and producer_of(candidate):
                 candidate.attributes[EPILOGUE] = UnitAttr()
 
 
@@ -50,13 +51,13 @@ def epilogue_of(producer: Producer) -> Epilogue | None:
     """The operation that runs in the nest of `producer`, if one does."""
     for use in producer.result.uses:
         op = use.operation
-        if isinstance(op, nn.AddOp | nn.LutOp) and EPILOGUE in op.attributes:
+        if isinstance(op, nn.BinaryOp | nn.LutOp) and EPILOGUE in op.attributes:
             return op if producer_of(op) is producer else None
     return None
 
 
-def other_operand(epilogue: nn.AddOp, producer: Producer) -> SSAValue:
-    """What an addition adds to the result of `producer`."""
+def other_operand(epilogue: nn.BinaryOp, producer: Producer) -> SSAValue:
+    """What an addition or product takes besides the result of `producer`."""
     return epilogue.rhs if epilogue.lhs is producer.result else epilogue.lhs
 
 
@@ -79,11 +80,11 @@ def producer_of(epilogue: Epilogue) -> Producer | None:
     return None
 
 
-def sums_of(addition: nn.AddOp) -> list[Producer]:
-    """The layers on whose tiles an addition could work if the other operand were there before."""
-    if shape_of(addition.lhs) != shape_of(addition.rhs) or addition.lhs is addition.rhs:
+def sums_of(pair: nn.BinaryOp) -> list[Producer]:
+    """The layers on whose tiles `pair` could work if the other operand were there before."""
+    if shape_of(pair.lhs) != shape_of(pair.rhs) or pair.lhs is pair.rhs:
         return []
-    producers = (_only_used_here(value) for value in (addition.rhs, addition.lhs))
+    producers = (_only_used_here(value) for value in (pair.rhs, pair.lhs))
     return [producer for producer in producers if producer]
 
 
@@ -107,8 +108,8 @@ def unfused(producer: Producer, machine: Machine) -> str:
     if len(users) != 1:
         return f"its result is used {len(users)} times"
     (user,) = users
-    if not isinstance(user, nn.AddOp | nn.LutOp):
-        return f"{user.name} follows, which is neither an addition nor a table"
+    if not isinstance(user, nn.BinaryOp | nn.LutOp):
+        return f"{user.name} follows, which is no addition, product or table"
     if not _reads_outputs(machine):
         return "no vector unit reads the memory of outputs"
     if producer_of(user) is producer:

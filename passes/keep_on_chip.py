@@ -47,13 +47,14 @@ COMPUTING = (
     nn.ConvOp,
     nn.MatmulOp,
     nn.AddOp,
+    nn.MulOp,
     nn.LutOp,
     nn.MaxPoolOp,
     nn.AvgPoolOp,
     nn.GlobalAvgPoolOp,
 )
 
-RENAMING = (nn.ReshapeOp, nn.TransposeOp, nn.SliceOp, nn.ConcatOp)
+RENAMING = (nn.ReshapeOp, nn.TransposeOp, nn.RearrangeOp, nn.SliceOp, nn.ConcatOp)
 
 
 @dataclass(frozen=True)

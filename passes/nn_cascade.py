@@ -50,7 +50,7 @@ Rows = tuple[int, int]
 """The first row and the one after the last."""
 
 Windowed = nn.ConvOp | nn.MaxPoolOp | nn.AvgPoolOp
-ALIKE = nn.AddOp | nn.LutOp | nn.RequantizeOp | nn.ConcatOp
+ALIKE = nn.BinaryOp | nn.LutOp | nn.RequantizeOp | nn.ConcatOp
 """Layers whose rows depend on the same rows of what they read."""
 
 
@@ -231,7 +231,7 @@ def _by_rows(op: Operation) -> bool:
     if isinstance(op, nn.ConcatOp):
         return op.axis.value.data != ROWS
     flat = [shape_of(value) for value in op.operands if len(shape_of(value)) < 4]
-    return not isinstance(op, nn.AddOp) or all(shape[-2:-1] in ((), (1,)) for shape in flat)
+    return not isinstance(op, nn.BinaryOp) or all(shape[-2:-1] in ((), (1,)) for shape in flat)
 
 
 def _span(op: Windowed) -> int:

@@ -17,13 +17,16 @@ After:
 ```
 
 Also: tables (and requantisations of stored integers, which are tables too) one after the other
-become one, and a concatenation that rescales has tables before it; what `nn-canonicalize` drops
+become one; so do a tensor times (or plus) a table of itself, as in SiLU, or a constant of one
+number; and a concatenation that rescales has tables before it; what `nn-canonicalize` drops
 goes too. No result changes by a bit. A fused layer has the name of its convolution, product or
 table.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,19 +45,24 @@ from xdsl.utils.exceptions import VerifyException
 
 from ..dialects.location import replace_with_location
 from ..dialects.nn import (
+    BYTES,
+    BinaryOp,
     ClampedOp,
     ConcatOp,
+    ConstantOp,
     ConvOp,
     LutOp,
     MaxPoolOp,
     PadOp,
     ProductOp,
     RequantizeOp,
+    StoredAttr,
 )
 from ..dialects.nn_shapes import pool_output_shape
 from ..dialects.nn_syntax import Ints, ints
 from ..dialects.nn_types import element_of, shape_of
 from ..interpreters import kernels
+from ..interpreters.nn import of_pairs
 from .nn_canonicalize import canonicalization_patterns
 
 
@@ -147,6 +155,44 @@ class ComposeTables(RewritePattern):
         replace_with_location(rewriter, op, composed, sources=(first_op, op))
 
 
+def tables_of_one(op: BinaryOp) -> tuple[SSAValue, npt.NDArray[Any], npt.NDArray[Any]] | None:
+    """The one tensor that both operands depend on, and what these are for each of its 256 bytes.
+
+    None where there are two. A constant of one number depends on nothing.
+    """
+    sources: list[SSAValue] = []
+    codes: list[npt.NDArray[Any]] = []
+    for value in op.operands:
+        owner, dtype = value.owner, element_of(value).numpy_dtype
+        if isinstance(owner, ConstantOp) and prod(shape_of(value)) == 1:
+            if isinstance(owner.value, StoredAttr):
+                return None
+            codes.append(owner.array().reshape(-1))
+            continue
+        table = np.arange(BYTES, dtype=np.uint8)
+        if isinstance(owner, Operation) and (own := table_of(owner)) is not None:
+            value, table = owner.operands[0], own
+        sources.append(value)
+        codes.append(table.view(dtype))
+    return (sources[0], codes[0], codes[1]) if len(set(sources)) == 1 else None
+
+
+class PairsOfOneTensor(RewritePattern):
+    """`mul(x, lut(x)) -> lut(x)`, the same for additions, and with a constant of one number."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        """Compute the table of what the operation makes of each integer."""
+        found = tables_of_one(op) if isinstance(op, BinaryOp) else None
+        if not isinstance(op, BinaryOp) or found is None:
+            return
+        source, lhs, rhs = found
+        table = of_pairs(op, lhs, rhs).view(np.uint8)
+        if table.size == BYTES and shape_of(source) == shape_of(op.result):
+            lut = LutOp(source, element_of(op.result), table)
+            lut.attributes |= op.attributes
+            replace_with_location(rewriter, op, lut)
+
+
 def spatial_pads(pad: PadOp) -> tuple[int, int, int, int] | None:
     """The top, left, bottom and right padding of `pad`; None where it pads other axes too."""
     low, high = pad.low.get_values(), pad.high.get_values()
@@ -229,6 +275,7 @@ class NnFusePass(ModulePass):
             FuseRequantize(),
             FuseClamp(),
             ComposeTables(),
+            PairsOfOneTensor(),
             PadIntoConv(),
             PadIntoMaxPool(),
             TablesBeforeConcat(),

@@ -43,7 +43,7 @@ class OrderLayersPass(ModulePass):
             layer.attributes.pop(START, None)
         for layer in layers:
             if (
-                isinstance(layer, nn.AddOp)
+                isinstance(layer, nn.BinaryOp)
                 and EPILOGUE in layer.attributes
                 and not producer_of(layer)
             ):

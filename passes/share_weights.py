@@ -84,7 +84,7 @@ def _shares(op: Convolution, run: Sequence[Convolution], store: Store) -> bool:
 def _reads(op: Convolution) -> Iterator[Operation | None]:
     """What makes the operands of a layer and of its epilogue."""
     values, epilogue = [op.input], epilogue_of(op)
-    if isinstance(epilogue, nn.AddOp):
+    if isinstance(epilogue, nn.AddOp | nn.MulOp):
         values.append(other_operand(epilogue, op))
     for value in values:
         if isinstance(value.owner, Operation):

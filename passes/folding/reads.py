@@ -25,7 +25,7 @@ def layers_read(layers: Sequence[Convolution]) -> list[frozenset[int]]:
     depth = _depths(reads)
     extra = [set(before) for before in reads]
     for op in block.ops:
-        if isinstance(op, nn.AddOp) and EPILOGUE in op.attributes:
+        if isinstance(op, nn.BinaryOp) and EPILOGUE in op.attributes:
             numbers = [layers.index(each) for each in sums_of(op)]
             last = max(numbers, key=lambda number: (depth[number], number))
             others = (v for v in op.operands if v is not layers[last].result)

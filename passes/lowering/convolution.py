@@ -26,7 +26,7 @@ from .sharing import Convolution, members_of
 from .state import Lowering, constant_of, int64, numbers
 from .tables import look_up_step, stored, table_buffer
 from .tiles import At, Tiles
-from .vector import add_step
+from .vector import binary_step
 from .weights import IntArray, pack_blocks, parameters
 
 
@@ -290,11 +290,11 @@ class _ConvolutionNest:
         where = self._output(element, value)
         others = Tiles(state, state.tensor(value), sizes, element, where).loaded(nest, "gkyx")
 
-        def add(at: Place) -> None:
+        def compute(at: Place) -> None:
             ins = (made, others(at)) if epilogue.lhs is self.op.result else (others(at), made)
-            add_step(state, epilogue, at, results(at), ins, access)
+            binary_step(state, epilogue, at, results(at), ins, access)
 
-        nest.result("gkyx", add)
+        nest.result("gkyx", compute)
 
     def _block(self, blocks: IntArray) -> Access:
         k_tiles = self.tile.trips(self.shape)["k"]

@@ -109,6 +109,8 @@ def instruction(step: schedule.StepOp, dram: str) -> tuple[str, Operands]:
             mnemonic, operands = "dwconv", _depthwise(step)
         case schedule.AddOp():
             mnemonic, operands = "vadd", _add(step)
+        case schedule.MulOp():
+            mnemonic, operands = "vmul", _mul(step)
         case schedule.LutOp():
             mnemonic, operands = "vlut", _lut(step)
         case schedule.RequantizeOp():
@@ -206,13 +208,16 @@ def _depthwise(step: schedule.DepthwiseOp) -> Operands:
     }
 
 
+def _pair_of(step: schedule.BinaryOp) -> Operands:
+    return {"a": tile_view(step.lhs), "b": tile_view(step.rhs), "dst": _target(step)}
+
+
 def _add(step: schedule.AddOp) -> Operands:
-    return {
-        "a": tile_view(step.lhs),
-        "b": tile_view(step.rhs),
-        "dst": _target(step),
-        **_values(step, "ra", "rb", "fix", "lo", "hi"),
-    }
+    return {**_pair_of(step), **_values(step, "ra", "rb", "fix", "lo", "hi")}
+
+
+def _mul(step: schedule.MulOp) -> Operands:
+    return {**_pair_of(step), **_values(step, "a_zero", "b_zero", "m", "dst_zero", "lo", "hi")}
 
 
 def _lut(step: schedule.LutOp) -> Operands:

@@ -1,4 +1,4 @@
-"""Operations that only move data: reshapes, transposes, padding, concatenation."""
+"""Operations that only move data: reordering, repetition, padding, slices, concatenation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from math import prod
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn, schedule
+from ...dialects.isa_operands import ElementType
 from ...dialects.layout import memory_axes
 from ...dialects.location import name_of
 from ...dialects.nn_types import element_of, shape_of
@@ -83,20 +84,35 @@ def _merged(runs: Sequence[_Run]) -> list[_Run]:
     return merged
 
 
-Reorder = nn.ReshapeOp | nn.TransposeOp
+Reorder = nn.ReshapeOp | nn.TransposeOp | nn.RearrangeOp
 
 
 def _runs_of(op: Reorder) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """(size, stride) of each axis of the result in row-major order, in the source and in itself."""
     source = list(zip(shape_of(op.input), strides_of(op.input), strict=True))
     target = list(zip(shape_of(op.result), strides_of(op.result), strict=True))
-    if isinstance(op, nn.TransposeOp):
+    if isinstance(op, nn.RearrangeOp):
+        source = _split(source, numbers(op.split))
+    if isinstance(op, nn.TransposeOp | nn.RearrangeOp):
         source = [source[axis] for axis in numbers(op.perm)]
     return source, target
 
 
+def _split(axes: Sequence[tuple[int, int]], sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """(size, stride) of each axis when `axes` are cut into those of `sizes`."""
+    parts: list[tuple[int, int]] = []
+    left = list(axes)
+    for size in reversed(sizes):
+        while left[-1][0] == 1 and len(left) > 1:
+            left.pop()
+        whole, stride = left.pop()
+        parts.append((size, stride))
+        left.append((whole // size, stride * size))
+    return parts[::-1]
+
+
 def moves_nothing(op: Reorder) -> bool:
-    """Whether source and result of a reshape or transpose are the same in memory."""
+    """Whether source and result of a layer that reorders are the same in memory."""
     return _in_place(_common_refinement(*_runs_of(op)))
 
 
@@ -105,7 +121,7 @@ def _in_place(runs: Sequence[_Run] | None) -> bool:
 
 
 def lower_reorder(state: Lowering, op: Reorder) -> None:
-    """A reshape or transpose: nothing where memory stays the same, else a strided copy."""
+    """Elements in another order: nothing where memory stays the same, else a strided copy."""
     element, shape = container_of(op.input), shape_of(op.input)
     source, target = _runs_of(op)
     runs = _common_refinement(source, target)
@@ -138,6 +154,28 @@ def _copy(
 
     source_side = side(source, [run.source for run in runs])
     moved(state, op, sizes, source_side, side(target, [run.target for run in runs]))
+
+
+def lower_repeat(state: Lowering, op: nn.RepeatOp) -> None:
+    """Repetition: a copy whose source stays where it is along the axes of the repeats."""
+
+    def runs(element: ElementType) -> list[_Run]:
+        axes = zip(
+            shape_of(op.input),
+            numbers(op.repeats),
+            strides_of(op.input),
+            strides_of(op.result, element),
+            strict=True,
+        )
+        every: list[_Run] = []
+        for size, times, source, target in axes:
+            every += [_Run(size, source, target * times), _Run(times, 0, target)]
+        return [run for run in every if run.size > 1]
+
+    element = container_of(op.result)
+    element = storable(element, [run.target for run in _merged(runs(element))])
+    with stored(state, op, element) as target:
+        _copy(state, op, runs(element), state.tensor(op.input), target)
 
 
 def copy_whole(state: Lowering, name: str, value: SSAValue, target: SSAValue) -> None:

@@ -19,6 +19,7 @@ GIVEN = (
     nn.DequantizeOp,
     nn.ReshapeOp,
     nn.TransposeOp,
+    nn.RearrangeOp,
     nn.SliceOp,
 )
 """Layers that make nothing anew."""

@@ -1,10 +1,10 @@
-"""Vector work: additions, tables and requantisation, element by element."""
+"""Vector work: additions, products, tables and requantisation, element by element."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from xdsl.dialects.builtin import StringAttr
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 
 from ...dialects import nn, schedule
 from ...dialects.layout import memory_axes
@@ -44,8 +44,8 @@ def _alike(
     return sides[:-1], sides[-1]
 
 
-def lower_add(state: Lowering, op: nn.AddOp) -> None:
-    """The sum of two tensors, the right one broadcast where it is smaller."""
+def lower_binary(state: Lowering, op: nn.BinaryOp) -> None:
+    """An operation on pairs of elements, the right tensor broadcast where it is smaller."""
     shape = shape_of(op.result)
     if shape_of(op.rhs) == shape:
         sources, result = _alike(state, [op.lhs, op.rhs], op.result)
@@ -54,42 +54,54 @@ def lower_add(state: Lowering, op: nn.AddOp) -> None:
         result = value_side(state.result(op.result), op.result)
 
     def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
-        add_step(state, op, at, out, ins, access)
+        binary_step(state, op, at, out, ins, access)
 
     map_nest(state, name_of(op), result.extents, sources, result, compute)
 
 
-def add_step(
+def binary_step(
     state: Lowering,
-    op: nn.AddOp,
+    op: nn.BinaryOp,
     at: Place,
     out: SSAValue,
     ins: Sequence[SSAValue],
     access: Access,
 ) -> None:
-    """Build the step that adds two tiles, `ins` in the order of the operands of `op`."""
+    """Build the step that computes a tile of `op`, `ins` in the order of its operands."""
+    origin, indices = at.origin(access.positions)
+    lo, hi = op.bounds
+    properties: dict[str, Attribute] = {
+        "unit": StringAttr(state.vector_unit),
+        "origin": origin,
+        "extents": ints(access.extents),
+        **(_mul_numbers(op) if isinstance(op, nn.MulOp) else _add_numbers(op)),
+        "lo": int64(lo),
+        "hi": int64(hi),
+    }
+    if isinstance(op, nn.MulOp):
+        at.builder.insert(schedule.MulOp(operands=[out, *ins, indices], properties=properties))
+    else:
+        # onnxruntime adds the right operand first, and the order of the two roundings matters.
+        operands = [out, *reversed(ins), indices]
+        at.builder.insert(schedule.AddOp(operands=operands, properties=properties))
+
+
+def _add_numbers(op: nn.BinaryOp) -> dict[str, Attribute]:
     a, b, c = element_of(op.lhs), element_of(op.rhs), element_of(op.result)
     ra, rb, fix = kernels.add_parameters(
         a.scale, a.zero_point, b.scale, b.zero_point, c.scale, c.zero_point
     )
-    lo, hi = op.bounds
-    origin, indices = at.origin(access.positions)
-    # onnxruntime adds the right operand first, and the order of the two roundings matters.
-    at.builder.insert(
-        schedule.AddOp(
-            operands=[out, *reversed(ins), indices],
-            properties={
-                "unit": StringAttr(state.vector_unit),
-                "origin": origin,
-                "extents": ints(access.extents),
-                "ra": real(rb),
-                "rb": real(ra),
-                "fix": real(fix),
-                "lo": int64(lo),
-                "hi": int64(hi),
-            },
-        )
-    )
+    return {"ra": real(rb), "rb": real(ra), "fix": real(fix)}
+
+
+def _mul_numbers(op: nn.MulOp) -> dict[str, Attribute]:
+    a, b, c = element_of(op.lhs), element_of(op.rhs), element_of(op.result)
+    return {
+        "a_zero": int64(a.zero_point),
+        "b_zero": int64(b.zero_point),
+        "m": real(kernels.multiplier(a.scale, b.scale, c.scale)),
+        "dst_zero": int64(c.zero_point),
+    }
 
 
 def lower_requantize(state: Lowering, op: nn.RequantizeOp) -> None:

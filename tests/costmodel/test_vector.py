@@ -18,6 +18,7 @@ def test_an_operand_element_a_lane_and_cycle() -> None:
     assert elementwise_cycles(TINY, "vlut", 10) == 3
     assert elementwise_cycles(TINY, "vquant", 10) == 3
     assert elementwise_cycles(TINY, "vadd", 10) == 5
+    assert elementwise_cycles(TINY, "vmul", 10) == 5
 
 
 def test_pools_read_their_windows() -> None:

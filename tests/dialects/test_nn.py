@@ -36,6 +36,8 @@ def test_shapes_are_inferred() -> None:
         (1, 8, 8, 9): nn.ConcatOp([x, x], U8, 1),
         (1, 288): nn.ReshapeOp(x, (1, 288)),
         (1, 8, 9, 4): nn.TransposeOp(x, (0, 2, 3, 1)),
+        (1, 8, 4, 9): nn.RearrangeOp(x, (1, 4, 4, 2, 9), (0, 3, 1, 2, 4), (1, 8, 4, 9)),
+        (1, 4, 16, 27): nn.RepeatOp(x, (1, 1, 2, 3)),
         (1, 4, 8, 12): nn.PadOp(x, (0, 0, 0, 1), (0, 0, 0, 2)),
     }
     for shape, op in ops.items():

@@ -119,7 +119,7 @@ class Machine:
                 self.copy(instruction, views)
             case "conv" | "dwconv":
                 self.convolve(instruction, views, counters, counts)
-            case "vadd" | "vlut" | "vquant":
+            case "vadd" | "vmul" | "vlut" | "vquant":
                 self.elementwise(instruction, views)
             case "vpool":
                 self.pool(instruction, views)
@@ -183,6 +183,11 @@ class Machine:
                 total = views["src"][j] - get("src_zero") + par[j[-1], 0]
                 zero, low, high = get("dst_zero"), get("lo"), get("hi")
                 result[j] = requantise(total, par[j[-1], 1], zero, low, high)
+            elif instruction.mnemonic == "vmul":
+                factors = views["a"][j] - get("a_zero"), views["b"][j] - get("b_zero")
+                scaled = np.float32(factors[0] * factors[1]) * np.float32(instruction.real("m"))
+                total = np.rint(scaled + np.float32(get("dst_zero")))
+                result[j] = clip(float(total), get("lo"), get("hi"))
             else:
                 inner = fma(views["a"][j], instruction.real("ra"), instruction.real("fix"))
                 total = fma(views["b"][j], instruction.real("rb"), inner)

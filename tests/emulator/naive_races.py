@@ -76,7 +76,7 @@ def indices_read(
     match step.mnemonic:
         case "conv" | "dwconv" | "vpool":
             return windows(step, views, target)
-        case "vadd":
+        case "vadd" | "vmul":
             return {"a": target, "b": target}
         case "vlut":
             return {"src": target, "table": views["table"].indices()}

@@ -167,9 +167,13 @@ class Nests:
             self.add(whole, source if rng.random() < 0.5 else whole, target)
 
     def add(self, a: View, b: View, target: View) -> None:
-        """An addition."""
-        self.builder.add("vadd", unit="act", a=a, b=b, dst=target, ra=0.5, rb=0.25, fix=1.5,
-                         lo=0, hi=255)  # fmt: skip
+        """An addition or a product."""
+        if self.rng.random() < 0.5:
+            self.builder.add("vadd", unit="act", a=a, b=b, dst=target, ra=0.5, rb=0.25, fix=1.5,
+                             lo=0, hi=255)  # fmt: skip
+        else:
+            self.builder.add("vmul", unit="act", a=a, b=b, dst=target, a_zero=3, b_zero=90, m=0.5,
+                             dst_zero=40, lo=0, hi=255)  # fmt: skip
 
 
 def test_nearly_whole_nests() -> None:
@@ -387,9 +391,13 @@ class Chains:
         self.builder.conv("conv.0", self.window(source, 1), *block, target, src_zero=zero)
 
     def add(self, a: View, b: View, target: View) -> None:
-        """An addition."""
-        self.builder.add("vadd", unit="act", a=a, b=b, dst=target, ra=0.5, rb=0.25, fix=1.5,
-                         lo=0, hi=255)  # fmt: skip
+        """An addition or a product."""
+        if self.rng.random() < 0.5:
+            self.builder.add("vadd", unit="act", a=a, b=b, dst=target, ra=0.5, rb=0.25, fix=1.5,
+                             lo=0, hi=255)  # fmt: skip
+        else:
+            self.builder.add("vmul", unit="act", a=a, b=b, dst=target, a_zero=3, b_zero=90, m=0.5,
+                             dst_zero=40, lo=0, hi=255)  # fmt: skip
 
 
 def test_chains_of_tensors_on_chip() -> None:

@@ -205,7 +205,7 @@ def test_accumulator_overflow_is_an_error() -> None:
 @st.composite
 def elementwise(draw: Draw) -> Builder:
     builder = Builder()
-    mnemonic = draw(st.sampled_from(("vadd", "vlut", "vquant")))
+    mnemonic = draw(st.sampled_from(("vadd", "vmul", "vlut", "vquant")))
     sizes = tuple(draw(st.integers(1, 4)) for _ in range(draw(st.integers(1, 4))))
     result = draw(st.sampled_from(NARROW if mnemonic == "vlut" else (*NARROW, "i32")))
     target = draw(clipped("data", 3072, sizes, result))
@@ -215,13 +215,17 @@ def elementwise(draw: Draw) -> Builder:
     for number in range(2):
         kind = draw(st.sampled_from(NARROW if mnemonic != "vquant" else (*NARROW, "i32")))
         strides = rows_of(sizes, ElementType(kind).bits)
-        if mnemonic == "vadd" and number and draw(st.booleans()):
+        if mnemonic in ("vadd", "vmul") and number and draw(st.booleans()):
             strides = [0] * len(strides[:-1]) + strides[-1:]
         sources.append(view("data", 1024 * number, sizes, kind, strides=strides))
     if mnemonic == "vadd":
         factor = st.floats(-4, 4, width=32)
         factors = {name: draw(factor) for name in ("ra", "rb", "fix")}
         builder.add("vadd", unit="act", a=sources[0], b=sources[1], dst=target, **factors, **clamp)
+    elif mnemonic == "vmul":
+        numbers = {name: draw(st.integers(-9, 9)) for name in ("a_zero", "b_zero", "dst_zero")}
+        numbers |= {"m": draw(st.floats(-0.5, 0.5, width=32)), **clamp}
+        builder.add("vmul", unit="act", a=sources[0], b=sources[1], dst=target, **numbers)
     elif mnemonic == "vlut":
         table = view("weights", 256, (256,), draw(st.sampled_from(("u8", "i8"))))
         builder.add("vlut", unit="act", src=sources[0], table=table, dst=target)

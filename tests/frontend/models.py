@@ -134,6 +134,40 @@ def qdq_conv(
     return net.model()
 
 
+def qdq_conv_of_rows(net: Net, group: int = 1, **attributes) -> ModelProto:
+    """Q, DQ, Conv of [1, 6, 23] by [8, 6, 5] or, in groups, [6, 6/group, 5], Q, DQ."""
+    x = net.qdq(net.input((1, 6, 23)), X_SCALE, net.zero(120))
+    channels = 8 if group == 1 else 6
+    weight, scales = net.weight((channels, 6 // group, 5), 0)
+    bias = net.bias(channels, scales, X_SCALE)
+    result = net.op("Conv", x, weight, bias, name="conv", group=group, **attributes)
+    net.output(net.qdq(result, Y_SCALE, net.zero(100)), rank=3)
+    return net.model()
+
+
+def qdq_conv_transpose(
+    net: Net,
+    shape: Sequence[int] = (1, 6, 5, 7),
+    channels: int = 8,
+    kernel: Sequence[int] = (3, 3),
+    axis: int | None = 1,
+    relu: bool = False,
+    **attributes,
+) -> ModelProto:
+    """Q, DQ, ConvTranspose [, Relu], Q, DQ; `axis` is that of the weights' scales."""
+    x = net.qdq(net.input(shape), X_SCALE, net.zero(120))
+    group = attributes.get("group", 1)
+    weight, scales = net.weight((shape[1], channels // group, *kernel), axis)
+    if axis == 1:
+        scales = np.tile(scales, group)
+    bias = net.bias(channels, scales, X_SCALE)
+    result = net.op("ConvTranspose", x, weight, bias, name="conv", **attributes)
+    if relu:
+        result = net.op("Relu", result)
+    net.output(net.qdq(result, Y_SCALE, net.zero(0 if relu else 100)), rank=len(shape))
+    return net.model()
+
+
 def qdq_unary(
     net: Net,
     build: Callable[[Net, str], str],
@@ -255,12 +289,12 @@ def qgemm(net: Net, quantised: bool = True) -> ModelProto:
     return net.model()
 
 
-def qlinear_add(net: Net) -> ModelProto:
-    """QLinearAdd of integers."""
+def qlinear_binary(net: Net, kind: str) -> ModelProto:
+    """QLinearAdd or QLinearMul of integers."""
     inputs = [integer_input(net, (1, 6, 9, 11)), *parameters(net, X_SCALE, net.zero(120))]
     inputs += [integer_input(net, (1, 6, 9, 11), "z"), *parameters(net, 0.013, net.zero(77))]
     inputs += parameters(net, Y_SCALE, net.zero(100))
-    return integer_output(net, net.op("QLinearAdd", *inputs, name="add", domain=MICROSOFT))
+    return integer_output(net, net.op(kind, *inputs, name="layer", domain=MICROSOFT))
 
 
 def qlinear_pool(net: Net, kind: str, **attributes) -> ModelProto:
@@ -318,15 +352,70 @@ def with_constant(kind: str, array, **attributes) -> Callable[[Net, str], str]:
     return build
 
 
+def split(*sizes: int, axis: int = 1) -> Callable[[Net, str], str]:
+    """Split into parts of these sizes, put together the other way round."""
+
+    def build(net: Net, x: str) -> str:
+        node = net.op("Split", x, net.constant(np.array(sizes)), name="parts", axis=axis)
+        parts = [node, *(f"parts:{place}" for place in range(1, len(sizes)))]
+        net.nodes[-1].output[:] = parts
+        return net.op("Concat", *parts[::-1], axis=axis)
+
+    return build
+
+
+def sliced(starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], steps: Sequence[int]):
+    """Slice."""
+
+    def build(net: Net, x: str) -> str:
+        numbers = [net.constant(np.array(each)) for each in (starts, ends, axes, steps)]
+        return net.op("Slice", x, *numbers, name="layer")
+
+    return build
+
+
+def resized(scales=None, sizes=None, **attributes) -> Callable[[Net, str], str]:
+    """Resize by scales or to sizes."""
+
+    def build(net: Net, x: str) -> str:
+        inputs = [x, "", net.constant(np.array(scales, np.float32)) if scales else ""]
+        if sizes:
+            inputs.append(net.constant(np.array(sizes)))
+        return net.op("Resize", *inputs, name="layer", **attributes)
+
+    return build
+
+
+def squeeze_and_excitation(net: Net, x: str) -> str:
+    """The channels of [1, 6, H, W] weighted by what two products make of their means."""
+    mean = net.qdq(net.op("GlobalAveragePool", x), 0.015, net.zero(120))
+    narrow = net.op("Conv", mean, net.weight((3, 6, 1, 1), 0)[0])
+    narrow = net.qdq(net.op("Relu", narrow), 0.003, net.zero(0))
+    wide = net.qdq(net.op("Conv", narrow, net.weight((6, 3, 1, 1), 0)[0]), 0.01, net.zero(128))
+    return net.op("Mul", x, net.qdq(net.op("HardSigmoid", wide), 1 / 255, net.zero(0)))
+
+
 def random_network(rng: np.random.Generator, layers: int = 6, kind: type = np.uint8) -> ModelProto:
-    """A QDQ network of random layers: convolutions, pools, additions, tables; float in and out."""
+    """A QDQ network of random layers of most kinds; float in and out."""
     net = Net(rng, kind)
     shape = (1, int(rng.integers(1, 9)), int(rng.integers(7, 15)), int(rng.integers(7, 15)))
     x = net.qdq(net.input(shape), X_SCALE, net.zero(120))
     scale = X_SCALE
     channels, rows, columns = shape[1:]
     for layer in range(layers):
-        choice = rng.choice(["conv", "depthwise", "relu", "maxpool", "residual", "concat"])
+        choice = rng.choice(
+            [
+                "conv",
+                "depthwise",
+                "relu",
+                "maxpool",
+                "residual",
+                "concat",
+                "function",
+                "gate",
+                "move",
+            ]
+        )
         y_scale, y_zero = float(rng.uniform(0.02, 0.06)), net.zero(int(rng.integers(90, 150)))
         if choice in ("conv", "depthwise", "residual"):
             group = channels if choice == "depthwise" else 1
@@ -352,6 +441,23 @@ def random_network(rng: np.random.Generator, layers: int = 6, kind: type = np.ui
             channels, rows, columns = out, -(-rows // stride), -(-columns // stride)
         elif choice == "relu":
             result = net.qdq(net.op("Relu", x, name=f"relu{layer}"), y_scale, net.zero(0))
+        elif choice == "function":
+            function = rng.choice(["Sigmoid", "HardSwish", "Tanh", "Elu", "Softplus"])
+            result = net.op(str(function), x, name=f"function{layer}")
+            if rng.random() < 0.5:
+                result = net.op("Mul", x, result, name=f"gated{layer}")
+            result = net.qdq(result, y_scale, y_zero)
+        elif choice == "gate":
+            mean = net.qdq(
+                net.op("GlobalAveragePool", x, name=f"mean{layer}"), scale, net.zero(128)
+            )
+            gate = net.qdq(net.op("Sigmoid", mean, name=f"gate{layer}"), 1 / 255, net.zero(0))
+            result = net.qdq(net.op("Mul", x, gate, name=f"gated{layer}"), y_scale, y_zero)
+        elif choice == "move" and max(rows, columns) < 20:
+            scales = net.constant(np.array([1, 1, 1, 2], np.float32))
+            result = net.op("Resize", x, "", scales, name=f"larger{layer}")
+            result = net.qdq(result, y_scale, y_zero)
+            columns *= 2
         elif choice == "maxpool" and min(rows, columns) > 3:
             result = net.op("MaxPool", x, name=f"pool{layer}", kernel_shape=[2, 2], strides=[2, 2])
             result = net.qdq(result, y_scale, y_zero)

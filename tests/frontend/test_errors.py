@@ -249,12 +249,12 @@ def overflowing_bias(net: Net) -> ModelProto:
     return net.model()
 
 
-@case("layer", "an image [1, C, H, W]")
-def one_dimensional_convolution(net: Net) -> ModelProto:
+@case("layer", "an image [1, C, H, W] or a row [1, C, W]")
+def three_dimensional_convolution(net: Net) -> ModelProto:
     def build(net: Net, x: str) -> str:
-        return net.op("Conv", x, net.weight((4, 6, 3), 0)[0], name="layer")
+        return net.op("Conv", x, net.weight((4, 6, 3, 3, 3), 0)[0], name="layer")
 
-    return m.qdq_unary(net, build, shape=(1, 6, 9), rank=3)
+    return m.qdq_unary(net, build, shape=(1, 6, 9, 9, 9), rank=5)
 
 
 @case("gemm", "transA is 0")
@@ -284,10 +284,10 @@ def padding_with_one(net: Net) -> ModelProto:
     return m.qdq_unary(net, build)
 
 
-@case("layer", "the mode is constant")
+@case("layer", "pads of 9 elements must be fewer than these")
 def reflected_padding(net: Net) -> ModelProto:
     return m.qdq_unary(
-        net, m.with_constant("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), mode="reflect")
+        net, m.with_constant("Pad", np.array([0, 0, 9, 1, 0, 0, 1, 1]), mode="reflect")
     )
 
 
@@ -317,7 +317,7 @@ def batches_joined(net: Net) -> ModelProto:
     return m.qdq_binary(net, m.simple("Concat", axis=0))
 
 
-@case("layer", "only the first output")
+@case("layer", "of its outputs 1 are supported")
 def pool_with_indices(net: Net) -> ModelProto:
     def build(net: Net, x: str) -> str:
         pooled = net.op("MaxPool", x, name="layer", kernel_shape=[2, 2])
@@ -376,9 +376,9 @@ def external_data_without_a_folder(net: Net) -> ModelProto:
     return model
 
 
-@case("add", "does not broadcast")
+@case("layer", "does not broadcast")
 def shapes_apart(net: Net) -> ModelProto:
-    model = m.qlinear_add(net)
+    model = m.qlinear_binary(net, "QLinearAdd")
     model.graph.input[1].type.tensor_type.shape.dim[3].dim_value = 10
     return model
 

@@ -34,8 +34,9 @@ def test_what_stays_in_float_is_reported() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int8])
-def test_intermediates(kind: type) -> None:
-    model = m.random_network(np.random.default_rng(4), layers=8, kind=kind)
+@pytest.mark.parametrize("seed", [4, 7, 8])
+def test_intermediates(seed: int, kind: type) -> None:
+    model = m.random_network(np.random.default_rng(seed), layers=8, kind=kind)
     store = Store()
     module = import_model(model, store)
     rows = compare(module, store, Judge(model), m.feeds(model, np.random.default_rng(0)))

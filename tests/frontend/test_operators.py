@@ -5,10 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from onnx import ModelProto
-from tilefold.frontend.judge import Judge
 from tilefold.tests.frontend import models as m
 from tilefold.tests.frontend.models import Net
-from tilefold.tests.frontend.support import interpret
+from tilefold.tests.frontend.support import both_ways
 
 Build = Callable[[Net], ModelProto]
 
@@ -29,6 +28,10 @@ PRODUCTS: dict[str, Build] = {
     "conv float bias": lambda n: m.qdq_conv(n, bias="float"),
     "conv relu at 0": lambda n: m.qdq_conv(n, activation=m.relu, y=(0.03, 0)),
     "conv clip implied": lambda n: m.qdq_conv(n, activation=m.clip(0, 6), y=(6 / 255, 0)),
+    "conv of rows": m.qdq_conv_of_rows,
+    "conv of rows padded": lambda n: m.qdq_conv_of_rows(n, pads=[3, 1], strides=[2]),
+    "conv of rows dilated": lambda n: m.qdq_conv_of_rows(n, dilations=[3], pads=[6, 5]),
+    "conv of rows depthwise": lambda n: m.qdq_conv_of_rows(n, group=6, pads=[2, 2]),
     "gemm": m.qdq_gemm,
     "gemm transposed": lambda n: m.qdq_gemm(n, transB=1),
     "gemm per tensor": lambda n: m.qdq_gemm(n, per_channel=False),
@@ -43,6 +46,50 @@ PRODUCTS: dict[str, Build] = {
     "qlinear depthwise": lambda n: m.qlinear_conv(n, group=6, strides=[2, 2]),
     "qlinear matmul": m.qlinear_matmul,
 }
+
+
+def by_channel(kind: str) -> Callable[[Net, str], str]:
+    """`kind` of an image and a quantised constant of one number a channel."""
+
+    def build(net: Net, x: str) -> str:
+        integers = net.constant(net.integers((6, 1, 1), net.kind))
+        return net.op(kind, x, net.dequantize(integers, 0.013, net.zero(100)))
+
+    return build
+
+
+def pad(mode: str) -> Callable[[Net, str], str]:
+    return m.with_constant("Pad", np.array([0, 0, 2, 3, 0, 0, 1, 2]), mode=mode)
+
+
+def focus(net: Net, x: str) -> str:
+    """The four phases of pixels as channels."""
+    phases = [(0, 0), (1, 0), (0, 1), (1, 1)]
+    parts = []
+    for row, column in phases:
+        numbers = ([row, column], [99, 99], [2, 3], [2, 2])
+        parts.append(net.op("Slice", x, *(net.constant(np.array(each)) for each in numbers)))
+    return net.op("Concat", *parts, axis=1)
+
+
+def channel_shuffle(net: Net, x: str) -> str:
+    """The channels of two groups in turns."""
+    groups = net.op("Reshape", x, net.constant(np.array([1, 2, 3, 9, 11])))
+    turned = net.op("Transpose", groups, perm=[0, 2, 1, 3, 4])
+    return net.op("Reshape", turned, net.constant(np.array([1, 6, 9, 11])))
+
+
+def of_operator_set(net: Net, opset: int) -> Net:
+    net.opset = opset
+    return net
+
+
+def equal_parts(net: Net, x: str) -> str:
+    """The second of two parts of the columns, of which it is the smaller one."""
+    net.op("Split", x, name="parts", axis=3, num_outputs=2)
+    net.nodes[-1].output.append("parts:1")
+    return "parts:1"
+
 
 OTHERS: dict[str, Build] = {
     "add": lambda n: m.qdq_binary(n, m.simple("Add")),
@@ -73,6 +120,24 @@ OTHERS: dict[str, Build] = {
         n, m.simple("MaxPool", kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_LOWER"), y=None
     ),
     "global average pool": lambda n: m.qdq_unary(n, m.simple("GlobalAveragePool")),
+    "global average pool of rows": lambda n: m.qdq_unary(
+        n, m.simple("GlobalAveragePool"), shape=(1, 6, 23), rank=3
+    ),
+    "global max pool": lambda n: m.qdq_unary(n, m.simple("GlobalMaxPool"), y=None),
+    "max pool of rows": lambda n: m.qdq_unary(
+        n, m.simple("MaxPool", kernel_shape=[3], strides=[2], pads=[1, 0]), shape=(1, 6, 23), rank=3
+    ),
+    "max of rows and columns": lambda n: m.qdq_unary(
+        n, m.simple("ReduceMax", axes=[2, 3], keepdims=0), rank=2
+    ),
+    "max along constant axes": lambda n: m.qdq_unary(
+        of_operator_set(n, 18), m.with_constant("ReduceMax", np.array([-1, 1]))
+    ),
+    "split into equal parts": lambda n: m.qdq_unary(of_operator_set(n, 18), equal_parts),
+    "max of channels": lambda n: m.qdq_unary(n, m.simple("ReduceMax", axes=[1])),
+    "max of a relu's columns": lambda n: m.qdq_unary(
+        n, lambda net, x: net.op("ReduceMax", m.relu(net, x), axes=[-1], keepdims=0), rank=3
+    ),
     "relu": lambda n: m.qdq_unary(n, m.relu),
     "relu then pool": lambda n: m.qdq_unary(
         n, lambda net, x: net.op("MaxPool", m.relu(net, x), kernel_shape=[2, 2])
@@ -93,7 +158,68 @@ OTHERS: dict[str, Build] = {
     "pad": lambda n: m.qdq_unary(
         n, m.with_constant("Pad", np.array([0, 1, 2, 0, 0, 0, 1, 3])), y=None
     ),
-    "qlinear add": m.qlinear_add,
+    "mul": lambda n: m.qdq_binary(n, m.simple("Mul")),
+    "mul of a channel": lambda n: m.qdq_binary(n, m.simple("Mul"), ((1, 6, 9, 11), (1, 6, 1, 1))),
+    "mul by a channel": lambda n: m.qdq_binary(n, m.simple("Mul"), ((1, 6, 1, 1), (1, 6, 9, 11))),
+    "mul by a constant": lambda n: m.qdq_unary(n, by_channel("Mul")),
+    "add of a constant": lambda n: m.qdq_unary(n, by_channel("Add")),
+    "mul by itself": lambda n: m.qdq_unary(n, lambda net, x: net.op("Mul", x, x)),
+    "add to itself": lambda n: m.qdq_unary(n, lambda net, x: net.op("Add", x, x)),
+    "mul by a quantised number": lambda n: m.qdq_unary(
+        n, lambda net, x: net.op("Mul", x, net.dequantize(net.constant(np.uint8(90)), 0.01))
+    ),
+    "squeeze and excitation": lambda n: m.qdq_unary(n, m.squeeze_and_excitation),
+    "split": lambda n: m.qdq_unary(n, m.split(1, 3, 2), y=None),
+    "split of rows": lambda n: m.qdq_unary(n, m.split(4, 5, axis=-2)),
+    "slice": lambda n: m.qdq_unary(n, m.sliced([1, -6], [-2, 99], [1, 3], [1, 1]), y=None),
+    "slice with steps": lambda n: m.qdq_unary(n, m.sliced([1, 0], [9, 11], [2, 3], [3, 2])),
+    "slice backwards": lambda n: m.qdq_unary(n, m.sliced([-1], [-99], [3], [-1])),
+    "slice of channels with steps": lambda n: m.qdq_unary(n, m.sliced([0], [6], [1], [2])),
+    "focus": lambda n: m.qdq_unary(n, focus, shape=(1, 3, 8, 6)),
+    "gather": lambda n: m.qdq_unary(
+        n, m.with_constant("Gather", np.array([3, 4, 0, -1]), axis=1), y=None
+    ),
+    "gather of one": lambda n: m.qdq_unary(
+        n, m.with_constant("Gather", np.array(2), axis=2), rank=3
+    ),
+    "expand": lambda n: m.qdq_unary(
+        n, m.with_constant("Expand", np.array([1, 6, 5, 11])), shape=(1, 6, 1, 11)
+    ),
+    "expand to itself": lambda n: m.qdq_unary(n, m.with_constant("Expand", np.array([1, 1, 9, 1]))),
+    "tile": lambda n: m.qdq_unary(n, m.with_constant("Tile", np.array([1, 1, 2, 3])), y=None),
+    "depth to space": lambda n: m.qdq_unary(
+        n, m.simple("DepthToSpace", blocksize=2), shape=(1, 12, 3, 5)
+    ),
+    "depth to space by columns": lambda n: m.qdq_unary(
+        n, m.simple("DepthToSpace", blocksize=2, mode="CRD"), shape=(1, 12, 3, 5), y=None
+    ),
+    "space to depth": lambda n: m.qdq_unary(
+        n, m.simple("SpaceToDepth", blocksize=3), shape=(1, 2, 9, 6)
+    ),
+    "channel shuffle": lambda n: m.qdq_unary(n, channel_shuffle),
+    "resize nearest": lambda n: m.qdq_unary(n, m.resized(scales=[1, 1, 2, 3]), y=None),
+    "resize nearest, asymmetric": lambda n: m.qdq_unary(
+        n,
+        m.resized(
+            scales=[1, 1, 2, 2], coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+        ),
+    ),
+    "resize nearest to less": lambda n: m.qdq_unary(
+        n,
+        m.resized(
+            scales=[1, 1, 0.5, 1 / 3],
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        ),
+    ),
+    "resize nearest to sizes": lambda n: m.qdq_unary(n, m.resized(sizes=[1, 6, 13, 7])),
+    "resize nearest with corners": lambda n: m.qdq_unary(
+        n, m.resized(sizes=[1, 6, 17, 11], coordinate_transformation_mode="align_corners")
+    ),
+    "pad reflect": lambda n: m.qdq_unary(n, pad("reflect"), y=None),
+    "pad edge": lambda n: m.qdq_unary(n, pad("edge")),
+    "qlinear add": lambda n: m.qlinear_binary(n, "QLinearAdd"),
+    "qlinear mul": lambda n: m.qlinear_binary(n, "QLinearMul"),
     "qlinear global average pool": lambda n: m.qlinear_pool(n, "QLinearGlobalAveragePool"),
     "qlinear concat": m.qlinear_concat,
 }
@@ -111,10 +237,35 @@ AVERAGES: dict[str, Build] = {
     "average pool ceil": lambda n: m.qdq_unary(
         n, m.simple("AveragePool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
     ),
+    "average pool ceil, counting pads": lambda n: m.qdq_unary(
+        n,
+        m.simple(
+            "AveragePool", kernel_shape=[3, 2], strides=[2, 3], ceil_mode=1, count_include_pad=1
+        ),
+        shape=(1, 24, 13, 11),
+    ),
+    "average pool of rows": lambda n: m.qdq_unary(
+        n, m.simple("AveragePool", kernel_shape=[3], pads=[1, 1]), shape=(1, 6, 23), rank=3
+    ),
+    "mean of rows and columns": lambda n: m.qdq_unary(
+        n, m.simple("ReduceMean", axes=[2, 3], keepdims=1)
+    ),
+    "mean of rows and columns, flat": lambda n: m.qdq_unary(
+        n, m.simple("ReduceMean", axes=[-1, -2], keepdims=0), rank=2
+    ),
+    "mean along constant axes": lambda n: m.qdq_unary(
+        of_operator_set(n, 18), m.with_constant("ReduceMean", np.array([2, 3]), keepdims=0), rank=2
+    ),
+    "mean of the last axis": lambda n: m.qdq_unary(
+        n, m.simple("ReduceMean", axes=[-1]), shape=(1, 7, 23), rank=3
+    ),
+    "mean of channels": lambda n: m.qdq_unary(n, m.simple("ReduceMean", axes=[1])),
+    "mean of rows": lambda n: m.qdq_unary(n, m.simple("ReduceMean", axes=[2], keepdims=0), rank=3),
     "qlinear average pool": lambda n: m.qlinear_pool(
         n, "QLinearAveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1]
     ),
 }
+
 
 FLOAT: dict[str, Build] = {
     "conv relu": lambda n: m.qdq_conv(n, activation=m.relu),
@@ -124,23 +275,6 @@ FLOAT: dict[str, Build] = {
         n, lambda net, x, z: m.clip(-1, 1)(net, net.op("Add", x, z))
     ),
 }
-
-
-def both_ways(model: ModelProto, seed: int) -> tuple[Judge, list[np.ndarray], list[np.ndarray]]:
-    judge = Judge(model)
-    ours: list[np.ndarray] = []
-    theirs: list[np.ndarray] = []
-    for repeat in range(3):
-        inputs = m.feeds(model, np.random.default_rng([seed, repeat]))
-        expected = judge.run(inputs)
-        results = interpret(model, inputs)
-        assert results.keys() == expected.keys()
-        for name, value in results.items():
-            assert value.shape == expected[name].shape
-            assert value.dtype == expected[name].dtype
-            ours.append(value)
-            theirs.append(expected[name])
-    return judge, ours, theirs
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int8])

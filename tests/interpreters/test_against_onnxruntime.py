@@ -214,20 +214,22 @@ def test_matrix_product(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(80))
-def test_addition(seed: int) -> None:
+@pytest.mark.parametrize("name", ["QLinearAdd", "QLinearMul"])
+def test_pairs(name: str, seed: int) -> None:
     draw = Draw(seed)
     scale = draw.scale()
     a_kind, b_kind, y_kind = (draw.kind(s) for s in (draw.near(scale), draw.near(scale), scale))
+    if name == "QLinearMul":
+        y_kind = draw.kind(draw.near(a_kind.scale * b_kind.scale * np.float32(64)))
     shape = (1, draw.number(2, 9), draw.number(2, 9), draw.number(2, 9))
     right = [shape, (1, shape[1], 1, 1), (shape[3],), (1,), (1, 1, *shape[2:])][seed % 5]
     a, b = draw.array(*shape), draw.array(*right)
     names = ["a", "as", "az", "b", "bs", "bz", "ys", "yz"]
-    node = helper.make_node("QLinearAdd", names, ["y"], domain="com.microsoft")
+    node = helper.make_node(name, names, ["y"], domain="com.microsoft")
     constants = named("a", a_kind) | named("b", b_kind) | named("y", y_kind)
     expected = judge([node], {"a": a, "b": b}, constants, draw.dtype)
-    actual = interpret(
-        lambda x, y: nn.AddOp(x, y, y_kind).result, [(a, a_kind), (b, b_kind)], Store()
-    )
+    op = {"QLinearAdd": nn.AddOp, "QLinearMul": nn.MulOp}[name]
+    actual = interpret(lambda x, y: op(x, y, y_kind).result, [(a, a_kind), (b, b_kind)], Store())
     np.testing.assert_array_equal(actual, expected)
 
 

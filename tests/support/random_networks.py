@@ -211,6 +211,9 @@ def _add(net: _Network, x: SSAValue) -> SSAValue:
         kind = net.kind(net.reals(x))
         codes = net.numbers.integers(kind.qmin, kind.qmax + 1, small).astype(kind.numpy_dtype)
         other = net.add(nn.ConstantOp(codes, kind, net.store))
+    if net.rng.random() < 0.5:
+        kind = net.kind(net.reals(x) * net.reals(other))
+        return net.add(nn.MulOp(x, other, kind, clamp=net.clamp(kind)))
     kind = net.kind(net.reals(x) + net.reals(other))
     return net.add(nn.AddOp(x, other, kind, clamp=net.clamp(kind)))
 
@@ -279,6 +282,29 @@ def _transpose(net: _Network, x: SSAValue) -> SSAValue:
     return net.add(nn.TransposeOp(x, [0, *axes]))
 
 
+def _rearrange(net: _Network, x: SSAValue) -> SSAValue:
+    """Depth to space, space to depth, or any split axes in any order."""
+    rng, shape = net.rng, shape_of(x)
+    split: list[int] = []
+    for size in shape:
+        part = rng.choice([d for d in range(1, size + 1) if size % d == 0])
+        split += [part, size // part] if len(split) < 5 else [size]
+    axes = list(range(1, len(split)))
+    rng.shuffle(axes)
+    _require(split[0] == 1)
+    sizes = [split[axis] for axis in axes]
+    cut = sorted(rng.randint(0, len(sizes)) for _ in range(min(2, len(shape) - 2)))
+    ends = zip([0, *cut], [*cut, len(sizes)], strict=True)
+    joined = [1, *(prod(sizes[low:high]) for low, high in ends)]
+    return net.add(nn.RearrangeOp(x, split, [0, *axes], joined))
+
+
+def _repeat(net: _Network, x: SSAValue) -> SSAValue:
+    repeats = [1, *(net.rng.choice((1, 1, 2, 3)) for _ in shape_of(x)[1:])]
+    _require(prod(shape_of(x)) * prod(repeats) <= MAX_ELEMENTS)
+    return net.add(nn.RepeatOp(x, repeats))
+
+
 def _pad(net: _Network, x: SSAValue) -> SSAValue:
     rng, rank = net.rng, len(shape_of(x))
     low, high = ([0, *(rng.choice((0, 0, 1, 2)) for _ in range(rank - 1))] for _ in range(2))
@@ -308,6 +334,8 @@ OPERATORS: Mapping[Draw, int] = {
     _lut: 2,
     _reshape: 2,
     _transpose: 2,
+    _rearrange: 2,
+    _repeat: 2,
     _pad: 2,
     _slice: 3,
     _requantize: 1,

@@ -109,7 +109,7 @@ def _moved(op: Operation, at: Iterations, machine: Machine) -> Iterator[Moved]:
             yield from _convolved(op, at)
         case schedule.PoolOp():
             yield from _pooled(op, at)
-        case schedule.AddOp() | schedule.LutOp() | schedule.RequantizeOp():
+        case schedule.BinaryOp() | schedule.LutOp() | schedule.RequantizeOp():
             yield from _element_by_element(op, at)
         case _:
             assert not isinstance(op, schedule.StepOp), op.name
@@ -244,13 +244,13 @@ def _pooled(op: schedule.PoolOp, at: Iterations) -> Iterator[Moved]:
 
 
 def _element_by_element(
-    op: schedule.AddOp | schedule.LutOp | schedule.RequantizeOp, at: Iterations
+    op: schedule.BinaryOp | schedule.LutOp | schedule.RequantizeOp, at: Iterations
 ) -> Iterator[Moved]:
     """Operands where the result is valid; the whole table, the parameters of valid channels."""
     out = schedule.box_of(op.out)
     outputs = at.tile(op, out.sizes)
     worked = outputs.counts.min(axis=0) > 0
-    for value in (op.lhs, op.rhs) if isinstance(op, schedule.AddOp) else (op.source,):
+    for value in (op.lhs, op.rhs) if isinstance(op, schedule.BinaryOp) else (op.source,):
         yield _memory(value), "read", outputs.bytes(schedule.box_of(value).bits)
     if isinstance(op, schedule.LutOp):
         yield _memory(op.table), "read", TABLE_BYTES * worked

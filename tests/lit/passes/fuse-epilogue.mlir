@@ -12,10 +12,10 @@ func.func @main(%x: !x, %w: !w) -> (!x, !x) {
   // CHECK-NEXT: nn.add %a, %x {epilogue}
   %a = nn.conv %x, %w {strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1], groups = 1} : (!x, !w) -> !x
   %b = nn.add %a, %x : (!x, !x) -> !x
-  // The last of the operands' layers takes the addition.
-  // CHECK: nn.add %b, %c {epilogue}
+  // The last of the operands' layers takes the product.
+  // CHECK: nn.mul %b, %c {epilogue}
   %c = nn.conv %b, %w {strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1], groups = 1} : (!x, !w) -> !x
-  %d = nn.add %b, %c : (!x, !x) -> !x
+  %d = nn.mul %b, %c : (!x, !x) -> !x
   // Used twice: the tensor in between must exist.
   // CHECK: %f = nn.add %e, %d :
   %e = nn.conv %d, %w {strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1], groups = 1} : (!x, !w) -> !x

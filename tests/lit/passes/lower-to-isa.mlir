@@ -46,6 +46,7 @@ builtin.module attributes {nn.network = "net"} {
 // CHECK: isa.conv @conv.0, src=local data[0x0] u8 (4 by 12, 6 by 2, 2*i1:2 of 4 by 1), wgt=local weights[0x60] i8 (8 by 18, 3 by 6, 3 by 2, 2 by 1), par=local weights[0x0] i32 (8 by 3, 3 by 1), dst=local data[0x40] u8 (2*i0:2 of 6 by 32, 4 by 8, 8 by 1), stride_y=1, stride_x=1, dil_y=1, dil_x=1, src_zero=3, dst_zero=7, lo=7, hi=200, reduce={1}
 // CHECK: isa.vlut @act, src=local data[0x40] u8 (2 by 32, 4 by 8, 8 by 1), table=local weights[0x100] u8 (256 by 1), dst=local data[0x80] u8 (2*i0:2 of 6 by 32, 4 by 8, 8 by 1)
 // CHECK: isa.vadd @act, a=local data[0x80] u8 (2 by 32, 4 by 8, 8 by 1), b=local data[0x40] u8 (2 by 32, 4 by 8, 8 by 1), dst=local data[0xc0] u8 (2*i0:2 of 6 by 32, 4 by 8, 8 by 1), ra=0.5, rb=0.25, fix=-1.5, lo=0, hi=255
+// CHECK: isa.vmul @act, a=local data[0x80] u8 (2 by 32, 4 by 8, 8 by 1), b=local data[0xc0] u8 (2 by 32, 4 by 8, 8 by 1), dst=local data[0x140] u8 (2*i0:2 of 6 by 32, 4 by 8, 8 by 1), a_zero=3, b_zero=0, m=0.25, dst_zero=1, lo=0, hi=255
 // CHECK: isa.vpool @act, src=local data[0xc0] u8 (2*i0:2 of 6 by 32, 4 by 8, 8 by 1), dst=local data[0x100] u8 (i0:1 of 3 by 16, 2 by 8, 8 by 1), kind=0, kernel_y=2, kernel_x=2, stride_y=2, stride_x=2, {{.*}}include_pad=0
 schedule.program attributes {sym_name = "main", machine = "tiny"} {
   %x = schedule.tensor {kind = "temporary", label = "x", address = 0} : !schedule.tensor<6x6x4xu8>
@@ -57,6 +58,7 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
   %new = schedule.buffer "data" {depth = 1, address = 128} : !schedule.buffer<2x4x8xu8>
   %both = schedule.buffer "data" {depth = 1, address = 192} : !schedule.buffer<2x4x8xu8>
   %max = schedule.buffer "data" {depth = 1, address = 256} : !schedule.buffer<1x2x8xu8>
+  %prod = schedule.buffer "data" {depth = 1, address = 320} : !schedule.buffer<2x4x8xu8>
   schedule.configure <@conv, first = 0, units = 2, chain = 2, cols = 1, pixels = 1, groups = 1, mode = 0, act_bits = 8, wgt_bits = 8>
   schedule.load "wload" %blocks to %table[] {origin = affine_map<() -> (0)>, extents = array<i64: 256>, strides = array<i64: 1>, pad = 0} : !schedule.tensor<1x2x240xu8> to !schedule.buffer<256xu8>
   schedule.for %i = 3 {
@@ -67,6 +69,7 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
     }
     schedule.lut "act" %new = %sum, %table[%i] {origin = affine_map<(d0) -> (d0 * 2, 0, 0)>, extents = array<i64: 6, 4, 8>} : !schedule.buffer<2x4x8xu8> = !schedule.buffer<2x4x8xu8>, !schedule.buffer<256xu8>
     schedule.add "act" %both = %new, %sum[%i] {origin = affine_map<(d0) -> (d0 * 2, 0, 0)>, extents = array<i64: 6, 4, 8>, ra = 0.5 : f32, rb = 0.25 : f32, fix = -1.5 : f32, lo = 0, hi = 255} : !schedule.buffer<2x4x8xu8> = !schedule.buffer<2x4x8xu8>, !schedule.buffer<2x4x8xu8>
+    schedule.mul "act" %prod = %new, %both[%i] {origin = affine_map<(d0) -> (d0 * 2, 0, 0)>, extents = array<i64: 6, 4, 8>, a_zero = 3, b_zero = 0, m = 0.25 : f32, dst_zero = 1, lo = 0, hi = 255} : !schedule.buffer<2x4x8xu8> = !schedule.buffer<2x4x8xu8>, !schedule.buffer<2x4x8xu8>
     schedule.pool "act" %max = %both[%i] {origin = affine_map<(d0) -> (d0, 0, 0)>, extents = array<i64: 3, 2, 8>, dst_zero = 0, lo = 0, hi = 255, kind = "max", kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>, src_zero = 0, src_scale = 0.5 : f32, dst_scale = 0.5 : f32, include_pad = false} : !schedule.buffer<1x2x8xu8> = !schedule.buffer<2x4x8xu8>
   }
 }

@@ -138,6 +138,20 @@ func.func @main(%x: !x, %v: !v) -> !x {
 
 // -----
 
+!x = tensor<1x4x3x3x!quant.uniform<u8:f32, 0.5:3>>
+!v = tensor<4x1x1x!quant.uniform<u8:f32, 0.25:1>>
+
+// A product likewise.
+// CHECK-LABEL: schedule.program
+// CHECK: schedule.load "load" {{.*}} strides = array<i64: 0, 0, 1>, {{.*}} to !schedule.buffer<1x3x4xu8>
+// CHECK-NEXT: schedule.mul "act" {{.*}} {origin = affine_map<(d0) -> (d0, 0, 0)>, extents = array<i64: 3, 3, 4>, a_zero = 3 : i64, b_zero = 1 : i64, m = 2.500000e-01 : f32, dst_zero = 3 : i64, lo = 3 : i64, hi = 255 : i64} : !schedule.buffer<1x3x4xu8>
+func.func @main(%x: !x, %v: !v) -> !x {
+  %y = nn.mul %x, %v {clamp = [3, 255]} : (!x, !v) -> !x
+  func.return %y : !x
+}
+
+// -----
+
 !a = tensor<1x2x3x3x!quant.uniform<i32:f32:1, {0.5, 0.25}>>
 !y = tensor<1x2x3x3x!quant.uniform<u8:f32, 0.5:3>>
 !z = tensor<1x4x3x3x!quant.uniform<u8:f32, 0.5:3>>
@@ -187,6 +201,25 @@ func.func @main(%x: !x, %m: !m) -> (!f, !f, !p, !y) {
   %p = nn.pad %x {low = [0, 0, 1, 0], high = [0, 0, 1, 0]} : (!x) -> !p
   %y = nn.transpose %x {perm = [0, 2, 3, 1]} : (!x) -> !y
   func.return %f, %l, %p, %y : !f, !f, !p, !y
+}
+
+// -----
+
+!x = tensor<1x4x2x3x!quant.uniform<u8:f32, 0.5>>
+!y = tensor<1x1x4x6x!quant.uniform<u8:f32, 0.5>>
+!z = tensor<1x4x2x9x!quant.uniform<u8:f32, 0.5>>
+
+// Depth to space: rows, rows of a block, columns and columns of a block, of which the last are
+// neighbours on both sides. What is repeated stays where it is: a stride of 0.
+// CHECK-LABEL: schedule.program
+// CHECK: schedule.load "load" %0 to {{.*}} extents = array<i64: 2, 2, 3, 2>, strides = array<i64: 12, 2, 4, 1>
+// CHECK-NEXT: schedule.store "store" {{.*}} extents = array<i64: 2, 2, 3, 2>, strides = array<i64: 12, 6, 2, 1>
+// CHECK: schedule.load "load" %0 to {{.*}} extents = array<i64: 6, 3, 4>, strides = array<i64: 4, 0, 1>
+// CHECK-NEXT: schedule.store "store" {{.*}} extents = array<i64: 6, 3, 4>, strides = array<i64: 12, 4, 1>
+func.func @main(%x: !x) -> (!y, !z) {
+  %y = nn.rearrange %x {split = [1, 2, 2, 1, 2, 3], perm = [0, 3, 4, 1, 5, 2]} : (!x) -> !y
+  %z = nn.repeat %x {repeats = [1, 1, 1, 3]} : (!x) -> !z
+  func.return %y, %z : !y, !z
 }
 
 // -----

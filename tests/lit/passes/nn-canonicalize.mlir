@@ -35,6 +35,37 @@ func.func @slices(%x: !x) -> tensor<1x2x1x2x!quant.uniform<u2:f32, 0.5>> {
   func.return %b : tensor<1x2x1x2x!quant.uniform<u2:f32, 0.5>>
 }
 
+// CHECK-LABEL: @shuffle
+// CHECK-NEXT: nn.rearrange %x {split = [1, 2, 1, 3, 4], perm = [0, 2, 1, 3, 4]} : {{.*}} loc(fused["cut", "turn", "join"])
+// CHECK-NEXT: func.return
+func.func @shuffle(%x: !x) -> !x {
+  %a = nn.reshape %x : (!x) -> tensor<1x2x1x3x4x!quant.uniform<u2:f32, 0.5>> loc("cut")
+  %b = nn.transpose %a {perm = [0, 2, 1, 3, 4]} : (tensor<1x2x1x3x4x!quant.uniform<u2:f32, 0.5>>) -> tensor<1x1x2x3x4x!quant.uniform<u2:f32, 0.5>> loc("turn")
+  %c = nn.reshape %b : (tensor<1x1x2x3x4x!quant.uniform<u2:f32, 0.5>>) -> !x loc("join")
+  func.return %c : !x
+}
+
+// The first reshape joins axes, too: all three stay.
+// CHECK-LABEL: @joined
+// CHECK-NEXT: nn.reshape
+// CHECK-NEXT: nn.transpose
+// CHECK-NEXT: nn.reshape
+func.func @joined(%x: !x) -> !x {
+  %a = nn.reshape %x : (!x) -> !z
+  %b = nn.transpose %a {perm = [0, 2, 1]} : (!z) -> tensor<1x4x6x!quant.uniform<u2:f32, 0.5>>
+  %c = nn.reshape %b : (tensor<1x4x6x!quant.uniform<u2:f32, 0.5>>) -> !x
+  func.return %c : !x
+}
+
+// CHECK-LABEL: @repeats
+// CHECK-NEXT: nn.repeat %x {repeats = [1, 1, 2, 3]} : {{.*}} loc(fused["rows", "columns"])
+// CHECK-NEXT: func.return
+func.func @repeats(%x: !x) -> tensor<1x2x6x12x!quant.uniform<u2:f32, 0.5>> {
+  %a = nn.repeat %x {repeats = [1, 1, 2, 1]} : (!x) -> tensor<1x2x6x4x!quant.uniform<u2:f32, 0.5>> loc("rows")
+  %b = nn.repeat %a {repeats = [1, 1, 1, 3]} : (tensor<1x2x6x4x!quant.uniform<u2:f32, 0.5>>) -> tensor<1x2x6x12x!quant.uniform<u2:f32, 0.5>> loc("columns")
+  func.return %b : tensor<1x2x6x12x!quant.uniform<u2:f32, 0.5>>
+}
+
 // CHECK-LABEL: @nothing
 // CHECK-NEXT: func.return %x
 func.func @nothing(%x: !x) -> !x {
@@ -44,7 +75,8 @@ func.func @nothing(%x: !x) -> !x {
   %d = nn.reshape %c : (!x) -> !x
   %e = nn.transpose %d {perm = [0, 1, 2, 3]} : (!x) -> !x
   %f = nn.slice %e {starts = [0, 0, 0, 0], sizes = [1, 2, 3, 4]} : (!x) -> !x
-  func.return %f : !x
+  %g = nn.repeat %f {repeats = [1, 1, 1, 1]} : (!x) -> !x
+  func.return %g : !x
 }
 
 // CHECK-LABEL: @something

@@ -61,21 +61,43 @@ func.func @tables(%x: !x) -> !y {
 
 // A clamp of a sum narrows the bounds it has; a table that cannot matter goes.
 // CHECK-LABEL: @sum
-// CHECK-NEXT: %z = nn.add %x, %x {clamp = [1, 2]}
+// CHECK-NEXT: %z = nn.add %x, %w {clamp = [1, 2]}
 // CHECK-NEXT: func.return %z
-func.func @sum(%x: !x) -> !x {
-  %s = nn.add %x, %x {clamp = [1, 3]} : (!x, !x) -> !x
+func.func @sum(%x: !x, %w: !x) -> !x {
+  %s = nn.add %x, %w {clamp = [1, 3]} : (!x, !x) -> !x
   %y = nn.lut %s {table = [0, 1, 2, 2]} : (!x) -> !x
   %z = nn.lut %y {table = [3, 1, 2, 0]} : (!x) -> !x
   func.return %z : !x
+}
+
+// A tensor times a table of itself is one table: codes 0 to 3 stand for -0.5 to 1, their gates are
+// 0, 0.5, 0.5 and 1, of which the products 0, 0, 0.25 and 1 are 1, 1, 2 and 3 (0.5 rounds to even).
+// CHECK-LABEL: @gate
+// CHECK-NEXT: %y = nn.lut %x {table = [1, 1, 2, 3]}
+// CHECK-NEXT: func.return %y
+func.func @gate(%x: !x) -> !x {
+  %s = nn.lut %x {table = [1, 2, 2, 3]} : (!x) -> !x
+  %y = nn.mul %x, %s : (!x, !x) -> !x
+  func.return %y : !x
+}
+
+// So are a sum with itself, and with one number.
+// CHECK-LABEL: @number
+// CHECK-NEXT: nn.lut %x {table = [1, 3, 3, 3]}
+// CHECK-NEXT: func.return
+func.func @number(%x: !x) -> !x {
+  %two = nn.constant dense<[[2]]> : tensor<1x1xui8> -> tensor<1x1x!quant.uniform<u2:f32, 0.5:1>>
+  %s = nn.add %x, %two : (!x, tensor<1x1x!quant.uniform<u2:f32, 0.5:1>>) -> !x
+  %y = nn.add %s, %s : (!x, !x) -> !x
+  func.return %y : !x
 }
 
 // Not a clamp: the table stays.
 // CHECK-LABEL: @no_clamp
 // CHECK-NEXT: nn.add
 // CHECK-NEXT: nn.lut
-func.func @no_clamp(%x: !x) -> !x {
-  %s = nn.add %x, %x : (!x, !x) -> !x
+func.func @no_clamp(%x: !x, %w: !x) -> !x {
+  %s = nn.add %x, %w : (!x, !x) -> !x
   %y = nn.lut %s {table = [0, 2, 2, 3]} : (!x) -> !x
   func.return %y : !x
 }

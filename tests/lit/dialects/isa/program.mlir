@@ -23,6 +23,7 @@
 // CHECK-NEXT:     isa.signal @conv.0, sem=0 {note = 1 : i64}
 // CHECK-NEXT:     isa.vquant @act, src=local data[0x6000] i32 (8 by 120, 30 by 4, 4 by 1), par=data[0x5000] i32 (4 by 3, 3 by 1), dst=local data[0x8000] i8 (8 by 120, 30 by 4, 4 by 1), src_zero=0, dst_zero=-3, lo=-128, hi=127
 // CHECK-NEXT:     isa.vadd @act, a=local data[0x8000] i8 (8 by 120, 120 by 1), b=local data[0x9000] i8 (8 by 120, 120 by 0), dst=local data[0x8000] i8 (8 by 120, 120 by 1), ra=0.1, rb=1.0e-07, fix=-3.5, lo=-128, hi=127
+// CHECK-NEXT:     isa.vmul @act, a=local data[0x8000] i8 (8 by 120, 120 by 1), b=local data[0x9000] i8 (8 by 120, 120 by 0), dst=local data[0x8000] i8 (8 by 120, 120 by 1), a_zero=1, b_zero=-2, m=1.0e-07, dst_zero=-3, lo=-128, hi=127
 // CHECK-NEXT:     isa.vlut @act, src=local data[0x8000] i8 (960 by 1), table=data[0xa000] i8 (256 by 1), dst=local data[0x8000] i8 (960 by 1)
 // CHECK-NEXT:     isa.vpool @act, src=local data[0x8000] i8 (8 by 120, 30 by 4, 4 by 1), dst=local data[0x9000] i8 (4 by 60, 15 by 4, 4 by 1), kind=0, kernel_y=2, kernel_x=2, stride_y=2, stride_x=2, dil_y=1, dil_x=1, src_zero=0, dst_zero=0, src_scale=1.0, dst_scale=1.0, lo=-128, hi=127, include_pad=0
 // CHECK-NEXT:     isa.store @store, src=local data[0x9000] i8 (4 by 60, 15 by 4, 4 by 1), dst=dram[0x8000] i8 (4*i0:4 of 15 by 60, 15 by 4, 4 by 1)
@@ -55,6 +56,7 @@ isa.program "net" on "tiny" digest "00ff" dma ["load", "store"] arrays ["conv.0"
     isa.signal @conv.0, sem=0 {note = 1 : i64}
     isa.vquant @act, src=local data[0x6000] i32 (8 by 120, 30 by 4, 4 by 1), par=data[0x5000] i32 (4 by 3, 3 by 1), dst=local data[0x8000] i8 (8 by 120, 30 by 4, 4 by 1), src_zero=0, dst_zero=-3, lo=-128, hi=127
     isa.vadd @act, a=local data[0x8000] i8 (8 by 120, 120 by 1), b=local data[0x9000] i8 (8 by 120, 120 by 0), dst=local data[0x8000] i8 (8 by 120, 120 by 1), ra=0.1, rb=1.0e-07, fix=-3.5, lo=-128, hi=127
+    isa.vmul @act, a=local data[0x8000] i8 (8 by 120, 120 by 1), b=local data[0x9000] i8 (8 by 120, 120 by 0), dst=local data[0x8000] i8 (8 by 120, 120 by 1), a_zero=1, b_zero=-2, m=1.0e-07, dst_zero=-3, lo=-128, hi=127
     isa.vlut @act, src=local data[0x8000] i8 (960 by 1), table=data[0xa000] i8 (256 by 1), dst=local data[0x8000] i8 (960 by 1)
     isa.vpool @act, src=local data[0x8000] i8 (8 by 120, 30 by 4, 4 by 1), dst=local data[0x9000] i8 (4 by 60, 15 by 4, 4 by 1), kind=0, kernel_y=2, kernel_x=2, stride_y=2, stride_x=2, dil_y=1, dil_x=1, src_zero=0, dst_zero=0, src_scale=1.0, dst_scale=1.0, lo=-128, hi=127, include_pad=0
     isa.store @store, src=local data[0x9000] i8 (4 by 60, 15 by 4, 4 by 1), dst=dram[0x8000] i8 (4*i0:4 of 15 by 60, 15 by 4, 4 by 1)

@@ -416,3 +416,27 @@ func.func @f(%a: tensor<1x4xf32>) {
   %r = nn.onnx "org.example."(%a) {} : (tensor<1x4xf32>) -> tensor<1x4xf32>
   func.return
 }
+
+// -----
+
+// CHECK: [1, 3, 2] does not split the axes of 1x4
+func.func @f(%a: tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>) {
+  %r = nn.rearrange %a {split = [1, 3, 2], perm = [0, 2, 1]} : (tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>) -> tensor<1x6x!quant.uniform<u8:f32, 0.5:3>>
+  func.return
+}
+
+// -----
+
+// CHECK: [1, 4, 2] does not split the axes of 1x4
+func.func @f(%a: tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>) {
+  %r = nn.rearrange %a {split = [1, 4, 2], perm = [0, 2, 1]} : (tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>) -> tensor<1x8x!quant.uniform<u8:f32, 0.5:3>>
+  func.return
+}
+
+// -----
+
+// CHECK: repeats [1, 0] must be 2 numbers of at least 1
+func.func @f(%a: tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>) {
+  %r = nn.repeat %a {repeats = [1, 0]} : (tensor<1x4x!quant.uniform<u8:f32, 0.5:3>>) -> tensor<1x8x!quant.uniform<u8:f32, 0.5:3>>
+  func.return
+}

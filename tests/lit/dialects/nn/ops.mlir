@@ -38,6 +38,8 @@ builtin.module attributes {nn.network = "everything"} {
     %r = nn.reshape %cc : (tensor<1x8x1x1x!quant.uniform<u4:f32, 0.5:1>>) -> !row
     // CHECK: nn.add %r, %row : (
     %rr = nn.add %r, %row : (!row, !row) -> !row
+    // CHECK: nn.mul %c, %g {clamp = [3, 200]} : (
+    %gated = nn.mul %c, %g {clamp = [3, 200]} : (!wide, tensor<1x4x1x1x!quant.uniform<u4:f32, 0.5:1>>) -> !wide
     // CHECK: nn.lut %rr {table = [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]} : (
     %l = nn.lut %rr {table = [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]} : (!row) -> !row
     // CHECK: nn.constant dense<[{{.*}}-8]]> : tensor<2x8xi8> -> tensor<2x8x!quant.uniform<i4:f32:0, {0.5, 0.25:-1}>>
@@ -52,6 +54,10 @@ builtin.module attributes {nn.network = "everything"} {
     %d = nn.pad %x {low = [0, 0, 1, 1], high = [0, 0, 0, 0]} : (!image) -> tensor<1x2x7x7x!quant.uniform<u8:f32, 0.02:128>>
     // CHECK: nn.slice %x {starts = [0, 0, 2, 0], sizes = [1, 2, 3, 6]} : (
     %box = nn.slice %x {starts = [0, 0, 2, 0], sizes = [1, 2, 3, 6]} : (!image) -> tensor<1x2x3x6x!quant.uniform<u8:f32, 0.02:128>>
+    // CHECK: nn.rearrange %x {split = [1, 2, 3, 2, 3, 2], perm = [0, 3, 5, 1, 2, 4]} : (
+    %depth = nn.rearrange %x {split = [1, 2, 3, 2, 3, 2], perm = [0, 3, 5, 1, 2, 4]} : (!image) -> tensor<1x8x3x3x!quant.uniform<u8:f32, 0.02:128>>
+    // CHECK: nn.repeat %m {repeats = [1, 1, 2, 2]} : (
+    %larger = nn.repeat %m {repeats = [1, 1, 2, 2]} : (!half) -> !image
     // CHECK: nn.dequantize %s : (
     %y = nn.dequantize %s : (!half) -> tensor<1x2x3x3xf32>
     func.return %y, %q : tensor<1x2x3x3xf32>, !out

@@ -29,6 +29,7 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
   %table = schedule.buffer "weights" {depth = 1} : !schedule.buffer<256xu8>
   %z = schedule.buffer "data" {depth = 1} : !schedule.buffer<2x4x8xi4>
   %s = schedule.buffer "data" {depth = 1} : !schedule.buffer<2x4x8xi4>
+  %product = schedule.buffer "data" {depth = 1} : !schedule.buffer<2x4x8xi4>
   %p = schedule.buffer "data" {depth = 1} : !schedule.buffer<1x4x8xi4>
   %dw = schedule.buffer "weights" {depth = 1} : !schedule.buffer<1x1x52xu8>
   %d = schedule.buffer "data" {depth = 1} : !schedule.buffer<2x4x4xi8>
@@ -72,6 +73,8 @@ schedule.program attributes {sym_name = "main", machine = "tiny"} {
     schedule.lut "act" %z = %y, %table[%i] {origin = affine_map<(d0) -> (d0 * 2, 0, 0)>, extents = array<i64: 6, 4, 8>} : !schedule.buffer<2x4x8xi4> = !schedule.buffer<2x4x8xi4>, !schedule.buffer<256xu8>
     // CHECK: schedule.add "act" %s = %y, %z[%i] {origin = affine_map<(d0) -> ((d0 * 2), 0, 0)>, extents = array<i64: 6, 4, 8>, ra = 5.000000e-01 : f32, rb = 2.500000e-01 : f32, fix = -1.500000e+00 : f32, lo = -8 : i64, hi = 7 : i64} : !schedule.buffer<2x4x8xi4> = !schedule.buffer<2x4x8xi4>, !schedule.buffer<2x4x8xi4>
     schedule.add "act" %s = %y, %z[%i] {origin = affine_map<(d0) -> (d0 * 2, 0, 0)>, extents = array<i64: 6, 4, 8>, ra = 0.5 : f32, rb = 0.25 : f32, fix = -1.5 : f32, lo = -8, hi = 7} : !schedule.buffer<2x4x8xi4> = !schedule.buffer<2x4x8xi4>, !schedule.buffer<2x4x8xi4>
+    // CHECK: schedule.mul "act" %product = %y, %z[%i] {origin = affine_map<(d0) -> ((d0 * 2), 0, 0)>, extents = array<i64: 6, 4, 8>, a_zero = 1 : i64, b_zero = -2 : i64, m = 5.000000e-01 : f32, dst_zero = 3 : i64, lo = -8 : i64, hi = 7 : i64} : !schedule.buffer<2x4x8xi4> = !schedule.buffer<2x4x8xi4>, !schedule.buffer<2x4x8xi4>
+    schedule.mul "act" %product = %y, %z[%i] {origin = affine_map<(d0) -> (d0 * 2, 0, 0)>, extents = array<i64: 6, 4, 8>, a_zero = 1, b_zero = -2, m = 0.5 : f32, dst_zero = 3, lo = -8, hi = 7} : !schedule.buffer<2x4x8xi4> = !schedule.buffer<2x4x8xi4>, !schedule.buffer<2x4x8xi4>
     // CHECK: schedule.pool "act" %p = %s[%i] {origin = affine_map<(d0) -> (d0, 0, 0)>, extents = array<i64: 3, 4, 8>, dst_zero = 0 : i64, lo = -8 : i64, hi = 7 : i64, kind = "max", kernel = array<i64: 2, 1>, strides = array<i64: 2, 1>, dilations = array<i64: 1, 1>, src_zero = 0 : i64, src_scale = 5.000000e-01 : f32, dst_scale = 5.000000e-01 : f32, include_pad = false} : !schedule.buffer<1x4x8xi4> = !schedule.buffer<2x4x8xi4>
     schedule.pool "act" %p = %s[%i] {origin = affine_map<(d0) -> (d0, 0, 0)>, extents = array<i64: 3, 4, 8>, dst_zero = 0, lo = -8, hi = 7, kind = "max", kernel = array<i64: 2, 1>, strides = array<i64: 2, 1>, dilations = array<i64: 1, 1>, src_zero = 0, src_scale = 0.5 : f32, dst_scale = 0.5 : f32, include_pad = false} : !schedule.buffer<1x4x8xi4> = !schedule.buffer<2x4x8xi4>
     // CHECK: schedule.store "store" %p to %out[%i] {origin = affine_map<(d0) -> (d0, 0, 0)>, extents = array<i64: 3, 4, 8>, strides = array<i64: 32, 8, 1>} : !schedule.buffer<1x4x8xi4> to !schedule.tensor<6x4x8xi4>
