@@ -1,7 +1,7 @@
-"""The compiler as a whole: from a model and a machine to a program."""
+"""The compiler as a whole: from a model and a machine to a program, or to a package of them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -10,11 +10,19 @@ from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.dialects.func import Func
 
 from .backend.build import build_program
+from .backend.package import HostStep, NodeRecord, Package
 from .backend.program import Program
+from .dialects.nn_network import network_of
 from .dialects.registry import DIALECTS
 from .dialects.store import Store, StoreContext
 from .errors import TilefoldError
 from .frontend import import_model
+from .frontend.graph import Graph, load
+from .frontend.importer import convert
+from .frontend.partition import Partition, model_of, partition
+from .frontend.shapes import Shapes
+from .interpreters.nn import run as interpret
+from .interpreters.steps import Array, Step, Values, run_steps
 from .machines import load_machine
 from .machines.model import Machine
 from .passes.attach_machine import attach_machine
@@ -26,10 +34,11 @@ Model = str | Path | onnx.ModelProto
 
 @dataclass(frozen=True)
 class Compilation:
-    """A network on its way to a machine: the module as it is after each level."""
+    """A network on its way to a machine: as imported, and the module as it is after each level."""
 
     context: StoreContext
     machine: Machine
+    source: ModuleOp
     nn: ModuleOp
     schedule: ModuleOp
     isa: ModuleOp
@@ -46,6 +55,46 @@ class Compilation:
         """The trial that this came of, if there was a search."""
         judged = [(trial.score, trial) for trial in self.trials if trial.score is not None]
         return min(judged, key=lambda pair: pair[0], default=(None, None))[1]
+
+
+@dataclass(frozen=True)
+class PackageCompilation:
+    """A network on its way to a machine and its host: `reason` is why not to the machine alone."""
+
+    network: str
+    machine: Machine
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    steps: tuple[Compilation | HostStep, ...]
+    nodes: tuple[NodeRecord, ...]
+    reason: str
+
+    @cached_property
+    def package(self) -> Package:
+        """The package file's content."""
+        steps = tuple(step if isinstance(step, HostStep) else step.program for step in self.steps)
+        return Package(self.network, steps, self.inputs, self.outputs, self.nodes)
+
+    @property
+    def machine_steps(self) -> dict[int, Compilation]:
+        """The machine's steps by their numbers."""
+        steps = enumerate(self.steps)
+        return {number: step for number, step in steps if isinstance(step, Compilation)}
+
+    def values(self, inputs: Values) -> dict[str, Array]:
+        """What crosses between steps and the outputs, by name, for inputs of batch 1.
+
+        The machine's steps are interpreted (`interpreters.nn`), the host's run as ever: it is what
+        an emulated package must equal.
+        """
+        return run_steps(map(_reference, self.steps), inputs)
+
+
+def _reference(step: Compilation | HostStep) -> Step:
+    if isinstance(step, HostStep):
+        return Step(tuple(port.name for port in step.inputs), step.runner.run)
+    names, store = network_of(step.source).input_names, step.context.store
+    return Step(names, lambda values: interpret(step.source, values, store))
 
 
 def context_for(store: Store) -> StoreContext:
@@ -78,7 +127,8 @@ def compile_levels(
     store = store if store is not None else Store()
     context = context_for(store)
     target = machine if isinstance(machine, Machine) else load_machine(machine)
-    module = model.clone() if isinstance(model, ModuleOp) else import_model(model, store)
+    source = model if isinstance(model, ModuleOp) else import_model(model, store)
+    module = source.clone()
     attach_machine(module, target)
     names = None if progress is None else partial(_show, progress)
     run_passes(nn_passes(), context, module, names)
@@ -86,12 +136,12 @@ def compile_levels(
     if effort:
         search = Search(context, target, module, effort, objective, choices, progress)
         schedule_level, isa_level, trials = search.run()
-        return Compilation(context, target, module, schedule_level, isa_level, trials)
+        return Compilation(context, target, source, module, schedule_level, isa_level, trials)
     lowered = module.clone()
     run_passes(schedule_passes(schedule, choices), context, lowered, names)
     isa = lowered.clone()
     run_passes(isa_passes(), context, isa, names)
-    return Compilation(context, target, module, lowered, isa)
+    return Compilation(context, target, source, module, lowered, isa)
 
 
 def _show(progress: Progress, name: str) -> None:
@@ -107,30 +157,115 @@ def _check_effort(schedule: Schedule, effort: int, objective: Objective) -> None
         raise TilefoldError(f"the objective {objective} takes a search: give an effort of 1 to 3")
 
 
-def compile(
+def compile_network(
     model: Model,
     machine: str | Path | Machine = "dna_a600",
     *,
+    host: bool = True,
+    shapes: Shapes | None = None,
+    batches: bool = False,
     schedule: Schedule = Schedule.OVERLAPPED,
     groups: bool = False,
     effort: int = 0,
     objective: Objective = Objective.LATENCY,
     progress: Progress | None = None,
-) -> Program:
-    """Compile a quantised ONNX model for a machine.
+) -> Compilation | PackageCompilation:
+    """Compile a model for a machine, and, with `host`, leave to the host what it cannot run.
+
+    A model that can run on the machine alone gives a program, any other a package; without `host`
+    it is an error. `shapes` gives those of inputs with dynamic dimensions. With `batches`, what
+    reads an input of a fixed batch beyond 1 stays on the host; otherwise such a model is refused.
+    The others are those of `compile_levels`.
+    Raises TilefoldError where the model, the machine or both together are not supported.
+    """
+    target = machine if isinstance(machine, Machine) else load_machine(machine)
+    graph, store = load(model, shapes), Store()
+
+    def levels(module: ModuleOp, store: Store) -> Compilation:
+        return compile_levels(
+            module,
+            target,
+            schedule=schedule,
+            groups=groups,
+            effort=effort,
+            objective=objective,
+            store=store,
+            progress=progress,
+        )
+
+    _check_effort(schedule, effort, objective)
+    try:
+        module = convert(graph, store)
+    except TilefoldError as error:
+        if not host:
+            raise
+        reason = str(error).splitlines()[0]
+    else:
+        return levels(module, store)
+    parts = partition(graph, batches)
+    steps: list[Compilation | HostStep] = []
+    for segment in parts.segments:
+        if segment.on_machine:
+            store = Store()
+            steps.append(levels(convert(segment.graph, store), store))
+        else:
+            steps.append(_host_step(graph, segment.graph))
+    return PackageCompilation(
+        graph.name,
+        target,
+        tuple(port.name for port in graph.inputs),
+        tuple(port.name for port in graph.outputs),
+        tuple(steps),
+        _records(parts),
+        reason,
+    )
+
+
+def _host_step(whole: Graph, part: Graph) -> HostStep:
+    """A part of the network as a step of the host; TilefoldError where the host cannot run it."""
+    try:
+        step = HostStep.of(model_of(part))
+        step.runner  # noqa: B018  # onnxruntime refuses now what it would refuse later
+    except TilefoldError as error:
+        raise TilefoldError(f"{whole.file}: {error}") from None
+    return step
+
+
+def _records(parts: Partition) -> tuple[NodeRecord, ...]:
+    return tuple(NodeRecord(**asdict(node)) for node in parts.nodes)
+
+
+def compile(
+    model: Model,
+    machine: str | Path | Machine = "dna_a600",
+    *,
+    host: bool = True,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    schedule: Schedule = Schedule.OVERLAPPED,
+    groups: bool = False,
+    effort: int = 0,
+    objective: Objective = Objective.LATENCY,
+    progress: Progress | None = None,
+) -> Program | Package:
+    """Compile an ONNX model for a machine.
 
     `model` is a path or a ModelProto, `machine` a name, the path of a machine file, or a Machine;
     `schedule` whether layers overlap, `groups` whether layers that do not read one another may run
     at the same time on units of their own; `effort` (0 to 3) how long to search for the least of
-    the `objective`.
+    the `objective`. `shapes` gives those of inputs with dynamic dimensions, by name.
+    What the machine cannot run is left to the host: then the result is a package of steps for both,
+    unless `host` forbids it.
     Raises TilefoldError, naming the node and the reason, where it cannot be compiled.
     """
-    return compile_levels(
+    compiled = compile_network(
         model,
         machine,
+        host=host,
+        shapes=shapes,
         schedule=schedule,
         groups=groups,
         effort=effort,
         objective=objective,
         progress=progress,
-    ).program
+    )
+    return compiled.program if isinstance(compiled, Compilation) else compiled.package

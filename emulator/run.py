@@ -40,7 +40,7 @@ class Result:
     recording: Recording | None = None
 
 
-def emulate(
+def emulate_program(
     program: Program,
     inputs: Mapping[str, Array],
     *,

@@ -23,7 +23,7 @@ from ..dialects.nn_syntax import integer, ints
 from ..dialects.nn_types import plain_type
 from ..dialects.store import Store
 from ..errors import TilefoldError
-from .graph import Graph, Node, ValueType, captured, load
+from .graph import Graph, Node, ValueType, captured, check_batch, load
 from .network import module_of
 
 
@@ -41,6 +41,8 @@ def import_real(model: str | Path | ModelProto, store: Store) -> ModuleOp:
 
 
 def _module(graph: Graph, store: Store) -> ModuleOp:
+    for port in graph.inputs:
+        check_batch(port)
     block = Block(arg_types=[_type(graph, port.name) for port in graph.inputs])
     values: dict[str, SSAValue] = dict(
         zip((port.name for port in graph.inputs), block.args, strict=True)

@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.printer import Printer
 
 from ..backend.disassembler import disassemble
-from ..compiler import Compilation, compile_levels
+from ..compiler import Compilation, PackageCompilation, compile_network
 from ..dialects.schedule import ProgramOp, TensorOp
 from ..errors import TilefoldError
 from ..passes.explanation import explain as explain_layer
@@ -23,6 +23,8 @@ from ..passes.schedule_allocate import on_chip
 from ..search import TRIALS, Objective, differences
 from .command import console, progress_of, write_files
 from .explain import record, tables
+from .steps import ShapeOption, StepOption, compilation_of, placements, shapes_of
+from .steps import summary as package_summary
 
 STDOUT = Path("-")
 
@@ -56,7 +58,7 @@ class Level(StrEnum):
 
 
 def compile_model(
-    model: Annotated[Path, typer.Argument(help="a quantised model", metavar="MODEL.onnx")],
+    model: Annotated[Path, typer.Argument(help="a model", metavar="MODEL.onnx")],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -64,6 +66,12 @@ def compile_model(
         ),
     ] = None,
     machine: MachineOption = "dna_a600",
+    host: Annotated[
+        bool,
+        typer.Option(help="leave to the host what the machine cannot run; without, it is an error"),
+    ] = True,
+    shape: ShapeOption = None,
+    step: StepOption = None,
     emit: Annotated[
         Level | None,
         typer.Option(help="write this level as text, by default to the standard output (-)"),
@@ -98,25 +106,58 @@ def compile_model(
         raise TilefoldError("give -o FILE.tfp, --emit LEVEL or --explain LAYER")
     if as_json and explain is None:
         raise TilefoldError("--json is for --explain LAYER")
-    compilation = compile_with_progress(model, machine, schedule, effort, objective)
+    if step is not None and emit is None and explain is None:
+        raise TilefoldError("--step is for --emit LEVEL and --explain LAYER")
+    with progress_of(f"importing {model.name}") as update:
+        compiled = compile_network(
+            model,
+            machine,
+            host=host,
+            shapes=shapes_of(shape),
+            schedule=schedule,
+            effort=effort,
+            objective=objective,
+            progress=update,
+        )
+    if emit is None and explain is None and store is None:
+        _save(compiled, output, weights)
+        return
+    compilation = compilation_of(compiled, step)
     if store is not None:
         compilation.context.store.save(store)
     if explain is not None:
         _explain(compilation, schedule, explain, candidates, as_json)
     if emit is None:
-        if output is None:
-            return
-        program = compilation.program
-        (program if weights else program.without_weights()).save(output)
-        typer.echo(f"{output}: {summary(compilation)}")
-        if compilation.trials:
-            typer.echo(search_line(compilation))
+        _save(compiled, output, weights)
         return
     text = level_text(compilation, emit)
     if output in (None, STDOUT):
         typer.echo(text, nl=False)
     else:
         write_files({output: text.encode()})
+
+
+def _save(compiled: Compilation | PackageCompilation, output: Path | None, weights: bool) -> None:
+    """Write the program or package, and say what it is."""
+    if output is None:
+        return
+    if isinstance(compiled, PackageCompilation):
+        package = compiled.package
+        (package if weights else package.without_weights()).save(output)
+        typer.echo(f"{output}: {package_summary(package, compiled.machine.name)}")
+        console().print(placements(package), highlight=False)
+        for number, compilation in compiled.machine_steps.items():
+            _tell(f"step {number}", compilation)
+        return
+    program = compiled.program
+    (program if weights else program.without_weights()).save(output)
+    _tell(str(output), compiled)
+
+
+def _tell(what: str, compilation: Compilation) -> None:
+    typer.echo(f"{what}: {summary(compilation)}")
+    if compilation.trials:
+        typer.echo(search_line(compilation))
 
 
 def _explain(
@@ -134,25 +175,6 @@ def _explain(
         return
     for part in tables(found, predicted):
         console().print(part, highlight=False)
-
-
-def compile_with_progress(
-    model: Path,
-    machine: str,
-    schedule: Schedule = Schedule.OVERLAPPED,
-    effort: int = 0,
-    objective: Objective = Objective.LATENCY,
-) -> Compilation:
-    """All levels of `model` on `machine`; shows what goes on where there is a terminal."""
-    with progress_of(f"importing {model.name}") as update:
-        return compile_levels(
-            model,
-            machine,
-            schedule=schedule,
-            effort=effort,
-            objective=objective,
-            progress=update,
-        )
 
 
 def search_line(compilation: Compilation) -> str:
