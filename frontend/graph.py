@@ -7,23 +7,15 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from onnx import AttributeProto, ModelProto, NodeProto, numpy_helper, version_converter
+from onnx import AttributeProto, ModelProto, NodeProto, numpy_helper
 
 from ..errors import TilefoldError
 from .files import external_tensors, read_model
 from .folding import fold
+from .opsets import modern
 from .shapes import Shapes, checked, with_static_inputs
 
 Array = npt.NDArray[Any]
-
-OLDEST_OPSET = 11
-"""Earlier operator sets spell Clip, Pad and the pools in other ways."""
-
-OLDEST_CONVERTED = 7
-"""The oldest operator set that ONNX's own converter starts from."""
-
-CONVERTED_OPSET = 13
-"""What models of earlier operator sets are converted to."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +135,8 @@ def _prepare(model: ModelProto, file: str, name: str, shapes: Shapes) -> Graph:
     for tensor in external_tensors(model):
         raise TilefoldError(f"tensor '{tensor.name}' has external data; load the model by its path")
     name_nodes(model)
-    model = _converted(model, _opsets(model)[""])
+    model = modern(model, _opsets(model)[""])
+    name_nodes(model)
     opsets = _opsets(model)
     model = checked(with_static_inputs(checked(model, infer=False), shapes))
     constants = {tensor.name: _array(tensor) for tensor in model.graph.initializer}
@@ -182,21 +175,6 @@ def _opsets(model: ModelProto) -> dict[str, int]:
     if "" not in versions:
         raise TilefoldError("the model does not say which operator set it uses")
     return versions
-
-
-def _converted(model: ModelProto, opset: int) -> ModelProto:
-    """The model in an operator set that is not too old."""
-    if opset >= OLDEST_OPSET:
-        return model
-    reason = ""
-    if opset >= OLDEST_CONVERTED:
-        try:
-            return version_converter.convert_version(model, CONVERTED_OPSET)
-        except (RuntimeError, ValueError) as error:
-            reason = f" and cannot be converted ({' '.join(str(error).split())[:160]})"
-    raise TilefoldError(
-        f"operator set {opset} is too old{reason}; export the model with opset 13 or later"
-    )
 
 
 def name_nodes(model: ModelProto) -> None:
