@@ -13,7 +13,7 @@ OLDEST_CONVERTED = 7
 CONVERTED_OPSET = 13
 """What models of earlier operator sets are converted to."""
 
-MISTAKEN = ("Hardmax",)
+MISTAKEN = ("Hardmax", "Scan")
 """Operators that the converter takes over as they are although they mean something else since."""
 
 
@@ -40,25 +40,27 @@ def _converted(model: ModelProto, opset: int) -> ModelProto:
     for node in model.graph.node:
         if node.op_type in MISTAKEN:
             raise TilefoldError(f"node '{node.name}': {node.op_type} has changed its meaning")
+    resized = any(node.op_type == "Resize" for node in model.graph.node)
     converted = version_converter.convert_version(model, CONVERTED_OPSET)
     constants = {tensor.name: tensor for tensor in converted.graph.initializer}
     for node in converted.graph.node:
         if node.op_type == "Constant":
             constants[node.output[0]] = node.attribute[0].t
         elif node.op_type == "Resize":
-            _spell_out(node, constants.get(node.input[2]))
+            _spell_out(node, constants.get(node.input[2]), resized)
     return converted
 
 
-def _spell_out(node: NodeProto, scales: TensorProto | None) -> None:
+def _spell_out(node: NodeProto, scales: TensorProto | None, resized: bool) -> None:
     """Say in `node` which pixel it takes, for it meant another one than Resize does since.
 
     Up to operator set 10 Resize and Upsample take the pixels around place / scale; the nearest of
-    them is the one before, or, as onnxruntime has it, the one behind where the image shrinks.
+    them is the one before, or, as onnxruntime has it, the one behind where a `resized` image
+    shrinks.
     """
     modes = [attribute.s for attribute in node.attribute if attribute.name == "mode"]
     nearest = "floor"
-    if modes in ([], [b"nearest"]):
+    if resized and modes in ([], [b"nearest"]):
         if scales is None:
             raise TilefoldError(f"node '{node.name}': its scales are not constants")
         factors = numpy_helper.to_array(scales)

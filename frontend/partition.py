@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, defs, helper, numpy_helper
 
 from ..dialects.nn_types import element_of
 from ..errors import TilefoldError
@@ -19,6 +19,9 @@ from .values import View
 
 IR_VERSION = 10
 """Of ONNX's file format: the newest that onnxruntime 1.20 reads."""
+
+KNOWN_OPSET = 21
+"""The newest operator set of onnxruntime 1.20."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,26 @@ def model_of(graph: Graph) -> ModelProto:
     made = helper.make_graph(
         [node.proto for node in graph.nodes], graph.name, inputs, outputs, initializers
     )
-    opsets = [helper.make_opsetid(*entry) for entry in graph.opsets.items()]
-    return helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION)
+    opsets = {**graph.opsets, "": _opset(graph)}
+    identifiers = [helper.make_opsetid(*entry) for entry in opsets.items()]
+    return helper.make_model(made, opset_imports=identifiers, ir_version=IR_VERSION)
+
+
+def _opset(graph: Graph) -> int:
+    """The operator set of `graph`, or an older one that onnxruntime knows and that is the same."""
+    declared = graph.opsets[""]
+    if declared <= KNOWN_OPSET:
+        return declared
+    since = [_since(node.proto, declared) for node in graph.nodes]
+    return max(KNOWN_OPSET, *since)
+
+
+def _since(node: NodeProto, opset: int) -> int:
+    """The operator set that a node and those of its graphs are defined by."""
+    known = node.domain in ("", "ai.onnx")
+    since = defs.get_schema(node.op_type, opset).since_version if known else 0
+    graphs = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
+    return max([since, *(_since(inner, opset) for graph in graphs for inner in graph.node)])
 
 
 def _declared(graph: Graph, port: Port) -> tuple[str, int, Sequence[int | None] | None]:

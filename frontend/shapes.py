@@ -51,7 +51,9 @@ def with_static_inputs(model: ModelProto, shapes: Shapes) -> ModelProto:
         if value.name in shapes:
             _apply(value, tuple(shapes[value.name]), sizes)
     for value in inputs:
-        _fix(value, sizes)
+        _check_tensor(value)
+        if value.name not in shapes:
+            _fix(value, sizes)
     del model.graph.input[:]
     model.graph.input.extend(inputs)
     del model.graph.value_info[:]
@@ -71,7 +73,7 @@ def _apply(value: ValueInfoProto, shape: Sequence[int], sizes: dict[str, int]) -
     if not kind.HasField("shape"):
         kind.shape.dim.extend(TensorShapeProto.Dimension() for _ in shape)
     given = "x".join(map(str, shape))
-    if len(shape) != len(kind.shape.dim) or min(shape, default=1) < 1:
+    if len(shape) != len(kind.shape.dim) or min(shape, default=0) < 0:
         raise TilefoldError(
             f"input '{value.name}' has {len(kind.shape.dim)} dimensions: {given} does not fit"
         )
@@ -85,7 +87,8 @@ def _apply(value: ValueInfoProto, shape: Sequence[int], sizes: dict[str, int]) -
         dim.dim_value = size
 
 
-def _fix(value: ValueInfoProto, sizes: Mapping[str, int]) -> None:
+def _check_tensor(value: ValueInfoProto) -> None:
+    """Raise TilefoldError unless an input is a tensor of numbers with a shape."""
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type"):
         raise TilefoldError(f"input '{value.name}' is no tensor; only tensors are supported")
@@ -95,6 +98,11 @@ def _fix(value: ValueInfoProto, sizes: Mapping[str, int]) -> None:
         raise TilefoldError(
             f"input '{value.name}' has no static shape; give one (--shape {value.name}=1x3x224x224)"
         )
+
+
+def _fix(value: ValueInfoProto, sizes: Mapping[str, int]) -> None:
+    """Give the dimensions that are still dynamic their sizes."""
+    kind = value.type.tensor_type
     for axis, dim in enumerate(kind.shape.dim):
         if dim.dim_param in sizes:
             dim.dim_value = sizes[dim.dim_param]

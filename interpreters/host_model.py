@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import DecodeError
-from onnx import ModelProto
+from onnx import ModelProto, helper
 
 from ..errors import TilefoldError
 from .onnx_session import compiled
@@ -30,14 +30,23 @@ class HostModel:
             self._session = compiled(model).session
         except TilefoldError as error:
             raise TilefoldError(f"{name}: {error}") from None
-        self._outputs = [value.name for value in self._session.get_outputs()]
+        self._outputs = {
+            value.name: helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+            for value in model.graph.output
+        }
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs by name; TilefoldError where onnxruntime cannot compute them."""
-        feeds = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
+        feeds = {name: np.asarray(value, order="C") for name, value in inputs.items()}
         try:
-            results = self._session.run(self._outputs, feeds)
+            results = self._session.run(list(self._outputs), feeds)
         except Exception as error:  # onnxruntime's exceptions have no common base
             reason = " ".join(str(error).split())[:240]
             raise TilefoldError(f"{self._name}: onnxruntime cannot run it: {reason}") from error
-        return dict(zip(self._outputs, results, strict=True))
+        pairs = zip(self._outputs.items(), results, strict=True)
+        return {name: _as_declared(result, dtype) for (name, dtype), result in pairs}
+
+
+def _as_declared(result: Array, dtype: np.dtype[Any]) -> Array:
+    """`result` in the type that the model says; onnxruntime gives floats of 8 bits as bytes."""
+    return result.view(dtype) if result.dtype.itemsize == dtype.itemsize else result

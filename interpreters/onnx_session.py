@@ -108,5 +108,5 @@ def session(model: ModelProto, options: Options, disabled: Iterable[str]) -> Ses
             disabled_optimizers=list(disabled),
         )
     except Exception as error:  # onnxruntime's exceptions have no common base
-        reason = " ".join(str(error).split())[:240]
+        reason = " ".join(str(error).split())[:400]
         raise TilefoldError(f"onnxruntime refuses the model: {reason}") from error

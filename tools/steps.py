@@ -1,5 +1,6 @@
 """Packages on the command line: which step is meant, and what runs where."""
 
+import re
 from collections import Counter
 from typing import Annotated, TypeVar
 
@@ -39,7 +40,7 @@ def shapes_of(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
     for text in texts or []:
         name, _, sizes = text.rpartition("=")
         numbers = sizes.split("x")
-        if not name or not all(number.isascii() and number.isdigit() for number in numbers):
+        if not name or not all(re.fullmatch("[1-9][0-9]{0,8}", number) for number in numbers):
             raise TilefoldError(f"--shape {text}: give NAME=1x3x224x224")
         if name in shapes:
             raise TilefoldError(f"--shape {text}: '{name}' has been given a shape before")

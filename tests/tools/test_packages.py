@@ -143,7 +143,7 @@ def test_weights_left_out(run: Run) -> None:
         ("x=1x7x9x11", "input 'x' is given 1x7x9x11, but dimension 1 is 6"),
         ("y=1x6x9x11", "a shape is given for 'y', but the inputs are x"),
         ("x=4x6x9x11", "input 'x' has batch 4; export the model with batch 1"),
-        ("x=1x6x0x11", "does not fit"),
+        ("x=1x6x0x11", "--shape x=1x6x0x11: give NAME=1x3x224x224"),
         ("x=1,6,9,11", "--shape x=1,6,9,11: give NAME=1x3x224x224"),
         ("1x6x9x11", "--shape 1x6x9x11: give NAME=1x3x224x224"),
     ],
