@@ -189,8 +189,18 @@ def _checked(package: Package, inputs: Values) -> tuple[dict[str, Array], int]:
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"'{name}' {size}" for name, size in sizes.items())
         raise TilefoldError(f"inputs have different batch sizes: {listed}")
-    unread = {name: inputs[name][np.newaxis] for name in package.inputs if name not in batches}
-    return batches | unread, next(iter(sizes.values()), 1)
+    size = next(iter(sizes.values()), 1)
+    unread = (name for name in package.inputs if name not in batches)
+    return batches | {name: _parts(name, inputs[name], size) for name in unread}, size
+
+
+def _parts(name: str, values: Array, size: int) -> Array:
+    """`values`, which no step reads, as [size, ...]."""
+    if not values.ndim or len(values) % size:
+        if size > 1:
+            raise TilefoldError(f"input '{name}' has shape {list(values.shape)} for {size} inputs")
+        return values[np.newaxis]
+    return values.reshape(size, len(values) // size, *values.shape[1:])
 
 
 def _batch(ports: Sequence[Port | HostPort], values: Array) -> Array:

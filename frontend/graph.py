@@ -13,7 +13,7 @@ from ..errors import TilefoldError
 from .files import external_tensors, read_model
 from .folding import fold
 from .opsets import modern
-from .shapes import Shapes, checked, with_static_inputs
+from .shapes import Shapes, checked, inferred_again, with_static_inputs
 
 Array = npt.NDArray[Any]
 
@@ -142,6 +142,7 @@ def _prepare(model: ModelProto, file: str, name: str, shapes: Shapes) -> Graph:
     constants = {tensor.name: _array(tensor) for tensor in model.graph.initializer}
     nodes = fold(model, constants, opsets[""])
     nodes = _needed(nodes, [output.name for output in model.graph.output])
+    model = inferred_again(model, nodes, constants)
     used = {value for node in nodes for value in (*node.input, *captured(node))}
     used |= {output.name for output in model.graph.output}
     return Graph(

@@ -1,12 +1,26 @@
 """Checking a model, fixing the shapes of its inputs and inferring all others."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+import numpy.typing as npt
 import onnx
-from onnx import ModelProto, TensorProto, TensorShapeProto, ValueInfoProto, inliner
+from onnx import (
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    TensorShapeProto,
+    ValueInfoProto,
+    helper,
+    inliner,
+    numpy_helper,
+)
 
 from ..errors import TilefoldError
+
+SMALL = 1 << 10
+"""Elements of constants whose values say shapes, pads and the like."""
 
 Shapes = Mapping[str, Sequence[int]]
 """Shapes of inputs by name."""
@@ -30,6 +44,48 @@ def checked(model: ModelProto, infer: bool = True) -> ModelProto:
         TypeError,
     ) as error:
         raise TilefoldError(_reason(str(error))) from error
+
+
+def inferred_again(
+    model: ModelProto, nodes: Iterable[NodeProto], constants: Mapping[str, npt.NDArray[Any]]
+) -> ModelProto:
+    """`model` with the shapes that follow once its nodes on constants are computed.
+
+    `nodes` are those that are left, `constants` what the others computed, and the initializers.
+    Large constants take part by their shapes alone; a model whose shapes are all known is not
+    looked at again.
+    """
+    values = (*model.graph.value_info, *model.graph.output)
+    if all(_is_static(value) for value in values):
+        return model
+    rest = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    rest.graph.name = model.graph.name
+    rest.graph.node.extend(nodes)
+    rest.graph.input.extend(model.graph.input)
+    for name, array in constants.items():
+        if array.size <= SMALL:
+            rest.graph.initializer.append(numpy_helper.from_array(array, name))
+        else:
+            kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+            rest.graph.input.append(helper.make_tensor_value_info(name, kind, array.shape))
+    for value in model.graph.output:
+        rest.graph.output.add().CopyFrom(value)
+        if not _is_static(value):
+            rest.graph.output[-1].type.tensor_type.ClearField("shape")
+    found = onnx.shape_inference.infer_shapes(rest, data_prop=True).graph
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(found.value_info)
+    del model.graph.output[:]
+    model.graph.output.extend(found.output)
+    return model
+
+
+def _is_static(value: ValueInfoProto) -> bool:
+    """Whether a value is no tensor, or one whose shape is known."""
+    kind = value.type.tensor_type
+    if not value.type.HasField("tensor_type"):
+        return True
+    return kind.HasField("shape") and all(dim.HasField("dim_value") for dim in kind.shape.dim)
 
 
 def with_static_inputs(model: ModelProto, shapes: Shapes) -> ModelProto:

@@ -81,6 +81,34 @@ def test_a_batch_runs_input_after_input(tmp_path: Path) -> None:
         assert np.array_equal(values, np.concatenate([each[name] for each in alone]))
 
 
+def test_an_input_that_goes_straight_out_comes_in_batches_too() -> None:
+    builder = mixed.net()
+    builder.output(builder.op("Sin", builder.input((1, 3)), name="sin"), rank=2)
+    builder.output(builder.input((1, 2), "through"), rank=2)
+    package = tilefold.compile(builder.model(), "tiny")
+    x, through = np.ones((3, 3), np.float32), np.arange(6, dtype=np.float32).reshape(3, 2)
+    outputs = tilefold.emulate(package, {"x": x, "through": through}).outputs
+    assert np.array_equal(outputs["through"], through)
+    with pytest.raises(TilefoldError, match=r"'through' has shape \[2, 2\] for 3 inputs"):
+        tilefold.emulate(package, {"x": x, "through": through[:2]})
+
+
+def test_sums_that_the_host_reads_are_the_machines() -> None:
+    """Without QuantizeLinear onnxruntime convolves in float, and rounds as it goes."""
+    builder = mixed.net()
+    x = mixed.quantised(builder, builder.input((1, 6, 9, 11)))
+    sums = mixed.conv(builder, x, (6, 8), "conv")
+    builder.output(builder.op("Sin", sums, name="sin"))
+    builder.output(builder.op("ArgMax", sums, axis=1, name="best"), 7)
+    model = builder.model()
+    compiled, inputs = package_of(model), feeds(model)
+    emulated = tilefold.emulate(compiled.package, inputs).outputs
+    interpreted, expected = compiled.values(inputs), Judge(model).run(inputs)
+    assert all(np.array_equal(emulated[name], interpreted[name]) for name in emulated)
+    np.testing.assert_allclose(emulated["sin:0"], expected["sin:0"], atol=1e-4)
+    assert np.array_equal(emulated["best:0"], expected["best:0"])
+
+
 def test_results_of_different_sizes_are_for_one_input_at_a_time() -> None:
     package = package_of(mixed.detections()).package
     batch = np.random.default_rng(2).normal(size=(2, 6, 5, 5)).astype(np.float32)

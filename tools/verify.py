@@ -71,9 +71,13 @@ class Divergence:
 
 @dataclass(frozen=True)
 class Verification:
-    """All that `tilefold verify` finds; `in_float` is what onnxruntime computes in float."""
+    """All that `tilefold verify` finds; `in_float` is what onnxruntime computes in float.
+
+    `on_host` are the nodes that the machine leaves to the host: onnxruntime in all ways.
+    """
 
     machine: str
+    on_host: tuple[str, ...]
     in_float: tuple[str, ...]
     outputs: tuple[Row, ...]
     layers: tuple[Row, ...]
@@ -90,6 +94,7 @@ class Verification:
             "machine": self.machine,
             "equal": self.equal,
             "in_float": self.in_float,
+            "on_host": self.on_host,
             "outputs": [row.to_json() for row in self.outputs],
             "layers": [row.to_json() for row in self.layers],
             "first_divergence": self.divergence.name if self.divergence else None,
@@ -159,7 +164,13 @@ def verify_model(
                 for row, differs in _compare_layers(step, machine, values, expected, update):
                     rows.append(row)
                     divergence = divergence or differs
-    return Verification(machine.name, judge.in_float, outputs, tuple(rows), divergence)
+    on_host = _on_host(compiled)
+    return Verification(machine.name, on_host, judge.in_float, outputs, tuple(rows), divergence)
+
+
+def _on_host(compiled: Compilation | PackageCompilation) -> tuple[str, ...]:
+    nodes = () if isinstance(compiled, Compilation) else compiled.nodes
+    return tuple(node.name for node in nodes if not node.on_machine)
 
 
 def _machine_steps(compiled: Compilation | PackageCompilation) -> tuple[Compilation, ...]:
@@ -273,6 +284,9 @@ def _print(found: Verification, console: Console) -> None:
     if found.in_float:
         listed = ", ".join(found.in_float)
         console.print(f"onnxruntime computes in float: {listed}", markup=False)
+    if found.on_host:
+        listed = ", ".join(found.on_host)
+        console.print(f"left to the host, which is onnxruntime: {listed}", markup=False)
     console.print(_table("output", found.outputs))
     if found.layers:
         console.print(_table("layer", found.layers))

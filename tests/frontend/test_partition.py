@@ -110,6 +110,20 @@ def test_products_are_counted() -> None:
     assert counted == {"first": 9 * 11 * 8 * 6 * 9, "second": 9 * 11 * 4 * 8 * 9}
 
 
+def test_products_behind_computed_shapes_are_counted() -> None:
+    """Pads that nodes compute are known only when these have been folded."""
+    builder = net()
+    x = quantised(builder, builder.input((1, 6, 5, 5)))
+    parts = [builder.constant(np.array(pads, np.int32)) for pads in ([0, 0, 1, 1], [0, 0, 2, 2])]
+    pads = builder.op("Cast", builder.op("Concat", *parts, axis=0), to=TensorProto.INT64)
+    sin = builder.op("Sin", builder.op("Pad", x, pads), name="sin")
+    weight = builder.constant(np.ones((4, 6, 3, 3), np.float32))
+    builder.output(builder.op("Conv", sin, weight, name="conv"))
+    found = cut(builder.model())
+    assert {node.name: node.macs for node in found.nodes}["conv"] == 6 * 6 * 4 * 6 * 9
+    assert found.segments[0].graph.types[sin].shape == (1, 6, 8, 8)
+
+
 def test_as_few_switches_as_possible() -> None:
     """Three branches of machine, host, machine: all of a side's work comes in one segment."""
     builder = net()

@@ -122,10 +122,12 @@ def test_verify(run: Run) -> None:
     assert code == 0
     found = json.loads(out)
     assert found["equal"]
+    assert {"erf", "host", "best"} < set(found["on_host"])
     assert [row["name"] for row in found["outputs"]] == ["erf:0", "best:0"]
     layers = {row["name"]: row["emulator"] for row in found["layers"]}
     assert layers["second"]["mismatches"] == layers["first"]["mismatches"] == 0
     assert layers["second"]["elements"] == 2 * 4 * 9 * 11
+    assert "left to the host, which is onnxruntime: erf, host, " in run(*arguments)[1]
 
 
 def test_weights_left_out(run: Run) -> None:
