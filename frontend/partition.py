@@ -5,14 +5,25 @@ ready on the present side come first. What crosses over is float where the netwo
 outputs are, and integers of 8 or 32 bits elsewhere.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, defs, helper, numpy_helper
+from onnx import (
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    ValueInfoProto,
+    defs,
+    helper,
+    numpy_helper,
+)
 
 from ..dialects.nn_types import element_of
 from ..errors import TilefoldError
+from ..interpreters.onnx_session import unoptimised
 from .graph import Array, Graph, Node, Port, ValueType, check_batch
 from .placement import Placement, Union, Wiring, read_by
 from .values import View
@@ -64,7 +75,7 @@ def partition(graph: Graph, batches: bool = False) -> Partition:
     Raises TilefoldError where a quantised input has a fixed batch beyond 1, for which alone its
     readers would stay on the host, unless `batches`.
     """
-    graph = _without_constant_outputs(graph)
+    graph = _with_types(_without_constant_outputs(graph))
     placement = Placement(Wiring(graph))
     for port in () if batches else graph.inputs:
         _check_quantised(placement.wiring, port)
@@ -131,13 +142,40 @@ def _declared(graph: Graph, port: Port) -> tuple[str, int, Sequence[int | None] 
 
 def _without_constant_outputs(graph: Graph) -> Graph:
     """`graph` with a node for each output that is a constant."""
-    constants, nodes = dict(graph.constants), list(graph.nodes)
+    constants, nodes, types = dict(graph.constants), list(graph.nodes), dict(graph.types)
     for port in graph.outputs:
         if port.name in constants:
             source = _unused(graph, f"{port.name}:constant")
             constants[source] = constants.pop(port.name)
+            types[port.name] = ValueType(port.element_type, constants[source].shape)
             nodes.append(_node("Identity", [source], port.name, port.name))
-    return replace(graph, constants=constants, nodes=tuple(nodes))
+    return replace(graph, constants=constants, nodes=tuple(nodes), types=types)
+
+
+def _with_types(graph: Graph) -> Graph:
+    """`graph` with the types of what follows operators that only onnxruntime knows."""
+    made = [name for node in graph.nodes for name in node.outputs if name]
+    kinds = {name: graph.types.get(name, ValueType(0, None)) for name in made}
+    unknown = [name for name, kind in kinds.items() if kind.shape is None]
+    if not unknown or all(node.domain == "" for node in graph.nodes):
+        return graph
+    model = model_of(replace(graph, outputs=()))
+    model.graph.output.extend(ValueInfoProto(name=name) for name in unknown)
+    try:
+        results = unoptimised(model).get_outputs()
+    except TilefoldError:
+        return graph  # the host refuses it too, and says why in the segment where it is
+    return replace(graph, types={**graph.types, **dict(filter(None, map(_known, results)))})
+
+
+def _known(result: Any) -> tuple[str, ValueType] | None:
+    """Name and type of a result that onnxruntime describes; None where it is no tensor."""
+    spelt = re.fullmatch(r"tensor\((\w+)\)", result.type)
+    kinds = dict(TensorProto.DataType.items())
+    if spelt is None or spelt[1].upper() not in kinds:
+        return None
+    shape = tuple(size if isinstance(size, int) else None for size in result.shape)
+    return result.name, ValueType(kinds[spelt[1].upper()], shape)
 
 
 def _node(op_type: str, inputs: Sequence[str], result: str, name: str) -> Node:

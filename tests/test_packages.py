@@ -27,6 +27,8 @@ def feeds(model: ModelProto, seed: int = 1) -> Arrays:
             values[value.name] = rng.normal(0, 1.5, shape).astype(np.float32)
         elif kind == 9:
             values[value.name] = rng.integers(0, 2, shape).astype(bool)
+        elif kind == 2:
+            values[value.name] = rng.integers(0, 256, shape).astype(np.uint8)
         else:
             values[value.name] = np.ones(shape, np.int64)
     return values

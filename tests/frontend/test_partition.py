@@ -203,6 +203,13 @@ def test_the_host_quantises_its_inputs_itself() -> None:
     assert all([port.name for port in each.graph.inputs] == ["x"] for each in found.segments)
 
 
+def test_behind_an_operator_of_onnxruntime_the_machine_goes_on() -> None:
+    """ONNX does not infer its shapes; onnxruntime does."""
+    found = cut(mixed.integer_form())
+    assert sides(found) == "MHM"
+    assert reasons(found) == {"leaky": "operator com.microsoft.QLinearLeakyRelu is not supported"}
+
+
 def test_a_float_model_is_the_hosts() -> None:
     builder = net()
     weight = builder.constant(np.ones((4, 3, 3, 3), np.float32))

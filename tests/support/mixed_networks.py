@@ -50,13 +50,12 @@ def with_host_operators(model: ModelProto, rng: np.random.Generator, count: int)
         (place, node.output[0], list(node.input[1:]))
         for place, node in enumerate(mixed.graph.node)
         if node.op_type == "DequantizeLinear" and node.input[0] not in constants
+        if any(node.output[0] in other.input for other in mixed.graph.node)
     ]
     chosen = rng.choice(len(views), min(count, len(views)), replace=False)
     for number in sorted(chosen, reverse=True):
         place, name, parameters = views[number]
         readers = [node for node in mixed.graph.node if name in node.input]
-        if not readers:
-            continue
         reader = readers[int(rng.integers(len(readers)))]
         stem = f"host{number}"
         kind = str(rng.choice(HOST_OPERATORS))
@@ -153,6 +152,25 @@ def random_mixed(seed: int) -> ModelProto:
     return with_host_operators(model, rng, int(rng.integers(1, 5)))
 
 
+def integer_form() -> ModelProto:
+    """Convolutions of integers around an operator that ONNX does not know, nor its shapes."""
+    builder = net()
+
+    def conv_of(x: str, name: str) -> str:
+        inputs = [x, *models.parameters(builder, SCALE, np.uint8(ZERO))]
+        inputs.append(builder.constant(builder.integers((6, 6, 3, 3))))
+        inputs += models.parameters(builder, 0.004, np.int8(0))
+        inputs += models.parameters(builder, SCALE, np.uint8(ZERO))
+        return builder.op("QLinearConv", *inputs, name=name, pads=[1, 1, 1, 1])
+
+    first = conv_of(models.integer_input(builder, (1, 6, 5, 5)), "first")
+    ends = [*models.parameters(builder, SCALE, np.uint8(ZERO))] * 2
+    leaky = builder.op(
+        "QLinearLeakyRelu", first, *ends, name="leaky", domain=models.MICROSOFT, alpha=0.2
+    )
+    return models.integer_output(builder, conv_of(leaky, "second"))
+
+
 SHARED = {
     build.__name__: build
     for build in (
@@ -163,5 +181,6 @@ SHARED = {
         parts,
         branching,
         shared_input,
+        integer_form,
     )
 }
