@@ -1,6 +1,6 @@
 """The compiler as a whole: from a model and a machine to a program, or to a package of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -59,15 +59,13 @@ class Compilation:
 
 @dataclass(frozen=True)
 class PackageCompilation:
-    """A network on its way to a machine and its host: `reason` is why not to the machine alone."""
+    """A network on its way to a machine and its host."""
 
     network: str
-    machine: Machine
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     steps: tuple[Compilation | HostStep, ...]
     nodes: tuple[NodeRecord, ...]
-    reason: str
 
     @cached_property
     def package(self) -> Package:
@@ -178,46 +176,43 @@ def compile_network(
     The others are those of `compile_levels`.
     Raises TilefoldError where the model, the machine or both together are not supported.
     """
-    target = machine if isinstance(machine, Machine) else load_machine(machine)
-    graph, store = load(model, shapes), Store()
-
-    def levels(module: ModuleOp, store: Store) -> Compilation:
-        return compile_levels(
-            module,
-            target,
-            schedule=schedule,
-            groups=groups,
-            effort=effort,
-            objective=objective,
-            store=store,
-            progress=progress,
-        )
-
     _check_effort(schedule, effort, objective)
+    levels = partial(
+        compile_levels,
+        machine=machine if isinstance(machine, Machine) else load_machine(machine),
+        schedule=schedule,
+        groups=groups,
+        effort=effort,
+        objective=objective,
+        progress=progress,
+    )
+    graph, store = load(model, shapes), Store()
     try:
         module = convert(graph, store)
-    except TilefoldError as error:
+    except TilefoldError:
         if not host:
             raise
-        reason = str(error).splitlines()[0]
-    else:
-        return levels(module, store)
-    parts = partition(graph, batches)
+        return _in_steps(graph, partition(graph, batches), levels)
+    return levels(module, store=store)
+
+
+def _in_steps(
+    graph: Graph, parts: Partition, levels: Callable[..., Compilation]
+) -> PackageCompilation:
+    """The segments of `graph`, those of the machine compiled by `levels`."""
     steps: list[Compilation | HostStep] = []
     for segment in parts.segments:
         if segment.on_machine:
             store = Store()
-            steps.append(levels(convert(segment.graph, store), store))
+            steps.append(levels(convert(segment.graph, store), store=store))
         else:
             steps.append(_host_step(graph, segment.graph))
     return PackageCompilation(
         graph.name,
-        target,
         tuple(port.name for port in graph.inputs),
         tuple(port.name for port in graph.outputs),
         tuple(steps),
         _records(parts),
-        reason,
     )
 
 

@@ -120,7 +120,7 @@ def compile_model(
             progress=update,
         )
     if emit is None and explain is None and store is None:
-        _save(compiled, output, weights)
+        _save(compiled, machine, output, weights)
         return
     compilation = compilation_of(compiled, step)
     if store is not None:
@@ -128,7 +128,7 @@ def compile_model(
     if explain is not None:
         _explain(compilation, schedule, explain, candidates, as_json)
     if emit is None:
-        _save(compiled, output, weights)
+        _save(compiled, machine, output, weights)
         return
     text = level_text(compilation, emit)
     if output in (None, STDOUT):
@@ -137,14 +137,16 @@ def compile_model(
         write_files({output: text.encode()})
 
 
-def _save(compiled: Compilation | PackageCompilation, output: Path | None, weights: bool) -> None:
-    """Write the program or package, and say what it is."""
+def _save(
+    compiled: Compilation | PackageCompilation, machine: str, output: Path | None, weights: bool
+) -> None:
+    """Write the program or package for `machine`, and say what it is."""
     if output is None:
         return
     if isinstance(compiled, PackageCompilation):
         package = compiled.package
         (package if weights else package.without_weights()).save(output)
-        typer.echo(f"{output}: {package_summary(package, compiled.machine.name)}")
+        typer.echo(f"{output}: {package_summary(package, Path(machine).stem)}")
         console().print(placements(package), highlight=False)
         for number, compilation in compiled.machine_steps.items():
             _tell(f"step {number}", compilation)

@@ -122,7 +122,12 @@ def run(
     write_files(files)
     if as_json:
         typer.echo(record)
-        return
+    else:
+        _show(result, roofline, prediction)
+
+
+def _show(result: Result | PackageResult, roofline: bool, prediction: bool) -> None:
+    """Print what was counted, step by step."""
     if isinstance(result.report, PackageReport):
         console().print(result.report.table())
     for each in reports_of(result):
