@@ -1,8 +1,8 @@
-"""The compiler as a whole: from a model and a machine to a program."""
+"""The compiler as a whole: from a model and a machine to a program, or to a package of them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import onnx
@@ -10,27 +10,38 @@ from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.dialects.func import Func
 
 from .backend.build import build_program
+from .backend.package import HostStep, NodeRecord, Package
 from .backend.program import Program
+from .dialects.nn_network import network_of
 from .dialects.registry import DIALECTS
 from .dialects.store import Store, StoreContext
 from .errors import TilefoldError
 from .frontend import import_model
+from .frontend.graph import Graph, load
+from .frontend.importer import convert
+from .frontend.partition import Partition, model_of, partition
+from .frontend.shapes import Shapes
+from .interpreters.nn import run as interpret
+from .interpreters.steps import Array, Step, Values, run_steps
 from .machines import load_machine
 from .machines.model import Machine
 from .passes.attach_machine import attach_machine
 from .passes.nn_frames import MOST, FrameOrder
 from .passes.pipelines import Choices, Schedule, isa_passes, nn_passes, run_passes, schedule_passes
+from .quantizer import Quantisation, quantize
 from .search import TRIALS, Objective, Progress, Search, Trial
 
 Model = str | Path | onnx.ModelProto
+DEFAULT = Quantisation()
 
 
 @dataclass(frozen=True)
 class Compilation:
-    """A network on its way to a machine: the module as it is after each level."""
+    """A network on its way to a machine: as imported, and the module as it is after each level."""
 
     context: StoreContext
     machine: Machine
+    source: ModuleOp
     nn: ModuleOp
     schedule: ModuleOp
     isa: ModuleOp
@@ -47,6 +58,44 @@ class Compilation:
         """The trial that this came of, if there was a search."""
         judged = [(trial.score, trial) for trial in self.trials if trial.score is not None]
         return min(judged, key=lambda pair: pair[0], default=(None, None))[1]
+
+
+@dataclass(frozen=True)
+class PackageCompilation:
+    """A network on its way to a machine and its host."""
+
+    network: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    steps: tuple[Compilation | HostStep, ...]
+    nodes: tuple[NodeRecord, ...]
+
+    @cached_property
+    def package(self) -> Package:
+        """The package file's content."""
+        steps = tuple(step if isinstance(step, HostStep) else step.program for step in self.steps)
+        return Package(self.network, steps, self.inputs, self.outputs, self.nodes)
+
+    @property
+    def machine_steps(self) -> dict[int, Compilation]:
+        """The machine's steps by their numbers."""
+        steps = enumerate(self.steps)
+        return {number: step for number, step in steps if isinstance(step, Compilation)}
+
+    def values(self, inputs: Values) -> dict[str, Array]:
+        """What crosses between steps and the outputs, by name, for inputs of batch 1.
+
+        The machine's steps are interpreted (`interpreters.nn`), the host's run as ever: it is what
+        an emulated package must equal.
+        """
+        return run_steps(map(_reference, self.steps), inputs)
+
+
+def _reference(step: Compilation | HostStep) -> Step:
+    if isinstance(step, HostStep):
+        return Step(tuple(port.name for port in step.inputs), step.runner.run)
+    names, store = network_of(step.source).input_names, step.context.store
+    return Step(names, lambda values: interpret(step.source, values, store))
 
 
 def context_for(store: Store) -> StoreContext:
@@ -84,7 +133,8 @@ def compile_levels(
     store = store if store is not None else Store()
     context = context_for(store)
     target = machine if isinstance(machine, Machine) else load_machine(machine)
-    module = model.clone() if isinstance(model, ModuleOp) else import_model(model, store)
+    source = model if isinstance(model, ModuleOp) else import_model(model, store)
+    module = source.clone()
     attach_machine(module, target)
     names: Callable[[str], None] | None = progress and (lambda name: progress(name, 0, None))
     run_passes(nn_passes(), context, module, names)
@@ -92,12 +142,12 @@ def compile_levels(
     if effort:
         search = Search(context, target, module, effort, objective, choices, progress)
         schedule_level, isa_level, trials = search.run()
-        return Compilation(context, target, module, schedule_level, isa_level, trials)
+        return Compilation(context, target, source, module, schedule_level, isa_level, trials)
     lowered = module.clone()
     run_passes(schedule_passes(schedule, choices), context, lowered, names)
     isa = lowered.clone()
     run_passes(isa_passes(), context, isa, names)
-    return Compilation(context, target, module, lowered, isa)
+    return Compilation(context, target, source, module, lowered, isa)
 
 
 def _check_effort(schedule: Schedule, effort: int, objective: Objective) -> None:
@@ -109,10 +159,15 @@ def _check_effort(schedule: Schedule, effort: int, objective: Objective) -> None
         raise TilefoldError(f"the objective {objective} takes a search: give an effort of 1 to 3")
 
 
-def compile(
+def compile_network(
     model: Model,
     machine: str | Path | Machine = "dna_a600",
     *,
+    host: bool = True,
+    samples: Mapping[str, Array] | None = None,
+    quantisation: Quantisation = DEFAULT,
+    shapes: Shapes | None = None,
+    batches: bool = False,
     schedule: Schedule = Schedule.OVERLAPPED,
     groups: bool = False,
     frames: int = 1,
@@ -120,19 +175,20 @@ def compile(
     effort: int = 0,
     objective: Objective = Objective.LATENCY,
     progress: Progress | None = None,
-) -> Program:
-    """Compile a quantised ONNX model for a machine.
+) -> Compilation | PackageCompilation:
+    """Compile a model for a machine, and, with `host`, leave to the host what it cannot run.
 
-    `model` is a path or a ModelProto, `machine` a name, the path of a machine file, or a Machine;
-    `schedule` whether layers overlap, `groups` whether layers that do not read one another may run
-    at the same time on units of their own; `frames` how many images the program takes at a time,
-    and `order` whether one after the other or layer by layer; `effort` (0 to 3) how long to search
-    for the least of the `objective`.
-    Raises TilefoldError, naming the node and the reason, where it cannot be compiled.
+    A model that can run on the machine alone gives a program, any other a package; without `host`
+    it is an error. With `samples`, arrays [n, ...] by input name, a float model is quantised first,
+    as `quantisation` says. `shapes` gives those of inputs with dynamic dimensions. With `batches`,
+    what reads an input of a fixed batch beyond 1 stays on the host; otherwise such a model is
+    refused. The others are those of `compile_levels`; a package takes one frame at a time.
+    Raises TilefoldError where the model, the machine or both together are not supported.
     """
-    return compile_levels(
-        model,
-        machine,
+    _check_effort(schedule, effort, objective)
+    levels = partial(
+        compile_levels,
+        machine=machine if isinstance(machine, Machine) else load_machine(machine),
         schedule=schedule,
         groups=groups,
         frames=frames,
@@ -140,4 +196,96 @@ def compile(
         effort=effort,
         objective=objective,
         progress=progress,
-    ).program
+    )
+    if samples is not None:
+        model = quantize(model, samples, quantisation, shapes=shapes, progress=progress)
+    graph, store = load(model, shapes), Store()
+    try:
+        module = convert(graph, store)
+    except TilefoldError as error:
+        if not host:
+            raise
+        if frames > 1:
+            raise TilefoldError(f"{error}\nwith a part on the host, one frame at a time") from None
+        return _in_steps(graph, partition(graph, batches), levels)
+    return levels(module, store=store)
+
+
+def _in_steps(
+    graph: Graph, parts: Partition, levels: Callable[..., Compilation]
+) -> PackageCompilation:
+    """The segments of `graph`, those of the machine compiled by `levels`."""
+    steps: list[Compilation | HostStep] = []
+    for segment in parts.segments:
+        if segment.on_machine:
+            store = Store()
+            steps.append(levels(convert(segment.graph, store), store=store))
+        else:
+            steps.append(_host_step(graph, segment.graph))
+    return PackageCompilation(
+        graph.name,
+        tuple(port.name for port in graph.inputs),
+        tuple(port.name for port in graph.outputs),
+        tuple(steps),
+        _records(parts),
+    )
+
+
+def _host_step(whole: Graph, part: Graph) -> HostStep:
+    """A part of the network as a step of the host; TilefoldError where the host cannot run it."""
+    try:
+        step = HostStep.of(model_of(part))
+        step.runner  # noqa: B018  # onnxruntime refuses now what it would refuse later
+    except TilefoldError as error:
+        raise TilefoldError(f"{whole.file}: {error}") from None
+    return step
+
+
+def _records(parts: Partition) -> tuple[NodeRecord, ...]:
+    return tuple(NodeRecord(**asdict(node)) for node in parts.nodes)
+
+
+def compile(
+    model: Model,
+    machine: str | Path | Machine = "dna_a600",
+    *,
+    host: bool = True,
+    samples: Mapping[str, Array] | None = None,
+    quantisation: Quantisation = DEFAULT,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    schedule: Schedule = Schedule.OVERLAPPED,
+    groups: bool = False,
+    frames: int = 1,
+    order: FrameOrder = FrameOrder.FRAME,
+    effort: int = 0,
+    objective: Objective = Objective.LATENCY,
+    progress: Progress | None = None,
+) -> Program | Package:
+    """Compile an ONNX model for a machine.
+
+    `model` is a path or a ModelProto, `machine` a name, the path of a machine file, or a Machine;
+    `schedule` whether layers overlap, `groups` whether layers that do not read one another may run
+    at the same time on units of their own; `frames` how many images the program takes at a time,
+    and `order` whether one after the other or layer by layer; `effort` (0 to 3) how long to search
+    for the least of the `objective`. `shapes` gives those of inputs with dynamic dimensions. With
+    `samples`, arrays [n, ...] by input name, a float model is quantised first.
+    What the machine cannot run is left to the host: then the result is a package of steps for both,
+    unless `host` forbids it.
+    Raises TilefoldError, naming the node and the reason, where it cannot be compiled.
+    """
+    compiled = compile_network(
+        model,
+        machine,
+        host=host,
+        samples=samples,
+        quantisation=quantisation,
+        shapes=shapes,
+        schedule=schedule,
+        groups=groups,
+        frames=frames,
+        order=order,
+        effort=effort,
+        objective=objective,
+        progress=progress,
+    )
+    return compiled.program if isinstance(compiled, Compilation) else compiled.package

@@ -14,6 +14,7 @@ from .dialects.nn_onnx import is_operator
 from .dialects.store import Store
 from .errors import TilefoldError
 from .frontend.reals import import_real
+from .frontend.shapes import Shapes
 from .interpreters.onnx_model import onnx_model
 from .passes.nn_calibrate import calibrate
 from .passes.nn_equalize import equalize
@@ -96,16 +97,18 @@ def quantize(
     options: Quantisation = Quantisation(),
     *,
     layers: Mapping[str, Widths] | None = None,
+    shapes: Shapes | None = None,
     progress: Progress | None = None,
 ) -> ModelProto:
     """The model with what machines can compute quantised, in the QDQ form that onnxruntime runs.
 
     `samples` are arrays [n, ...] by input name, of which n inputs are made; `layers` have widths of
-    their own, by node name. Below 8 bits the integers are in 8-bit containers, with a Clip to the
-    range that there is.
+    their own, by node name; `shapes` gives those of inputs with dynamic dimensions. Below 8 bits
+    the integers are in 8-bit containers, with a Clip to the range that there is.
     Raises TilefoldError where the model or the samples do not do.
     """
-    return quantised(model, samples, options, layers=layers, progress=progress).model
+    made = quantised(model, samples, options, layers=layers, shapes=shapes, progress=progress)
+    return made.model
 
 
 def quantised(
@@ -114,11 +117,12 @@ def quantised(
     options: Quantisation = Quantisation(),
     *,
     layers: Mapping[str, Widths] | None = None,
+    shapes: Shapes | None = None,
     progress: Progress | None = None,
 ) -> Quantised:
     """The same as `quantize`, with what is needed to look at the result."""
     store = Store()
-    module = import_real(model, store)
+    module = import_real(model, store, shapes)
     network = network_of(module)
     samples = Samples.of(arrays, network)
     fold_batch_norm(module, store)

@@ -9,7 +9,7 @@ import json
 import os
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,9 @@ from ..errors import TilefoldError
 MANIFEST: Final = "manifest.json"
 MAX_BYTES: Final = 2 << 30
 """Largest archive that is read."""
+MAX_MANIFEST: Final = 64 << 20
+
+Limits = Callable[[Mapping[str, Any]], Mapping[str, int]]
 
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -56,10 +59,10 @@ def write_archive(path: Path, manifest: Mapping[str, Any], entries: Mapping[str,
         temporary.unlink(missing_ok=True)
 
 
-def read_archive(path: Path, limits: Mapping[str, int]) -> tuple[dict[str, Any], dict[str, bytes]]:
+def read_archive(path: Path, limits: Limits) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The manifest and the entries of the archive at `path`, digests checked.
 
-    `limits` gives the entries that must be there and the most bytes that each may have.
+    `limits(manifest)` gives the entries that must be there and the most bytes of each.
     """
     try:
         size = path.stat().st_size
@@ -72,8 +75,9 @@ def read_archive(path: Path, limits: Mapping[str, int]) -> tuple[dict[str, Any],
     with file:
         try:
             with zipfile.ZipFile(file) as archive:
-                entries = _entries(archive, {MANIFEST: 64 << 20, **limits})
-            manifest = parse_json(entries.pop(MANIFEST))
+                manifest = _manifest(archive)
+                entries = _entries(archive, {MANIFEST: MAX_MANIFEST, **limits(manifest)})
+            del entries[MANIFEST]
         except TilefoldError as error:
             raise TilefoldError(f"{path}: {error}") from None
         except _DAMAGE as error:
@@ -95,8 +99,21 @@ def parse_json(data: bytes) -> dict[str, Any]:
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
+def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
+    """The manifest, which says what else there is."""
+    known = {info.filename: MAX_BYTES for info in archive.infolist()}
+    _check_entries(archive, {**known, MANIFEST: MAX_MANIFEST})
+    return parse_json(archive.read(MANIFEST))
+
+
 def _entries(archive: zipfile.ZipFile, limits: Mapping[str, int]) -> dict[str, bytes]:
     """The contents of exactly the entries that `limits` names."""
+    _check_entries(archive, limits)
+    return {info.filename: archive.read(info) for info in archive.infolist()}
+
+
+def _check_entries(archive: zipfile.ZipFile, limits: Mapping[str, int]) -> None:
+    """Raise `TilefoldError` unless there are exactly the entries that `limits` names."""
     infos = archive.infolist()
     names = [info.filename for info in infos]
     for info in infos:
@@ -114,4 +131,3 @@ def _entries(archive: zipfile.ZipFile, limits: Mapping[str, int]) -> dict[str, b
     missing = set(limits) - set(names)
     if missing:
         raise TilefoldError(f"entry '{min(missing)}' is missing")
-    return {info.filename: archive.read(info) for info in infos}

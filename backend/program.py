@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import isfinite, prod
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,20 +32,20 @@ from .archive import parse_json, read_archive, write_archive
 from .code import Code
 from .encoding import decode, encode
 from .prediction import Prediction
+from .records import Record, get_field, get_records, get_tuple
 
 FORMAT: Final = "tilefold program"
+PACKAGE_FORMAT: Final = "tilefold package"
+"""The format of files with several programs (`package.py`)."""
 FORMAT_VERSION: Final = 2
 _ADDRESSES: Final = 1 << 32
-_LIMITS: Final = {
+LIMITS: Final[Mapping[str, int]] = {
     "machine.mlir": 16 << 20,
     "code.bin": 256 << 20,
     "weights.safetensors": 2 << 30,
     "provenance.json": 256 << 20,
 }
-
-T = TypeVar("T")
-_Record = Mapping[str, object]
-"""A JSON object."""
+"""The entries of a program file, and the most bytes of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,6 +186,10 @@ class Program:
     def save(self, path: str | Path) -> None:
         """Write the program file at `path`, whole or not at all; raises `TilefoldError`."""
         self.check()
+        write_archive(Path(path), *self.parts())
+
+    def parts(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """The manifest and the entries of the program file."""
         weights = {s.name: s.data for s in self.segments} if self.weights else {}
         manifest = {
             "format": FORMAT,
@@ -209,18 +213,23 @@ class Program:
             "weights.safetensors": save_tensors(weights),
             "provenance.json": json.dumps(provenance).encode(),
         }
-        write_archive(Path(path), manifest, entries)
+        return manifest, entries
+
+    @staticmethod
+    def of_parts(manifest: Mapping[str, Any], entries: Mapping[str, bytes]) -> "Program":
+        """The program of a file's manifest and entries; raises `TilefoldError`."""
+        program = _from_parts(manifest, entries)
+        program.check()
+        return program
 
     @staticmethod
     def load(path: str | Path) -> "Program":
         """The program in the file at `path`; raises `TilefoldError` if anything is wrong."""
-        manifest, entries = read_archive(Path(path), _LIMITS)
+        manifest, entries = read_archive(Path(path), _limits)
         try:
-            program = _from_parts(manifest, entries)
-            program.check()
+            return Program.of_parts(manifest, entries)
         except TilefoldError as error:
             raise TilefoldError(f"{path}: {error}") from None
-        return program
 
 
 def machine_digest(text: str) -> str:
@@ -246,7 +255,16 @@ def _check_place(what: str, address: int, size: int) -> None:
         raise TilefoldError(f"{what}: {size} bytes at {address:#x} do not fit into 4 GiB")
 
 
-def _from_parts(manifest: dict[str, Any], entries: dict[str, bytes]) -> Program:
+def _limits(manifest: Mapping[str, Any]) -> Mapping[str, int]:
+    """The entries of a program file, and the most bytes of each."""
+    if manifest.get("format") == PACKAGE_FORMAT:
+        raise TilefoldError(
+            "a package of steps for machine and host, not one program; `tilefold run` runs it"
+        )
+    return LIMITS
+
+
+def _from_parts(manifest: Mapping[str, Any], entries: Mapping[str, bytes]) -> Program:
     """The program in the parts of an archive, its form checked but not its sense."""
     wanted = {"format": FORMAT, "version": FORMAT_VERSION, "isa": ISA_VERSION}
     for key, value in wanted.items():
@@ -260,38 +278,38 @@ def _from_parts(manifest: dict[str, Any], entries: dict[str, bytes]) -> Program:
         machine_text = entries["machine.mlir"].decode()
     except UnicodeDecodeError:
         raise TilefoldError("the machine is not text") from None
-    present = _get(manifest, "weights", bool)
-    records = _records(manifest, "segments")
+    present = get_field(manifest, "weights", bool)
+    records = get_records(manifest, "segments")
     return Program(
         code,
         machine_text,
         _segments(records, entries["weights.safetensors"], present),
-        tuple(map(_port, _records(manifest, "inputs"))),
-        tuple(map(_port, _records(manifest, "outputs"))),
-        _tuple(provenance, "layers", str),
-        _tuple(provenance, "layer_of", int),
+        tuple(map(_port, get_records(manifest, "inputs"))),
+        tuple(map(_port, get_records(manifest, "outputs"))),
+        get_tuple(provenance, "layers", str),
+        get_tuple(provenance, "layer_of", int),
         present,
         _prediction(provenance),
         _frames(manifest),
     )
 
 
-def _frames(manifest: _Record) -> int:
+def _frames(manifest: Record) -> int:
     """How many frames a program takes: one in files that do not say."""
-    frames = _get(manifest, "frames", int) if "frames" in manifest else 1
-    inputs, outputs = (len(_records(manifest, ports)) for ports in ("inputs", "outputs"))
+    frames = get_field(manifest, "frames", int) if "frames" in manifest else 1
+    inputs, outputs = (len(get_records(manifest, ports)) for ports in ("inputs", "outputs"))
     if not 1 <= frames <= max(1, outputs) or inputs % frames or outputs % frames:
         raise TilefoldError(f"the ports are not those of {frames} frames")
     return frames
 
 
-def _prediction(provenance: _Record) -> Prediction | None:
+def _prediction(provenance: Record) -> Prediction | None:
     """What was predicted; None in files that have nothing of it."""
     if "prediction" not in provenance:
         return None
-    record = cast(_Record, _get(provenance, "prediction", dict))
-    rows = cast(tuple[list[object], ...], _tuple(record, "layers", list))
-    return Prediction.of(_get(record, "start", int), rows)
+    record = cast(Record, get_field(provenance, "prediction", dict))
+    rows = cast(tuple[list[object], ...], get_tuple(record, "layers", list))
+    return Prediction.of(get_field(record, "start", int), rows)
 
 
 def _placeholder(name: str, address: int, size: int) -> Segment:
@@ -299,15 +317,15 @@ def _placeholder(name: str, address: int, size: int) -> Segment:
     return Segment(name, address, np.broadcast_to(np.uint8(0), size))
 
 
-def _segments(records: Iterable[_Record], data: bytes, present: bool) -> tuple[Segment, ...]:
+def _segments(records: Iterable[Record], data: bytes, present: bool) -> tuple[Segment, ...]:
     try:
         tensors = load_tensors(data)
     except SafetensorError as error:
         raise TilefoldError(f"weights: {error}") from None
     segments: list[Segment] = []
     for record in records:
-        name = _get(record, "name", str)
-        address, size = _get(record, "address", int), _get(record, "bytes", int)
+        name = get_field(record, "name", str)
+        address, size = get_field(record, "address", int), get_field(record, "bytes", int)
         _check_place(f"segment '{name}'", address, size)
         if not present:
             segments.append(_placeholder(name, address, size))
@@ -327,35 +345,15 @@ def _port_record(port: Port) -> dict[str, Any]:
     return {field.name: getattr(port, field.name) for field in fields(port)}
 
 
-def _port(record: _Record) -> Port:
+def _port(record: Record) -> Port:
     return Port(
-        name=_get(record, "name", str),
-        shape=_tuple(record, "shape", int),
-        float_interface=_get(record, "float_interface", bool),
-        bits=_get(record, "bits", int),
-        signed=_get(record, "signed", bool),
-        scale=_tuple(record, "scale", float),
-        zero_point=_tuple(record, "zero_point", int),
-        axis=_get(record, "axis", int, type(None)),
-        address=_get(record, "address", int),
+        name=get_field(record, "name", str),
+        shape=get_tuple(record, "shape", int),
+        float_interface=get_field(record, "float_interface", bool),
+        bits=get_field(record, "bits", int),
+        signed=get_field(record, "signed", bool),
+        scale=get_tuple(record, "scale", float),
+        zero_point=get_tuple(record, "zero_point", int),
+        axis=get_field(record, "axis", int, type(None)),
+        address=get_field(record, "address", int),
     )
-
-
-def _get(record: _Record, key: str, *kinds: type[T]) -> T:
-    """The value of `key`, which must be of exactly one of `kinds`."""
-    value = record.get(key)
-    if key not in record or type(value) not in kinds:
-        raise TilefoldError(f"'{key}' is missing or has the wrong type in a table")
-    return cast(T, value)
-
-
-def _tuple(record: _Record, key: str, kind: type[T]) -> tuple[T, ...]:
-    """The list `key`, whose elements must be of exactly the type `kind`."""
-    values = cast(list[T], _get(record, key, list))
-    if any(type(value) is not kind for value in values):
-        raise TilefoldError(f"'{key}' has an element of the wrong type")
-    return tuple(values)
-
-
-def _records(record: _Record, key: str) -> tuple[_Record, ...]:
-    return cast(tuple[_Record, ...], _tuple(record, key, dict))

@@ -67,7 +67,7 @@ def check_inputs(
     for port in ports:
         if port.name not in inputs:
             raise TilefoldError(f"input '{port.name}' is missing")
-        batches[port.name] = _check_input(port, inputs[port.name])
+        batches[port.name] = check_input(port, inputs[port.name])
     sizes = {name: len(batch) for name, batch in batches.items()}
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"'{name}' {size}" for name, size in sizes.items())
@@ -75,8 +75,8 @@ def check_inputs(
     return batches, next(iter(sizes.values()), 1)
 
 
-def _check_input(port: Port, values: Array) -> Array:
-    """`values` as [batch, *port.shape]."""
+def check_input(port: Port, values: Array) -> Array:
+    """`values` as [batch, *port.shape]; TilefoldError where they do not fit."""
     one = port.shape[0] if port.shape else 1
     wanted = port.shape[1:]
     fits = values.ndim == len(port.shape) and values.shape[1:] == wanted

@@ -42,7 +42,7 @@ class Result:
     recording: Recording | None = None
 
 
-def emulate(
+def emulate_program(
     program: Program,
     inputs: Mapping[str, Array],
     *,

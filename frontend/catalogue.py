@@ -40,7 +40,8 @@ Networks come quantised in one of two forms. In the QDQ form operators on float 
 between DequantizeLinear and QuantizeLinear; in the operator form (QLinearConv, ...) they take
 integers. Activations have 2 to 8 bits and one scale per tensor, weights one per tensor or per
 output channel. The batch is 1. Nodes on constants alone (Constant, Shape, Slice, Cast, ...) are
-computed when the model is read.
+computed when the model is read. All other operators, and those that are not supported as they are,
+run on the host (see [architecture.md](architecture.md#machine-and-host)).
 
 Any chain of functions of one tensor between DequantizeLinear and QuantizeLinear is one table of 256
 entries, which onnxruntime computes when the model is read.

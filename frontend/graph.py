@@ -1,4 +1,4 @@
-"""A checked ONNX graph: batch 1, static shapes, constants folded, every node named."""
+"""A checked ONNX graph: inputs of static shapes, constants folded, every node named."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,20 +8,15 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from onnx import AttributeProto, ModelProto, NodeProto, helper, numpy_helper
+from onnx import AttributeProto, ModelProto, NodeProto, numpy_helper
 
 from ..errors import TilefoldError
 from .files import external_tensors, read_model
 from .folding import fold
-from .shapes import checked, with_batch_one
+from .opsets import modern
+from .shapes import Shapes, checked, inferred_again, with_static_inputs
 
 Array = npt.NDArray[Any]
-
-SHAPE_ELEMENTS = 1 << 10
-"""Constants of more elements are not values of shapes."""
-
-OLDEST_OPSET = 11
-"""Earlier operator sets spell Clip, Pad and the pools in other ways."""
 
 
 @dataclass(frozen=True)
@@ -118,14 +113,16 @@ class Graph:
         return found
 
 
-def load(source: str | Path | ModelProto) -> Graph:
+def load(source: str | Path | ModelProto, shapes: Shapes | None = None) -> Graph:
     """Read, check and prepare a model.
 
-    A symbolic leading dimension is taken as batch 1. Nodes with constant inputs are computed,
-    except QuantizeLinear and DequantizeLinear, which carry the scales.
+    `shapes` gives those of inputs with dynamic dimensions, by name; a symbolic leading dimension
+    is taken as batch 1 where it says nothing else. Nodes with constant inputs are computed,
+    except QuantizeLinear and DequantizeLinear, which carry the scales. Operator sets 7 to 10 are
+    converted to 13.
 
     Raises TilefoldError naming the file and the node when the model is damaged, has other
-    dynamic dimensions, a fixed batch beyond 1, or an operator set older than 11.
+    dynamic dimensions, or an operator set that is older or cannot be converted.
     """
     if isinstance(source, ModelProto):
         file, stem = source.graph.name or "model", source.graph.name or "network"
@@ -136,7 +133,7 @@ def load(source: str | Path | ModelProto) -> Graph:
         file, stem = str(path), path.stem
         model = read_model(path)
     try:
-        return _prepare(model, file, stem)
+        return _prepare(model, file, stem, shapes or {})
     except TilefoldError as error:
         message = str(error)
         raise TilefoldError(
@@ -144,15 +141,18 @@ def load(source: str | Path | ModelProto) -> Graph:
         ) from error
 
 
-def _prepare(model: ModelProto, file: str, name: str) -> Graph:
+def _prepare(model: ModelProto, file: str, name: str, shapes: Shapes) -> Graph:
     for tensor in external_tensors(model):
         raise TilefoldError(f"tensor '{tensor.name}' has external data; load the model by its path")
-    opsets = _opsets(model)
     name_nodes(model)
-    model = checked(with_batch_one(checked(model, infer=False)))
+    model = modern(model, _opsets(model)[""])
+    name_nodes(model)
+    opsets = _opsets(model)
+    model = checked(with_static_inputs(checked(model, infer=False), shapes))
     constants = {tensor.name: _array(tensor) for tensor in model.graph.initializer}
     nodes = fold(model, constants, opsets[""])
     nodes = _needed(nodes, [output.name for output in model.graph.output])
+    model = inferred_again(model, nodes, constants)
     used = {value for node in nodes for value in (*node.input, *captured(node))}
     used |= {output.name for output in model.graph.output}
     return Graph(
@@ -163,40 +163,14 @@ def _prepare(model: ModelProto, file: str, name: str) -> Graph:
         outputs=tuple(_port(value) for value in model.graph.output),
         nodes=tuple(_node(node) for node in nodes),
         constants={key: value for key, value in constants.items() if key in used},
-        types=dict(_types(_inferred(model, nodes, constants))),
+        types=dict(_types(model)),
     )
-
-
-def _inferred(
-    model: ModelProto, nodes: list[NodeProto], constants: Mapping[str, Array]
-) -> ModelProto:
-    """The model of `nodes` alone, its shapes inferred anew: now that constants are computed."""
-    rest = ModelProto()
-    rest.CopyFrom(model)
-    for field in (rest.graph.node, rest.graph.initializer, rest.graph.value_info):
-        del field[:]
-    rest.graph.node.extend(nodes)
-    used = {name for node in nodes for name in (*node.input, *captured(node))}
-    rest.graph.initializer.extend(
-        numpy_helper.from_array(array, name)
-        for name, array in constants.items()
-        if name in used and array.size <= SHAPE_ELEMENTS
-    )
-    large = [(name, array) for name, array in constants.items() if array.size > SHAPE_ELEMENTS]
-    rest.graph.value_info.extend(
-        helper.make_tensor_value_info(
-            name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
-        )
-        for name, array in large
-        if name in used
-    )
-    return checked(rest)
 
 
 def _types(model: ModelProto) -> Iterator[tuple[str, ValueType]]:
     """The types of the values that are computed, as far as they are known."""
     graph = model.graph
-    for value in (*graph.input, *graph.value_info, *graph.output):
+    for value in (*graph.value_info, *graph.output, *graph.input):
         kind = value.type.tensor_type
         dims = [dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim]
         shape = tuple(dims) if kind.HasField("shape") else None
@@ -211,10 +185,6 @@ def _opsets(model: ModelProto) -> dict[str, int]:
     }
     if "" not in versions:
         raise TilefoldError("the model does not say which operator set it uses")
-    if versions[""] < OLDEST_OPSET:
-        raise TilefoldError(
-            f"operator set {versions['']} is too old; export the model with opset 13 or later"
-        )
     return versions
 
 
@@ -227,6 +197,15 @@ def name_nodes(model: ModelProto) -> None:
         while node.name in seen:
             node.name = f"{node.name}_{index}"
         seen.add(node.name)
+
+
+def check_batch(port: Port) -> None:
+    """Raise TilefoldError where an input has a fixed batch beyond 1."""
+    if port.shape and port.shape[0] != 1:
+        raise TilefoldError(
+            f"input '{port.name}' has batch {port.shape[0]}; "
+            "export the model with batch 1 or a symbolic one"
+        )
 
 
 def _needed(nodes: list[NodeProto], outputs: list[str]) -> list[NodeProto]:

@@ -13,44 +13,64 @@ from ..dialects.quant import UniformType
 from ..dialects.store import Store
 from ..errors import TilefoldError
 from .catalogue import OPERATORS
-from .graph import Graph, Node, Port, load
+from .graph import Graph, Node, Port, check_batch, load
 from .network import module_of
 from .operators import Operator
 from .scope import Scope
-from .values import Integers, Pending, Real, View
+from .shapes import Shapes
+from .values import Integers, Pending, Real, Value, View
 
 
-def import_model(model: str | Path | ModelProto, store: Store) -> ModuleOp:
+def import_model(
+    model: str | Path | ModelProto, store: Store, shapes: Shapes | None = None
+) -> ModuleOp:
     """The network in `model` as a module of the `nn` dialect; large constants go to `store`.
 
+    `shapes` gives those of inputs with dynamic dimensions.
     Raises TilefoldError naming the file and the ONNX node where the model is damaged, or uses what
     is not supported.
     """
-    graph = load(model)
+    return convert(load(model, shapes), store)
+
+
+def convert(graph: Graph, store: Store) -> ModuleOp:
+    """The network `graph` as a module of the `nn` dialect; large constants go to `store`.
+
+    Raises TilefoldError naming the file and the node where something is not supported.
+    """
     try:
-        return _convert(graph, store)
+        for node in graph.nodes:
+            operator_of(node)
+        scope = Scope(graph, store, Block())
+        for port in graph.inputs:
+            add_input(scope, port)
+        for node in graph.nodes:
+            scope.values.update(convert_node(scope, node))
+        results = [output(scope, port.name) for port in graph.outputs]
+        return module_of(graph, scope.block, results)
     except TilefoldError as error:
         raise TilefoldError(f"{graph.file}: {error}") from error
 
 
-def _convert(graph: Graph, store: Store) -> ModuleOp:
-    operators = [_operator(node) for node in graph.nodes]
-    block = Block(arg_types=[_input_type(graph, port) for port in graph.inputs])
-    scope = Scope(graph, store, block)
-    for port, argument in zip(graph.inputs, block.args, strict=True):
-        real = port.element_type == TensorProto.FLOAT
-        scope.values[port.name] = Real(argument) if real else Integers(argument)
-    for node, operator in zip(graph.nodes, operators, strict=True):
-        made = operator.apply(scope, node)
-        values = made if isinstance(made, tuple) else (made,)
-        if any(node.outputs[len(values) :]):
-            raise TilefoldError(f"{node}: of its outputs {len(values)} are supported")
-        scope.values.update(zip(node.outputs, values, strict=False))
-    results = [_output(scope, port) for port in graph.outputs]
-    return module_of(graph, block, results)
+def add_input(scope: Scope, port: Port) -> None:
+    """Let the block take `port`; TilefoldError where the machine cannot."""
+    kind = _input_type(scope.graph, port)
+    argument = scope.block.insert_arg(kind, len(scope.block.args))
+    real = port.element_type == TensorProto.FLOAT
+    scope.values[port.name] = Real(argument) if real else Integers(argument)
 
 
-def _operator(node: Node) -> Operator:
+def convert_node(scope: Scope, node: Node) -> dict[str, Value]:
+    """What the outputs of `node` become; TilefoldError, naming it, where it is not supported."""
+    made = operator_of(node).apply(scope, node)
+    values = made if isinstance(made, tuple) else (made,)
+    if any(node.outputs[len(values) :]):
+        raise TilefoldError(f"{node}: of its outputs {len(values)} are supported")
+    return dict(zip(node.outputs, values, strict=False))
+
+
+def operator_of(node: Node) -> Operator:
+    """What converts `node`; TilefoldError, naming it, where nothing does."""
     if (node.domain, node.op_type) not in OPERATORS:
         name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
         raise TilefoldError(
@@ -60,6 +80,11 @@ def _operator(node: Node) -> Operator:
 
 
 def _input_type(graph: Graph, port: Port) -> Attribute:
+    if port.element_type not in (TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT8):
+        known = port.element_type in TensorProto.DataType.values()
+        name = TensorProto.DataType.Name(port.element_type).lower() if known else "of unknown type"
+        raise TilefoldError(f"input '{port.name}' is {name}; float, uint8 and int8 are supported")
+    check_batch(port)
     if port.element_type == TensorProto.FLOAT:
         return TensorType(f32, port.shape)
     return TensorType(_interface_type(graph, port), port.shape)
@@ -102,11 +127,11 @@ def _parameters_at(node: Node, index: int) -> tuple[int, int] | None:
     return None
 
 
-def _output(scope: Scope, port: Port) -> SSAValue:
-    """The value of the network's output `port`."""
-    value = scope.values.get(port.name)
-    producer = next((node for node in scope.graph.nodes if port.name in node.outputs), None)
-    name = producer.name if producer else port.name
+def output(scope: Scope, result: str) -> SSAValue:
+    """The value of the network's output `result`; TilefoldError where it cannot go out."""
+    value = scope.values.get(result)
+    producer = next((node for node in scope.graph.nodes if result in node.outputs), None)
+    name = producer.name if producer else result
     match value:
         case Integers():
             return value.ssa
@@ -116,8 +141,8 @@ def _output(scope: Scope, port: Port) -> SSAValue:
             return scope.emit(value.node.name, nn.DequantizeOp, value.build(accumulator, None))
         case View() | Pending():
             raise TilefoldError(
-                f"node '{name}': output '{port.name}' is not quantised; put QuantizeLinear and "
+                f"node '{name}': output '{result}' is not quantised; put QuantizeLinear and "
                 "DequantizeLinear behind it"
             )
         case _:
-            raise TilefoldError(f"output '{port.name}' is not computed from the inputs")
+            raise TilefoldError(f"output '{result}' is not computed from the inputs")

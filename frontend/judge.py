@@ -1,10 +1,8 @@
 """onnxruntime as the outside judge: set up so that its integers are one thing.
 
-Default optimisation, one thread, and the session options that make processors with and without
-dot-product instructions agree. What onnxruntime computes in float all the same is reported.
+What it computes in float all the same is reported.
 """
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,39 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 from xdsl.dialects.builtin import ModuleOp
 
 from ..dialects.store import Store
-from ..errors import TilefoldError
 from ..interpreters.nn import run
+from ..interpreters.onnx_session import INEXACT, Compiled, Session, compiled, unoptimised
+from ..interpreters.steps import joined
 from .files import read_model
 from .graph import name_nodes
 
 Array = npt.NDArray[Any]
-Options = Any
-Session = Any
-_runtime: Any = onnxruntime  # without type stubs
-
-WIDE_PRODUCTS = "session.x64quantprecision"
-"""Without VNNI: weights as uint8, for products of uint8 and int8 saturate in 16 bits."""
-SIGNED_ACTIVATIONS = "session.qdqisint8allowed"
-"""Leaves int8 activations int8 rather than shifting them to uint8."""
-
-SETTINGS = (
-    {WIDE_PRODUCTS: "1", SIGNED_ACTIVATIONS: "1"},
-    {WIDE_PRODUCTS: "1", SIGNED_ACTIVATIONS: "0"},
-    {WIDE_PRODUCTS: "0", SIGNED_ACTIVATIONS: "1"},
-)
-"""Tried in this order: some releases lack a kernel for int8 activations times uint8 weights."""
-
-INEXACT = ("DoubleQDQPairsRemover",)
-"""Optimisations that change numbers: this one merges two quantisations in a row into one."""
-
-INTEGER_WANTED = frozenset(
-    {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul", "MatMulNBits", "Add"}
-)
 INTEGER_RESULT = ("QLinear", "QuantizeLinear", "QGemm")
 # fmt: off
 MOVING = frozenset((
@@ -61,15 +37,6 @@ NARROW: Mapping[int, int] = {
 }
 
 
-@dataclass(frozen=True)
-class Compiled:
-    """A session, the graph that onnxruntime made of the model, and its nodes left in float."""
-
-    session: Session
-    graph: ModelProto
-    in_float: tuple[str, ...]
-
-
 class Judge:
     """A quantised model as onnxruntime computes it.
 
@@ -82,12 +49,22 @@ class Judge:
         self._model.CopyFrom(model if isinstance(model, ModelProto) else read_model(Path(model)))
         name_nodes(self._model)
         widen(self._model)
-        self._compiled = _best(self._model, INEXACT)
+        self._compiled = compiled(self._model)
 
     @property
     def in_float(self) -> tuple[str, ...]:
         """The Conv, Gemm, MatMul and Add nodes that onnxruntime computes in float: best none."""
         return self._compiled.in_float
+
+    @property
+    def inputs(self) -> dict[str, np.dtype[Any]]:
+        """The element types of the model's inputs by name."""
+        constants = {tensor.name for tensor in self._model.graph.initializer}
+        return {
+            value.name: helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+            for value in self._model.graph.input
+            if value.name not in constants
+        }
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The model's outputs for `inputs` [batch, ...], by name."""
@@ -116,7 +93,7 @@ class Judge:
     @cached_property
     def _fused(self) -> Compiled:
         """Channels stay where they are, so that tensors keep names and shapes."""
-        return _best(self._model, (*INEXACT, "NhwcTransformer"))
+        return compiled(self._model, (*INEXACT, "NhwcTransformer"))
 
     @cached_property
     def _observable(self) -> dict[str, str]:
@@ -131,9 +108,7 @@ class Judge:
         known = {value.name for value in model.graph.output}
         for tensor in sorted(set(self._observable.values()) - known):
             model.graph.output.append(ValueInfoProto(name=tensor))
-        options = _options({})
-        options.graph_optimization_level = _runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        return _session(model, options, ())
+        return unoptimised(model)
 
     def _run(self, session: Session, inputs: Mapping[str, Array]) -> dict[str, Array]:
         batch = next((len(value) for value in inputs.values()), 1)
@@ -146,7 +121,7 @@ class Judge:
             feeds = {name: np.ascontiguousarray(value[rows]) for name, value in inputs.items()}
             runs.append(session.run(names, feeds))
         return {
-            name: np.concatenate(results)
+            name: joined(name, results)
             for name, results in zip(names, zip(*runs, strict=True), strict=True)
         }
 
@@ -166,8 +141,11 @@ class Comparison:
     @staticmethod
     def of(name: str, actual: Array, expected: Array) -> "Comparison":
         """How two arrays of one shape compare, element by element."""
-        apart = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
-        return Comparison(name, apart.size, int(np.count_nonzero(apart)), float(apart.max()))
+        equal = (actual == expected) | ((actual != actual) & (expected != expected))
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+        apart[equal] = 0
+        return Comparison(name, apart.size, int((~equal).sum()), float(apart.max(initial=0)))
 
 
 def compare(
@@ -281,57 +259,6 @@ def _clip(model: ModelProto, quantise: NodeProto, kind: int) -> None:
         model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(bound, dtype), name))
     clip = helper.make_node("Clip", [quantise.output[0], *names], [narrow], f"{quantise.name}:clip")
     model.graph.node.append(clip)
-
-
-def _best(model: ModelProto, disabled: Iterable[str]) -> Compiled:
-    """The model under the settings that leave the fewest operators in float."""
-    found: list[Compiled] = []
-    refusal = ""
-    for entries in SETTINGS:
-        try:
-            found.append(_compile(model, entries, disabled))
-        except TilefoldError as error:
-            refusal = refusal or str(error)
-            continue
-        if not found[-1].in_float:
-            break
-    if not found:
-        raise TilefoldError(refusal)
-    return min(found, key=lambda compiled: len(compiled.in_float))
-
-
-def _compile(model: ModelProto, entries: Mapping[str, str], disabled: Iterable[str]) -> Compiled:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "optimised.onnx"
-        options = _options(entries)
-        options.optimized_model_filepath = str(file)
-        session = _session(model, options, disabled)
-        optimised = onnx.load(str(file))
-    in_float = tuple(node.name for node in optimised.graph.node if node.op_type in INTEGER_WANTED)
-    return Compiled(session, optimised, in_float)
-
-
-def _options(entries: Mapping[str, str]) -> Options:
-    options = _runtime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    for key, value in entries.items():
-        options.add_session_config_entry(key, value)
-    return options
-
-
-def _session(model: ModelProto, options: Options, disabled: Iterable[str]) -> Session:
-    try:
-        return _runtime.InferenceSession(
-            model.SerializeToString(),
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=list(disabled),
-        )
-    except Exception as error:  # onnxruntime's exceptions have no common base
-        reason = " ".join(str(error).split())[:240]
-        raise TilefoldError(f"onnxruntime refuses the model: {reason}") from error
 
 
 def _element_types(model: ModelProto) -> dict[str, int]:

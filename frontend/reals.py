@@ -23,17 +23,21 @@ from ..dialects.nn_syntax import integer, ints
 from ..dialects.nn_types import plain_type
 from ..dialects.store import Store
 from ..errors import TilefoldError
-from .graph import Graph, Node, ValueType, captured, load
+from .graph import Graph, Node, ValueType, captured, check_batch, load
 from .network import module_of
+from .shapes import Shapes
 
 
-def import_real(model: str | Path | ModelProto, store: Store) -> ModuleOp:
+def import_real(
+    model: str | Path | ModelProto, store: Store, shapes: Shapes | None = None
+) -> ModuleOp:
     """The network in `model`, whatever its operators, as a module of `nn.onnx` operations.
 
-    Large constants go to `store`. Raises TilefoldError naming the file and the ONNX node where the
-    model is damaged, or has values that are no tensors of numbers.
+    Large constants go to `store`; `shapes` gives those of inputs with dynamic dimensions.
+    Raises TilefoldError naming the file and the ONNX node where the model is damaged, or has values
+    that are no tensors of numbers.
     """
-    graph = load(model)
+    graph = load(model, shapes)
     try:
         return _module(graph, store)
     except (TilefoldError, VerifyException) as error:
@@ -41,6 +45,8 @@ def import_real(model: str | Path | ModelProto, store: Store) -> ModuleOp:
 
 
 def _module(graph: Graph, store: Store) -> ModuleOp:
+    for port in graph.inputs:
+        check_batch(port)
     block = Block(arg_types=[_type(graph, port.name) for port in graph.inputs])
     values: dict[str, SSAValue] = dict(
         zip((port.name for port in graph.inputs), block.args, strict=True)

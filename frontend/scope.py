@@ -93,7 +93,9 @@ class Scope:
         elif isinstance(value, Integers):
             reason = f"'{name}' is an integer tensor; DequantizeLinear is missing before it"
         elif isinstance(value, Real):
-            reason = f"'{name}' is a float input of the network; quantise it first"
+            ports = {port.name for port in self.graph.inputs}
+            what = "is a float input of the network" if name in ports else "is computed in float"
+            reason = f"'{name}' {what}; quantise it first"
         else:
             reason = f"the constant '{name}' is float; quantise it as well"
         raise TilefoldError(f"{node}: {reason} (onnxruntime.quantization makes QDQ models)")

@@ -1,11 +1,29 @@
-"""Checking a model, fixing its batch to 1 and inferring its shapes."""
+"""Checking a model, fixing the shapes of its inputs and inferring all others."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+import numpy.typing as npt
 import onnx
-from onnx import ModelProto, TensorProto, ValueInfoProto, inliner
+from onnx import (
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    TensorShapeProto,
+    ValueInfoProto,
+    helper,
+    inliner,
+    numpy_helper,
+)
 
 from ..errors import TilefoldError
+
+SMALL = 1 << 10
+"""Elements of constants whose values say shapes, pads and the like."""
+
+Shapes = Mapping[str, Sequence[int]]
+"""Shapes of inputs by name."""
 
 
 def checked(model: ModelProto, infer: bool = True) -> ModelProto:
@@ -28,49 +46,139 @@ def checked(model: ModelProto, infer: bool = True) -> ModelProto:
         raise TilefoldError(_reason(str(error))) from error
 
 
-def with_batch_one(model: ModelProto) -> ModelProto:
-    """The model with symbolic leading dimensions of its inputs set to 1; changed in place.
+def inferred_again(
+    model: ModelProto, nodes: Iterable[NodeProto], constants: Mapping[str, npt.NDArray[Any]]
+) -> ModelProto:
+    """`model` with the shapes that follow once its nodes on constants are computed.
 
+    `nodes` are those that are left, `constants` what the others computed, and the initializers.
+    Large constants take part by their shapes alone; a model whose shapes are all known is not
+    looked at again.
+    """
+    values = (*model.graph.value_info, *model.graph.output)
+    if all(_is_static(value) for value in values):
+        return model
+    rest = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    rest.graph.name = model.graph.name
+    rest.graph.node.extend(nodes)
+    rest.graph.input.extend(model.graph.input)
+    for name, array in constants.items():
+        if array.size <= SMALL:
+            rest.graph.initializer.append(numpy_helper.from_array(array, name))
+        else:
+            kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+            rest.graph.input.append(helper.make_tensor_value_info(name, kind, array.shape))
+    for value in model.graph.output:
+        rest.graph.output.add().CopyFrom(value)
+        if not _is_static(value):
+            rest.graph.output[-1].type.tensor_type.ClearField("shape")
+    found = onnx.shape_inference.infer_shapes(rest, data_prop=True).graph
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(found.value_info)
+    del model.graph.output[:]
+    model.graph.output.extend(found.output)
+    return model
+
+
+def _is_static(value: ValueInfoProto) -> bool:
+    """Whether a value is no tensor, or one whose shape is known."""
+    kind = value.type.tensor_type
+    if not value.type.HasField("tensor_type"):
+        return True
+    return kind.HasField("shape") and all(dim.HasField("dim_value") for dim in kind.shape.dim)
+
+
+def with_static_inputs(model: ModelProto, shapes: Shapes) -> ModelProto:
+    """The model with the shapes of its inputs fixed; changed in place.
+
+    `shapes` gives those of some inputs by name. What it says of a dimension holds for all
+    dimensions of that name; a leading dimension that is still unknown becomes 1.
     Shapes noted in the model are dropped, so that inference starts from the inputs.
     """
     if model.graph.sparse_initializer:
         raise TilefoldError("sparse initializers are not supported; export dense weights")
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]
+    if unknown := sorted(set(shapes) - {value.name for value in inputs}):
+        listed = ", ".join(value.name for value in inputs)
+        raise TilefoldError(f"a shape is given for '{unknown[0]}', but the inputs are {listed}")
+    sizes: dict[str, int] = {}
     for value in inputs:
-        _fix_batch(value)
+        if value.name in shapes:
+            _apply(value, tuple(shapes[value.name]), sizes)
+    for value in inputs:
+        _check_tensor(value)
+        if value.name not in shapes:
+            _fix(value, sizes)
     del model.graph.input[:]
     model.graph.input.extend(inputs)
     del model.graph.value_info[:]
+    kinds = {value.name: value.type for value in inputs}
     for value in model.graph.output:
+        if value.name in kinds:
+            value.type.CopyFrom(kinds[value.name])
         for dim in value.type.tensor_type.shape.dim:
             if dim.HasField("dim_param"):
                 dim.Clear()
     return model
 
 
-def _fix_batch(value: ValueInfoProto) -> None:
+def _apply(value: ValueInfoProto, shape: Sequence[int], sizes: dict[str, int]) -> None:
+    """Give an input its shape, and `sizes` those of the dimensions that have a name."""
     kind = value.type.tensor_type
-    if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
-        raise TilefoldError(f"input '{value.name}' has no static shape; export it with one")
-    if kind.elem_type not in (TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT8):
-        known = kind.elem_type in TensorProto.DataType.values()
-        name = TensorProto.DataType.Name(kind.elem_type).lower() if known else "of unknown type"
-        raise TilefoldError(f"input '{value.name}' is {name}; float, uint8 and int8 are supported")
+    if not kind.HasField("shape"):
+        kind.shape.dim.extend(TensorShapeProto.Dimension() for _ in shape)
+    given = "x".join(map(str, shape))
+    if len(shape) != len(kind.shape.dim) or min(shape, default=0) < 0:
+        raise TilefoldError(
+            f"input '{value.name}' has {len(kind.shape.dim)} dimensions: {given} does not fit"
+        )
+    for axis, (dim, size) in enumerate(zip(kind.shape.dim, shape, strict=True)):
+        known = dim.dim_value if dim.HasField("dim_value") else sizes.get(dim.dim_param, size)
+        if known not in (size, 0, -1):
+            what = f"dimension {axis} ('{dim.dim_param}')" if dim.dim_param else f"dimension {axis}"
+            raise TilefoldError(f"input '{value.name}' is given {given}, but {what} is {known}")
+        if dim.dim_param:
+            sizes[dim.dim_param] = size
+        dim.dim_value = size
+
+
+def _check_tensor(value: ValueInfoProto) -> None:
+    """Raise TilefoldError unless an input is a tensor of numbers with a shape."""
+    kind = value.type.tensor_type
+    if not value.type.HasField("tensor_type"):
+        raise TilefoldError(f"input '{value.name}' is no tensor; only tensors are supported")
+    if kind.elem_type == TensorProto.STRING:
+        raise TilefoldError(f"input '{value.name}' is string; only numbers are supported")
+    if not kind.HasField("shape"):
+        raise TilefoldError(
+            f"input '{value.name}' has no static shape; give one (--shape {value.name}=1x3x224x224)"
+        )
+
+
+def _fix(value: ValueInfoProto, sizes: Mapping[str, int]) -> None:
+    """Give the dimensions that are still dynamic their sizes."""
+    kind = value.type.tensor_type
     for axis, dim in enumerate(kind.shape.dim):
-        if axis == 0 and not dim.HasField("dim_value"):
+        if dim.dim_param in sizes:
+            dim.dim_value = sizes[dim.dim_param]
+        elif axis == 0 and not dim.HasField("dim_value"):
             dim.dim_value = 1
         elif not dim.HasField("dim_value") or dim.dim_value <= 0:
             what = f"'{dim.dim_param}'" if dim.dim_param else "unknown"
+            known = [_size(number, dim, sizes) for number, dim in enumerate(kind.shape.dim)]
             raise TilefoldError(
-                f"input '{value.name}' has a dynamic dimension {axis} ({what}); only the leading "
-                "one may be dynamic: fix the others (onnxruntime.tools.make_dynamic_shape_fixed)"
+                f"input '{value.name}' has a dynamic dimension {axis} ({what}); "
+                f"give its shape (--shape {value.name}={'x'.join(known)})"
             )
-    if kind.shape.dim and kind.shape.dim[0].dim_value != 1:
-        raise TilefoldError(
-            f"input '{value.name}' has batch {kind.shape.dim[0].dim_value}; "
-            "export the model with batch 1 or a symbolic one"
-        )
+
+
+def _size(axis: int, dim: TensorShapeProto.Dimension, sizes: Mapping[str, int]) -> str:
+    """What is known of a dimension, for the example in a message."""
+    if dim.HasField("dim_value") and dim.dim_value > 0:
+        return str(dim.dim_value)
+    default = "1" if axis == 0 else dim.dim_param.upper() or "N"
+    return str(sizes.get(dim.dim_param, default))
 
 
 def _reason(message: str) -> str:

@@ -1,35 +1,128 @@
-"""Running ONNX models by onnxruntime: what networks of real numbers mean."""
+"""Sessions of onnxruntime, set up so that its integers are one thing.
 
-from collections.abc import Mapping, Sequence
+Default optimisation, one thread, and the session options that make processors with and without
+dot-product instructions agree.
+"""
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import onnxruntime
 from onnx import ModelProto
 
 from ..errors import TilefoldError
 
 Array = npt.NDArray[Any]
+Options = Any
+Session = Any
 _runtime: Any = onnxruntime  # without type stubs
+
+WIDE_PRODUCTS = "session.x64quantprecision"
+"""Without VNNI: weights as uint8, for products of uint8 and int8 saturate in 16 bits."""
+SIGNED_ACTIVATIONS = "session.qdqisint8allowed"
+"""Leaves int8 activations int8 rather than shifting them to uint8."""
+
+SETTINGS = (
+    {WIDE_PRODUCTS: "1", SIGNED_ACTIVATIONS: "1"},
+    {WIDE_PRODUCTS: "1", SIGNED_ACTIVATIONS: "0"},
+    {WIDE_PRODUCTS: "0", SIGNED_ACTIVATIONS: "1"},
+)
+"""Tried in this order: some releases lack a kernel for int8 activations times uint8 weights."""
+
+INEXACT = ("DoubleQDQPairsRemover",)
+"""Optimisations that change numbers: this one merges two quantisations in a row into one."""
+
+INTEGER_WANTED = frozenset(
+    {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul", "MatMulNBits", "Add"}
+)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A session, the graph that onnxruntime made of the model, and its nodes left in float."""
+
+    session: Session
+    graph: ModelProto
+    in_float: tuple[str, ...]
+
+
+def compiled(model: ModelProto, disabled: Iterable[str] = INEXACT) -> Compiled:
+    """The model under the settings that leave the fewest operators in float.
+
+    Raises TilefoldError where onnxruntime refuses it.
+    """
+    found: list[Compiled] = []
+    refusal = ""
+    for entries in SETTINGS:
+        try:
+            found.append(_compile(model, entries, disabled))
+        except TilefoldError as error:
+            refusal = refusal or str(error)
+            continue
+        if not found[-1].in_float:
+            break
+    if not found:
+        raise TilefoldError(refusal)
+    return min(found, key=lambda compiled: len(compiled.in_float))
+
+
+def _compile(model: ModelProto, entries: Mapping[str, str], disabled: Iterable[str]) -> Compiled:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "optimised.onnx"
+        options = session_options(entries)
+        options.optimized_model_filepath = str(file)
+        made = session(model, options, disabled)
+        optimised = onnx.load(str(file))
+    in_float = tuple(node.name for node in optimised.graph.node if node.op_type in INTEGER_WANTED)
+    return Compiled(made, optimised, in_float)
+
+
+def unoptimised(model: ModelProto) -> Session:
+    """A session that runs the nodes of `model` as they are."""
+    options = session_options({})
+    options.graph_optimization_level = _runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return session(model, options, ())
+
+
+def session_options(entries: Mapping[str, str]) -> Options:
+    """One thread, and these entries."""
+    options = _runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    for key, value in entries.items():
+        options.add_session_config_entry(key, value)
+    return options
+
+
+def session(model: ModelProto, options: Options, disabled: Iterable[str]) -> Session:
+    """A session on the processor; TilefoldError where onnxruntime refuses the model."""
+    try:
+        return _runtime.InferenceSession(
+            model.SerializeToString(),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=list(disabled),
+        )
+    except Exception as error:  # onnxruntime's exceptions have no common base
+        reason = " ".join(str(error).split())[:400]
+        raise TilefoldError(f"onnxruntime refuses the model: {reason}") from error
 
 
 class OnnxSession:
-    """A model that onnxruntime has prepared; TilefoldError where it refuses it."""
+    """A model of real numbers that onnxruntime has prepared; TilefoldError where it refuses it.
 
-    def __init__(self, model: ModelProto, threads: int = 1, optimise: bool = True) -> None:
-        options = _runtime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        if not optimise:
-            options.graph_optimization_level = _runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        try:
-            self._session = _runtime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's exceptions have no common base
-            raise TilefoldError(f"onnxruntime refuses the model: {reason_of(error)}") from error
+    Without `optimise` its nodes run as they are.
+    """
+
+    def __init__(self, model: ModelProto, optimise: bool = True) -> None:
+        self._session = session(model, session_options({}), ()) if optimise else unoptimised(model)
 
     @property
     def outputs(self) -> Sequence[str]:
@@ -41,11 +134,7 @@ class OnnxSession:
         feeds = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
         try:
             values = self._session.run(self.outputs, feeds)
-        except Exception as error:
-            raise TilefoldError(f"onnxruntime cannot run the model: {reason_of(error)}") from error
+        except Exception as error:  # onnxruntime's exceptions have no common base
+            reason = " ".join(str(error).split())[:240]
+            raise TilefoldError(f"onnxruntime cannot run the model: {reason}") from error
         return dict(zip(self.outputs, values, strict=True))
-
-
-def reason_of(error: Exception) -> str:
-    """One line from an exception of onnxruntime."""
-    return " ".join(str(error).split())[:240]

@@ -14,9 +14,10 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.printer import Printer
 
 from ..backend.disassembler import disassemble
-from ..compiler import Compilation, compile_levels
+from ..compiler import Compilation, PackageCompilation, compile_network
 from ..dialects.schedule import ProgramOp, TensorOp
 from ..errors import TilefoldError
+from ..interpreters.arrays import read_arrays
 from ..passes.explanation import explain as explain_layer
 from ..passes.nn_frames import MOST, FrameOrder
 from ..passes.pipelines import Choices, Schedule
@@ -24,6 +25,8 @@ from ..passes.schedule_allocate import on_chip
 from ..search import TRIALS, Objective, differences
 from .command import console, progress_of, write_files
 from .explain import record, tables
+from .steps import ShapeOption, StepOption, compilation_of, placements, shapes_of
+from .steps import summary as package_summary
 
 STDOUT = Path("-")
 
@@ -67,7 +70,7 @@ class Level(StrEnum):
 
 
 def compile_model(
-    model: Annotated[Path, typer.Argument(help="a quantised model", metavar="MODEL.onnx")],
+    model: Annotated[Path, typer.Argument(help="a model", metavar="MODEL.onnx")],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -75,6 +78,12 @@ def compile_model(
         ),
     ] = None,
     machine: MachineOption = "dna_a600",
+    host: Annotated[
+        bool,
+        typer.Option(help="leave to the host what the machine cannot run; without, it is an error"),
+    ] = True,
+    shape: ShapeOption = None,
+    step: StepOption = None,
     emit: Annotated[
         Level | None,
         typer.Option(help="write this level as text, by default to the standard output (-)"),
@@ -82,6 +91,15 @@ def compile_model(
     store: Annotated[
         Path | None,
         typer.Option(help="also write the arrays that an emitted level refers to", metavar="DIR"),
+    ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            help="quantise a float model by these inputs, arrays [n, ...] by name, first "
+            "(`tilefold quantize` has more options)",
+            metavar="FILE.npz",
+            show_default=False,
+        ),
     ] = None,
     schedule: Annotated[
         Schedule, typer.Option(help="whether a layer's loads, work and stores overlap")
@@ -114,27 +132,67 @@ def compile_model(
         raise TilefoldError("give -o FILE.tfp, --emit LEVEL or --explain LAYER")
     if as_json and explain is None:
         raise TilefoldError("--json is for --explain LAYER")
+    if step is not None and emit is None and explain is None:
+        raise TilefoldError("--step is for --emit LEVEL and --explain LAYER")
     choices = Choices(frames=frames, order=frame_order)
-    compilation = compile_with_progress(model, machine, schedule, effort, objective, choices)
+    with progress_of(f"importing {model.name}") as update:
+        compiled = compile_network(
+            model,
+            machine,
+            host=host,
+            samples=None if calibrate is None else read_arrays(calibrate),
+            shapes=shapes_of(shape),
+            schedule=schedule,
+            frames=frames,
+            order=frame_order,
+            effort=effort,
+            objective=objective,
+            progress=update,
+        )
+    if emit is None and explain is None and store is None:
+        _save(compiled, machine, output, weights)
+        return
+    compilation = compilation_of(compiled, step)
     if store is not None:
         compilation.context.store.save(store)
     if explain is not None:
         chosen = compilation.best.choices if compilation.best else choices
         _explain(compilation, schedule, chosen, explain, candidates, as_json)
     if emit is None:
-        if output is None:
-            return
-        program = compilation.program
-        (program if weights else program.without_weights()).save(output)
-        typer.echo(f"{output}: {summary(compilation)}")
-        if compilation.trials:
-            typer.echo(search_line(compilation))
+        _save(compiled, machine, output, weights)
         return
     text = level_text(compilation, emit)
     if output in (None, STDOUT):
         typer.echo(text, nl=False)
     else:
         write_files({output: text.encode()})
+
+
+def _save(
+    compiled: Compilation | PackageCompilation, machine: str, output: Path | None, weights: bool
+) -> None:
+    """Write the program or package for `machine`, and say what it is."""
+    if output is None:
+        return
+    if isinstance(compiled, PackageCompilation):
+        package = compiled.package
+        (package if weights else package.without_weights()).save(output)
+        typer.echo(f"{output}: {package_summary(package, Path(machine).stem)}")
+        console().print(placements(package), highlight=False)
+        if not compiled.machine_steps:
+            typer.echo("nothing runs on the machine: --calibrate FILE.npz quantises a float model")
+        for number, compilation in compiled.machine_steps.items():
+            _tell(f"step {number}", compilation)
+        return
+    program = compiled.program
+    (program if weights else program.without_weights()).save(output)
+    _tell(str(output), compiled)
+
+
+def _tell(what: str, compilation: Compilation) -> None:
+    typer.echo(f"{what}: {summary(compilation)}")
+    if compilation.trials:
+        typer.echo(search_line(compilation))
 
 
 def _explain(
@@ -156,31 +214,6 @@ def _explain(
         return
     for part in tables(found, predicted):
         console().print(part, highlight=False)
-
-
-def compile_with_progress(
-    model: Path,
-    machine: str,
-    schedule: Schedule = Schedule.OVERLAPPED,
-    effort: int = 0,
-    objective: Objective = Objective.LATENCY,
-    choices: Choices | None = None,
-) -> Compilation:
-    """All levels of `model` on `machine`; shows what goes on where there is a terminal.
-
-    Of `choices` it takes the frames and their order.
-    """
-    with progress_of(f"importing {model.name}") as update:
-        return compile_levels(
-            model,
-            machine,
-            schedule=schedule,
-            frames=choices.frames if choices else 1,
-            order=choices.order if choices else FrameOrder.FRAME,
-            effort=effort,
-            objective=objective,
-            progress=update,
-        )
 
 
 def search_line(compilation: Compilation) -> str:

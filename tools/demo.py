@@ -14,7 +14,7 @@ from ..backend.assembler import assemble
 from ..backend.disassembler import disassemble
 from ..backend.encoding import decode, encode
 from ..backend.program import Program
-from ..compiler import Compilation
+from ..compiler import Compilation, compile_levels
 from ..emulator import Result, emulate
 from ..emulator.trace import chrome_trace
 from ..errors import TilefoldError
@@ -22,7 +22,7 @@ from ..examples import fashion
 from ..frontend.judge import Comparison, Judge
 from ..passes.pipelines import nn_passes, schedule_passes
 from .command import Array, TechnologyOption, console, progress_of, write_files
-from .compile import MachineOption, compile_with_progress, dram_bytes
+from .compile import MachineOption, dram_bytes
 from .emulate import show_report
 from .pictures.page import html_report
 
@@ -39,7 +39,8 @@ def demo(
 ) -> None:
     """Compile the shipped network, run it on the emulator and compare it with onnxruntime."""
     pixels, labels = (part[:images] for part in fashion.images())
-    compilation = compile_with_progress(fashion.int8_model(), machine)
+    with progress_of("importing int8.onnx") as update:
+        compilation = compile_levels(fashion.int8_model(), machine, progress=update)
     _show_levels(compilation)
     text = _round_trip(compilation.program)
     program = _through_file(compilation.program, output_dir / "program.tfp")

@@ -6,12 +6,13 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
+from ..backend.package import Package, load
 from ..backend.program import Program
-from ..emulator import Report, Result, emulate
+from ..emulator import PackageReport, PackageResult, Report, Result, emulate
 from ..emulator.prediction import errors_table
 from ..emulator.sensitivity import table as sensitivity_table
 from ..emulator.trace import chrome_trace
@@ -28,13 +29,16 @@ from .command import (
     write_files,
 )
 from .pictures.page import html_report, load_plotly
+from .steps import StepOption, program_of
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
 def run(
-    program: Annotated[Path, typer.Argument(help="a program file", metavar="PROGRAM.tfp")],
+    program: Annotated[
+        Path, typer.Argument(help="a program file or package", metavar="PROGRAM.tfp")
+    ],
     inputs: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,6 +65,7 @@ def run(
         Path | None,
         typer.Option(help="where to write a report with figures", metavar="FILE.html"),
     ] = None,
+    step: StepOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
     time: Annotated[bool, typer.Option(help="count cycles and bytes")] = True,
     check: Annotated[bool, typer.Option(help="check for data races")] = True,
@@ -86,7 +91,11 @@ def run(
     """
     if html is not None:
         load_plotly()
-    loaded = Program.load(program)
+    loaded = load(program)
+    pictured = trace is not None or html is not None
+    if step is not None and not pictured:
+        raise TilefoldError("--step is for --trace and --html")
+    chosen = program_of(loaded, step) if pictured else None
     arrays = dict(map(_read_input, inputs or []))
     with progress_of("emulating") as update:
         result = emulate(
@@ -96,14 +105,16 @@ def run(
             time=time,
             check=check,
             technology=technology,
-            record=trace is not None or html is not None,
+            record=pictured,
             shortcut=shortcut,
             sensitivity=sensitivity,
             progress=lambda done, total: update("emulating", done, total),
             pulse=lambda what, events: update(f"{what}: {events:,} instructions", events, None),
         )
     record = json.dumps(result.report.to_json(), indent=1)
-    files = _pictures(loaded, result, trace, html)
+    files: dict[Path, bytes] = {}
+    if chosen is not None:
+        files = _pictures(chosen, _result_of(loaded, result, chosen), trace, html)
     if output_dir is not None:
         files |= _output_files(output_dir, result.outputs)
     if report is not None:
@@ -112,13 +123,36 @@ def run(
     if as_json:
         typer.echo(record)
     else:
-        show_report(result.report)
+        _show(result, roofline, prediction)
+
+
+def _show(result: Result | PackageResult, roofline: bool, prediction: bool) -> None:
+    """Print what was counted, step by step."""
+    if isinstance(result.report, PackageReport):
+        console().print(result.report.table())
+    for each in reports_of(result):
+        show_report(each)
         if roofline:
-            console().print(result.report.roofline())
+            console().print(each.roofline())
         if prediction:
-            _show_prediction(result.report)
-        if result.report.sensitivity is not None:
-            console().print(sensitivity_table(result.report.sensitivity))
+            _show_prediction(each)
+        if each.sensitivity is not None:
+            console().print(sensitivity_table(each.sensitivity))
+
+
+def reports_of(result: Result | PackageResult) -> tuple[Report, ...]:
+    """The reports of the programs that ran."""
+    return (result.report,) if isinstance(result, Result) else result.report.programs
+
+
+def _result_of(
+    loaded: Program | Package, result: Result | PackageResult, program: Program
+) -> Result:
+    """The result of `program`, which is `loaded` or one of its steps."""
+    if isinstance(result, Result) or not isinstance(loaded, Package):
+        return cast(Result, result)
+    pairs = zip(loaded.programs, result.programs, strict=True)
+    return next(each for step, each in pairs if step is program)
 
 
 def show_report(report: Report) -> None:

@@ -14,10 +14,12 @@ import typer
 from ..backend.code import Code
 from ..backend.disassembler import header_lines, instruction_lines, instruction_text
 from ..backend.encoding import decode
+from ..backend.package import load
 from ..backend.program import Port, Program
 from ..dialects.isa_operands import Operand, View
 from ..errors import TilefoldError
 from .command import read_bytes, run_app
+from .steps import StepOption, program_of
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -30,12 +32,13 @@ def dump_file(
     source: Annotated[
         bool, typer.Option("--source", help="a heading for each layer, not a note on each line")
     ] = False,
+    step: StepOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Show a program: header, memory map, and instructions with the layers they came from."""
     with file.open("rb") as opened:
         archive = opened.read(len(ZIP_MAGIC)) == ZIP_MAGIC
-    program = Program.load(file) if archive else None
+    program = program_of(load(file), step) if archive else None
     code = program.code if program else _decode(file)
     if source and not program:
         raise TilefoldError(f"{file}: --source needs a program file; a binary has no layers")

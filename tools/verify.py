@@ -6,7 +6,7 @@ wrong in one layer does not hide what the next ones do.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,21 +19,22 @@ from rich.table import Table
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
-from ..backend.program import Program
-from ..compiler import compile_levels
+from ..compiler import Compilation, PackageCompilation, compile_levels, compile_network
 from ..dialects.nn_network import network_of
 from ..dialects.store import Store
 from ..emulator import emulate
 from ..errors import TilefoldError
-from ..frontend import import_model
 from ..frontend.judge import Comparison, Judge
+from ..frontend.shapes import Shapes
 from ..interpreters.arrays import read_arrays
 from ..interpreters.nn import run as interpret
+from ..interpreters.steps import joined
 from ..machines import load_machine
 from ..machines.model import Machine
-from .command import Array, console, file_name, npy, progress_of, write_files
+from .command import Array, Update, console, file_name, npy, progress_of, write_files
 from .compile import EffortOption, FramesOption, MachineOption
 from .layers import Layer, cut, results_of
+from .steps import ShapeOption, shapes_of
 
 Arrays = Mapping[str, Array]
 
@@ -71,9 +72,13 @@ class Divergence:
 
 @dataclass(frozen=True)
 class Verification:
-    """All that `tilefold verify` finds; `in_float` is what onnxruntime computes in float."""
+    """All that `tilefold verify` finds; `in_float` is what onnxruntime computes in float.
+
+    `on_host` are the nodes that the machine leaves to the host: onnxruntime in all ways.
+    """
 
     machine: str
+    on_host: tuple[str, ...]
     in_float: tuple[str, ...]
     outputs: tuple[Row, ...]
     layers: tuple[Row, ...]
@@ -90,6 +95,7 @@ class Verification:
             "machine": self.machine,
             "equal": self.equal,
             "in_float": self.in_float,
+            "on_host": self.on_host,
             "outputs": [row.to_json() for row in self.outputs],
             "layers": [row.to_json() for row in self.layers],
             "first_divergence": self.divergence.name if self.divergence else None,
@@ -97,7 +103,7 @@ class Verification:
 
 
 def verify(
-    model: Annotated[Path, typer.Argument(help="a quantised model", metavar="MODEL.onnx")],
+    model: Annotated[Path, typer.Argument(help="a model", metavar="MODEL.onnx")],
     inputs: Annotated[
         Path,
         typer.Option(help="arrays [batch, ...] by the names of the inputs", metavar="FILE.npz"),
@@ -111,6 +117,7 @@ def verify(
     ] = Path("out"),
     frames: FramesOption = 1,
     effort: EffortOption = 0,
+    shape: ShapeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Compare a compiled model with onnxruntime, element by element.
@@ -119,7 +126,7 @@ def verify(
     """
     arrays = read_arrays(inputs)
     target = load_machine(machine)
-    found = verify_model(model, target, arrays, layers, effort, frames)
+    found = verify_model(model, target, arrays, layers, effort, shapes_of(shape), frames)
     if found.divergence:
         _write_divergence(found.divergence, output_dir)
     if as_json:
@@ -135,66 +142,93 @@ def verify_model(
     arrays: Arrays,
     layers: bool,
     effort: int = 0,
+    shapes: Shapes | None = None,
     frames: int = 1,
 ) -> Verification:
     """Run `model` on `arrays` [batch, ...] in all ways, with `layers` each layer alone too.
 
-    The whole model is compiled with `effort` (`tilefold.search`), for so many `frames` at a time.
+    The whole model is compiled with `effort` (`tilefold.search`), for so many `frames` at a time;
+    `shapes` gives those of inputs with dynamic dimensions. What stays on the host runs in
+    onnxruntime in all ways.
     """
-    store = Store()
     with progress_of(f"importing {model.name}") as update:
-        network = import_model(model, store)
-        program = compile_levels(
-            network, machine, frames=frames, effort=effort, store=store, progress=update
-        ).program
-        arrays = _as_float32(program, arrays)
+        compiled = compile_network(
+            model, machine, effort=effort, frames=frames, shapes=shapes, progress=update
+        )
         judge = Judge(model)
+        arrays = _as_declared(judge, arrays)
         update("comparing the outputs", 0, None)
-        outputs = _compare_outputs(program, network, store, judge, arrays)
+        program = compiled.program if isinstance(compiled, Compilation) else compiled.package
+        emulated = emulate(program, arrays, time=False).outputs
+        values = _interpret(compiled, arrays)
+        outputs = _compare_outputs(emulated, values, judge.run(arrays))
         rows: list[Row] = []
         divergence: Divergence | None = None
         if layers:
             expected = judge.intermediates(arrays)
-            results = results_of(network, expected.keys())
-            values = _values(network, results, expected, arrays)
-            for number, layer in enumerate(cut(network, results)):
-                update(f"layer {escape(layer.name)}", number, len(results))
-                row, differs = _compare_layer(layer, machine, store, values, expected[layer.name])
-                rows.append(row)
-                divergence = divergence or differs
-    return Verification(machine.name, judge.in_float, outputs, tuple(rows), divergence)
+            for step in _machine_steps(compiled):
+                for row, differs in _compare_layers(step, machine, values, expected, update):
+                    rows.append(row)
+                    divergence = divergence or differs
+    on_host = _on_host(compiled)
+    return Verification(machine.name, on_host, judge.in_float, outputs, tuple(rows), divergence)
 
 
-def _as_float32(program: Program, arrays: Arrays) -> dict[str, Array]:
-    """Float inputs in the precision of ONNX's; onnxruntime takes no others, and no integers."""
+def _on_host(compiled: Compilation | PackageCompilation) -> tuple[str, ...]:
+    nodes = () if isinstance(compiled, Compilation) else compiled.nodes
+    return tuple(node.name for node in nodes if not node.on_machine)
+
+
+def _machine_steps(compiled: Compilation | PackageCompilation) -> tuple[Compilation, ...]:
+    if isinstance(compiled, Compilation):
+        return (compiled,)
+    return tuple(compiled.machine_steps.values())
+
+
+def _as_declared(judge: Judge, arrays: Arrays) -> dict[str, Array]:
+    """Float inputs in the precision of the model's; onnxruntime takes no others, and no integers.
+
+    Raises TilefoldError for other types than the model's.
+    """
     converted = dict(arrays)
-    for port in program.inputs_of(0):
-        values = arrays.get(port.name)
-        if values is None or not port.float_interface:
+    for name, wanted in judge.inputs.items():
+        values = arrays.get(name)
+        if values is None or values.dtype == wanted:
             continue
-        if not np.issubdtype(values.dtype, np.floating):
+        if not (np.issubdtype(values.dtype, np.floating) and np.issubdtype(wanted, np.floating)):
             raise TilefoldError(
-                f"input '{port.name}' has elements {values.dtype}, but the model takes float32"
+                f"input '{name}' has elements {values.dtype}, but the model takes {wanted}"
             )
-        converted[port.name] = values.astype(np.float32)
+        converted[name] = values.astype(wanted)
     return converted
 
 
-def _compare_outputs(
-    program: Program, network: ModuleOp, store: Store, judge: Judge, arrays: Arrays
-) -> tuple[Row, ...]:
-    emulated = emulate(program, arrays, time=False).outputs
-    interpreted = _interpret(network, store, arrays)
-    expected = judge.run(arrays)
+def _compare_outputs(emulated: Arrays, interpreted: Arrays, expected: Arrays) -> tuple[Row, ...]:
     return tuple(
         Row(
-            port.name,
+            name,
             (),
-            Comparison.of(port.name, interpreted[port.name], expected[port.name]),
-            Comparison.of(port.name, emulated[port.name], expected[port.name]),
+            Comparison.of(name, interpreted[name], expected[name]),
+            Comparison.of(name, values, expected[name]),
         )
-        for port in program.outputs_of(0)
+        for name, values in emulated.items()
     )
+
+
+def _compare_layers(
+    compilation: Compilation,
+    machine: Machine,
+    arrays: Arrays,
+    expected: Arrays,
+    update: Update,
+) -> Iterator[tuple[Row, Divergence | None]]:
+    """Each layer of a network alone; `arrays` has its inputs, `expected` its layers' results."""
+    network, store = compilation.source, compilation.context.store
+    results = results_of(network, expected.keys())
+    values = _values(network, results, expected, arrays)
+    for number, layer in enumerate(cut(network, results)):
+        update(f"layer {escape(layer.name)}", number, len(results))
+        yield _compare_layer(layer, machine, store, values, expected[layer.name])
 
 
 def _values(
@@ -212,7 +246,7 @@ def _compare_layer(
 ) -> tuple[Row, Divergence | None]:
     """One layer run alone on `values`; with what differs, if anything does."""
     inputs = {f"input{index}": values[source] for index, source in enumerate(layer.sources)}
-    actual = [_interpret(layer.module, store, inputs)["output"]]
+    actual = [_by_image(lambda one: interpret(layer.module, one, store), inputs)["output"]]
     if layer.on_machine:
         program = compile_levels(layer.module, machine, store=store).program
         actual.append(emulate(program, inputs, time=False).outputs["output"])
@@ -224,14 +258,22 @@ def _compare_layer(
     return row, None
 
 
-def _interpret(module: ModuleOp, store: Store, arrays: Arrays) -> dict[str, Array]:
-    """The reference interpreter's outputs for a batch, image by image."""
+def _interpret(compiled: Compilation | PackageCompilation, arrays: Arrays) -> dict[str, Array]:
+    """What the reference interpreter computes of a batch, image by image, and its inputs."""
+    if isinstance(compiled, Compilation):
+        store = compiled.context.store
+        outputs = _by_image(lambda one: interpret(compiled.source, one, store), arrays)
+        return {**arrays, **outputs}
+    return _by_image(compiled.values, arrays)
+
+
+def _by_image(run: Callable[[Arrays], Arrays], arrays: Arrays) -> dict[str, Array]:
     batch = len(next(iter(arrays.values())))
     runs = [
-        interpret(module, {name: values[row : row + 1] for name, values in arrays.items()}, store)
+        run({name: values[row : row + 1] for name, values in arrays.items()})
         for row in range(batch)
     ]
-    return {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
+    return {name: joined(name, [values[name] for values in runs]) for name in runs[0]}
 
 
 def _write_divergence(divergence: Divergence, folder: Path) -> None:
@@ -248,6 +290,9 @@ def _print(found: Verification, console: Console) -> None:
     if found.in_float:
         listed = ", ".join(found.in_float)
         console.print(f"onnxruntime computes in float: {listed}", markup=False)
+    if found.on_host:
+        listed = ", ".join(found.on_host)
+        console.print(f"left to the host, which is onnxruntime: {listed}", markup=False)
     console.print(_table("output", found.outputs))
     if found.layers:
         console.print(_table("layer", found.layers))
