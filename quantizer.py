@@ -16,6 +16,7 @@ from .errors import TilefoldError
 from .frontend.reals import import_real
 from .frontend.shapes import Shapes
 from .interpreters.onnx_model import onnx_model
+from .interpreters.samples import Samples
 from .passes.nn_calibrate import calibrate
 from .passes.nn_equalize import equalize
 from .passes.nn_fold_batch_norm import fold_batch_norm
@@ -23,7 +24,6 @@ from .passes.nn_quantize import NnQuantizePass
 from .passes.nn_quantize_weights import NnQuantizeWeightsPass, Rounding
 from .passes.quantising.plan import PRODUCTS
 from .passes.quantising.ranges import Method
-from .passes.quantising.samples import Samples
 from .passes.quantising.widths import Widths
 
 Model = str | Path | ModelProto

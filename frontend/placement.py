@@ -211,15 +211,15 @@ class Placement:
         """
         results = {port.name for port in self.graph.outputs}
         for place in reversed(self.machine):
-            (name,) = filter(None, self.graph.nodes[place].outputs)
-            reader = next((user for user in self.wiring.users(name) if user in self.host), None)
-            if reader is None and name not in results:
-                continue
-            reason = self._obstacle(name)
-            if reason and reader is not None:
-                reason = f"{self.graph.nodes[reader]} reads its result unquantised on the host"
-            if reason:
-                self.host[place] = reason
+            for name in filter(None, self.graph.nodes[place].outputs):
+                reader = next((user for user in self.wiring.users(name) if user in self.host), None)
+                if reader is None and name not in results:
+                    continue
+                reason = self._obstacle(name)
+                if reason and reader is not None:
+                    reason = f"{self.graph.nodes[reader]} reads its result unquantised on the host"
+                if reason:
+                    self.host[place] = reason
 
     def _obstacle(self, name: str) -> str:
         """Why a value cannot leave the machine; "" where it can."""

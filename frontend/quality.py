@@ -10,7 +10,7 @@ from onnx import ModelProto, ValueInfoProto
 
 from ..errors import TilefoldError
 from ..interpreters.onnx_session import OnnxSession
-from ..passes.quantising.samples import Samples
+from ..interpreters.samples import Samples
 
 Array = npt.NDArray[Any]
 Progress = Callable[[int, int], None]

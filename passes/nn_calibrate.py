@@ -33,8 +33,8 @@ from ..dialects.nn_types import tensor_of
 from ..dialects.store import Store, store_of
 from ..interpreters.onnx_model import onnx_model, value_names
 from ..interpreters.onnx_session import OnnxSession
+from ..interpreters.samples import Samples, read_samples
 from .quantising.observed import BINS, Histogram, set_observed
-from .quantising.samples import Samples, read_samples
 
 Progress = Callable[[int, int], None]
 """Called with the samples that have been run, and how many runs there are in all."""

@@ -41,8 +41,8 @@ from ..dialects.nn_types import shape_of, tensor_of
 from ..dialects.store import Store, store_of
 from ..interpreters.onnx_model import onnx_model, value_names
 from ..interpreters.onnx_session import OnnxSession
+from ..interpreters.samples import Samples, read_samples
 from .quantising.constants import read_constant
-from .quantising.samples import Samples, read_samples
 
 CHANNELS = 1
 """The axis of channels in an image."""

@@ -114,7 +114,8 @@ class _Quantizer:
         if histogram is None:
             raise TilefoldError(f"{name}: its range is not known; run nn-calibrate before")
         if not np.isfinite([histogram.low, histogram.high]).all():
-            raise TilefoldError(f"{name}: its values are not finite: {histogram}")
+            reach = f"{histogram.low} to {histogram.high}"
+            raise TilefoldError(f"{name}: its values are not finite: {reach}")
         method = method_of(self.options.method)
         return activation_type(histogram, self._bits(value), method, self.options.symmetric)
 

@@ -44,12 +44,12 @@ from ..dialects.nn_types import accumulator_type, element_of, shape_of
 from ..dialects.quant import UniformType, storage_range
 from ..dialects.store import Store, store_of
 from ..errors import TilefoldError
+from ..interpreters.samples import Samples, read_samples
 from .quantising.constants import read_constant, replace_operand
 from .quantising.plan import PRODUCTS
 from .quantising.products import Product
 from .quantising.ranges import Method, codes_of, method_of, weight_scales
 from .quantising.rounding import Moments, adapted, rounded
-from .quantising.samples import Samples, read_samples
 from .quantising.walk import Progress, Walk
 from .quantising.widths import Widths, check_layers, check_width, read_widths
 

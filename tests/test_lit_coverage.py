@@ -36,6 +36,7 @@ ELSEWHERE = {
     " is not a float32": "dialects/test_isa.py",
     ": lost the layer name of ": "passes/test_nn_passes.py",
     "no layer is called '": "passes/test_explanation.py",
+    ": its values are not finite: ": "passes/test_quantising.py",
     "' is part of several layers: ": "passes/test_explanation.py",
 }
 """Messages that no IR can cause, only assembly, Python or a bug, and the tests that cause them."""

@@ -22,7 +22,7 @@ from ...dialects.store import Store
 from ...interpreters import kernels
 from ...interpreters.onnx_model import onnx_model
 from ...interpreters.onnx_session import OnnxSession
-from .samples import Samples
+from ...interpreters.samples import Samples
 
 Array = npt.NDArray[Any]
 Progress = Callable[[int, int], None]

@@ -22,6 +22,7 @@ from tilefold.frontend.reals import import_real
 from tilefold.interpreters.nn import run as interpret
 from tilefold.interpreters.onnx_model import onnx_model
 from tilefold.interpreters.onnx_session import OnnxSession
+from tilefold.interpreters.samples import Samples
 from tilefold.passes.nn_calibrate import calibrate
 from tilefold.passes.nn_equalize import equalize
 from tilefold.passes.nn_fold_batch_norm import fold_batch_norm
@@ -31,7 +32,6 @@ from tilefold.passes.quantising.observed import Histogram
 from tilefold.passes.quantising.products import Product
 from tilefold.passes.quantising.ranges import Method, activation_type, weight_scales
 from tilefold.passes.quantising.rounding import DAMPING, Moments, adapted, damped, rounded
-from tilefold.passes.quantising.samples import Samples
 from tilefold.passes.quantising.walk import Walk
 from tilefold.passes.quantising.widths import Widths, read_widths
 from tilefold.quantizer import Quantisation, quantised, quantize
@@ -422,6 +422,22 @@ def test_files_of_widths_are_checked(tmp_path, text: str, message: str) -> None:
 def test_samples_are_checked(arrays: dict[str, npt.NDArray], message: str) -> None:
     with pytest.raises(TilefoldError, match=message):
         quantize(block(0), arrays)
+
+
+def test_values_must_be_finite() -> None:
+    net = Reals(0)
+    model = net.model([1, 4], net.op("Exp", "x"))
+    with pytest.raises(TilefoldError, match=r"exp0: its values are not finite: .* to inf"):
+        quantize(model, {"x": np.full((2, 4), 200, np.float32)})
+
+
+def test_inputs_have_as_many_samples() -> None:
+    net = Reals(0)
+    model = net.model([1, 4], net.op("Relu", "x"))
+    model.graph.input.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, [1, 4]))
+    arrays = {"x": np.ones((2, 4), np.float32), "z": np.ones((3, 4), np.float32)}
+    with pytest.raises(TilefoldError, match="samples: inputs have different numbers of samples"):
+        quantize(model, arrays)
 
 
 def test_options_are_checked() -> None:

@@ -6,7 +6,7 @@ from onnx import ModelProto, TensorProto, helper
 from tilefold.tests.frontend import models
 from tilefold.tests.frontend.models import Net
 
-HOST_OPERATORS = ("Sin", "Erf", "Softsign", "Softplus")
+HOST_OPERATORS = ("Softmax", "LogSoftmax", "Hardmax", "LpNormalization")
 SCALE, ZERO = 0.02, 128
 
 
@@ -31,7 +31,7 @@ def zigzag(seed: int = 0) -> ModelProto:
     x = quantised(builder, builder.input((1, 6, 9, 11)))
     first = quantised(builder, conv(builder, x, (6, 8), "first"))
     turned = builder.op("Transpose", first, perm=[0, 2, 3, 1], name="turned")
-    erf = builder.op("Erf", turned, name="erf")
+    erf = builder.op("LogSoftmax", turned, name="erf")
     builder.output(erf)
     back = builder.op("Transpose", turned, perm=[0, 3, 1, 2], name="back")
     host = quantised(builder, builder.op("Transpose", erf, perm=[0, 3, 1, 2], name="host"))
@@ -141,7 +141,7 @@ def shared_input() -> ModelProto:
     builder = net()
     x = quantised(builder, builder.input((1, 6, 9, 11)))
     builder.output(quantised(builder, conv(builder, x, (6, 8), "conv")))
-    builder.output(builder.op("Sin", x, name="sin"))
+    builder.output(builder.op("Softmax", x, name="sin"))
     return builder.model()
 
 
@@ -165,10 +165,10 @@ def integer_form() -> ModelProto:
 
     first = conv_of(models.integer_input(builder, (1, 6, 5, 5)), "first")
     ends = [*models.parameters(builder, SCALE, np.uint8(ZERO))] * 2
-    leaky = builder.op(
-        "QLinearLeakyRelu", first, *ends, name="leaky", domain=models.MICROSOFT, alpha=0.2
+    softmax = builder.op(
+        "QLinearSoftmax", first, *ends, name="softmax", domain=models.MICROSOFT, axis=1, opset=13
     )
-    return models.integer_output(builder, conv_of(leaky, "second"))
+    return models.integer_output(builder, conv_of(softmax, "second"))
 
 
 SHARED = {

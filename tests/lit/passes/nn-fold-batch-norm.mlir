@@ -1,4 +1,4 @@
-// RUN: tilefold-opt %s -p nn-fold-batch-norm,dce | filecheck %s
+// RUN: tilefold-opt %s -p 'nn-fold-batch-norm,dce' | filecheck %s
 
 // Scales and shifts become part of the product before them: w * 3 / sqrt(3 + 1) and b = (1 - 2) * 1.5 + 3.
 builtin.module attributes {nn.network = "bn", nn.opsets = {"" = 17 : i64}} {

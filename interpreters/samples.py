@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...dialects.nn_network import Network
-from ...dialects.nn_types import numpy_type, shape_of, tensor_of
-from ...errors import TilefoldError
-from ...interpreters.arrays import read_arrays
+from ..dialects.nn_network import Network
+from ..dialects.nn_types import numpy_type, shape_of, tensor_of
+from ..errors import TilefoldError
+from .arrays import read_arrays
 
 Array = npt.NDArray[Any]
 
