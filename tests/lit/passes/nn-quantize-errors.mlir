@@ -1,18 +1,18 @@
 // RUN: python -c "import numpy; numpy.savez('%t.npz', x=numpy.ones((2, 2), 'float32')); numpy.savez('%t-nan.npz', x=numpy.full((2, 2), numpy.nan, 'float32')); numpy.savez('%t-wide.npz', x=numpy.ones((2, 3), 'float32')); numpy.savez('%t-two.npz', z=numpy.ones((2, 2)), y=numpy.ones(2))"
 // RUN: python -c "open('%t.json', 'w').write('nothing'); open('%t-list.json', 'w').write('[1]'); open('%t-odd.json', 'w').write('{\"gemm\": {\"weights\": 9}}'); open('%t-no.json', 'w').write('{\"no\": {}}'); open('%t-large.json', 'w').write(' ' * (17 << 20))"
 // RUN: tilefold-opt %s -p 'nn-quantize' --verify-diagnostics --split-input-file | filecheck %s
-// RUN: tilefold-opt %s -p 'nn-quantize{method="best"}' --verify-diagnostics | filecheck %s --check-prefix METHOD
-// RUN: tilefold-opt %s -p 'nn-quantize{bits=9}' --verify-diagnostics | filecheck %s --check-prefix BITS
-// RUN: tilefold-opt %s -p 'nn-quantize{layers="%t.json"}' --verify-diagnostics | filecheck %s --check-prefix JSON
-// RUN: tilefold-opt %s -p 'nn-quantize{layers="%t-list.json"}' --verify-diagnostics | filecheck %s --check-prefix LIST
-// RUN: tilefold-opt %s -p 'nn-quantize{layers="%t-odd.json"}' --verify-diagnostics | filecheck %s --check-prefix ODD
-// RUN: tilefold-opt %s -p 'nn-quantize{layers="%t-no.json"}' --verify-diagnostics | filecheck %s --check-prefix NONE
-// RUN: tilefold-opt %s -p 'nn-quantize{layers="%t-large.json"}' --verify-diagnostics | filecheck %s --check-prefix LARGE
-// RUN: tilefold-opt %s -p 'nn-quantize-weights{rounding="up"}' --verify-diagnostics | filecheck %s --check-prefix UP
-// RUN: tilefold-opt %s -p 'nn-quantize-weights{rounding="corrected"}' --verify-diagnostics | filecheck %s --check-prefix TAKES
-// RUN: tilefold-opt %s -p 'nn-calibrate{samples="%t-nan.npz"}' --verify-diagnostics | filecheck %s --check-prefix NAN
-// RUN: tilefold-opt %s -p 'nn-calibrate{samples="%t-wide.npz"}' --verify-diagnostics | filecheck %s --check-prefix WIDE
-// RUN: tilefold-opt %s -p 'nn-calibrate{samples="%t-two.npz"}' --verify-diagnostics | filecheck %s --check-prefix TWO
+// RUN: tilefold-opt %s -p 'nn-quantize{method="best"}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix METHOD
+// RUN: tilefold-opt %s -p 'nn-quantize{bits=9}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix BITS
+// RUN: tilefold-opt %s -p 'nn-quantize{layers="%t.json"}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix JSON
+// RUN: tilefold-opt %s -p 'nn-quantize{layers="%t-list.json"}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix LIST
+// RUN: tilefold-opt %s -p 'nn-quantize{layers="%t-odd.json"}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix ODD
+// RUN: tilefold-opt %s -p 'nn-quantize{layers="%t-no.json"}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix NONE
+// RUN: tilefold-opt %s -p 'nn-quantize{layers="%t-large.json"}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix LARGE
+// RUN: tilefold-opt %s -p 'nn-quantize-weights{rounding="up"}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix UP
+// RUN: tilefold-opt %s -p 'nn-quantize-weights{rounding="corrected"}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix TAKES
+// RUN: tilefold-opt %s -p 'nn-calibrate{samples="%t-nan.npz"}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix NAN
+// RUN: tilefold-opt %s -p 'nn-calibrate{samples="%t-wide.npz"}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix WIDE
+// RUN: tilefold-opt %s -p 'nn-calibrate{samples="%t-two.npz"}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix TWO
 
 // METHOD: no method "best" to find ranges by; there are minmax, percentile, mse
 // BITS: 9 bits: widths are from 2 to 8
