@@ -179,8 +179,6 @@ def _save(
         (package if weights else package.without_weights()).save(output)
         typer.echo(f"{output}: {package_summary(package, Path(machine).stem)}")
         console().print(placements(package), highlight=False)
-        if not compiled.machine_steps:
-            typer.echo("nothing runs on the machine: --calibrate FILE.npz quantises a float model")
         for number, compilation in compiled.machine_steps.items():
             _tell(f"step {number}", compilation)
         return

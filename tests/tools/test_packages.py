@@ -61,7 +61,7 @@ def test_a_float_model_says_how_to_give_the_machine_work(run: Run) -> None:
     onnx.save(builder.model(), "float.onnx")
     code, out, _ = run("compile", "float.onnx", "-o", "float.tfp")
     assert code == 0
-    assert "in 1 steps, 0 on the machine: quantise the model for more" in out
+    assert "in 1 steps, 0 on the machine: --calibrate quantises a float model" in out
     assert run("run", "float.tfp")[0] == 0
     code, _, err = run("run", "float.tfp", "--trace", "trace.json")
     assert code == 1 and "nothing of the network runs on the machine" in err
