@@ -88,7 +88,7 @@ def summary(package: Package, machine: str) -> str:
         f"{package.network} for {machine} in {len(package.steps)} steps, {programs} on the machine"
     )
     if not programs:
-        return f"{line}: --calibrate quantises a float model (onnxruntime.quantization makes QDQ models)"
+        return f"{line}: --calibrate quantises a float model"
     return line if share is None else f"{line}: {share:.1%} of the MACs"
 
 
