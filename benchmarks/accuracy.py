@@ -142,7 +142,8 @@ def main() -> None:
     if options.json:
         write_files({options.json: json.dumps(records, indent=1).encode()})
     if options.docs:
-        tables = {name: cells(found) for name, found in rows.items()}
+        page = PAGE.read_text(encoding="utf-8")
+        tables = {name: cells(rows[name]) for name in rows if f"<!-- {name} -->" in page}
         write_files({PAGE: with_tables(PAGE, tables, dict.fromkeys(tables, 1)).encode()})
 
 
