@@ -110,7 +110,8 @@ def parts() -> ModelProto:
     builder = net()
     x = quantised(builder, builder.input((1, 6, 9, 11)))
     first = quantised(builder, conv(builder, x, (6, 8), "first"))
-    split = helper.make_node("Split", [first], ["left", "right"], "split", axis=1)
+    softmax = builder.op("Softmax", first, name="softmax", axis=1)
+    split = helper.make_node("Split", [softmax], ["left", "right"], "split", axis=1)
     builder.nodes.append(split)
     ends = []
     for name, value in (("l", "left"), ("r", builder.op("Relu", "right", name="relu"))):
