@@ -1,7 +1,7 @@
 """The compiler as a whole: from a model and a machine to a program, or to a package of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.dialects.func import Func
 
 from .backend.build import build_program
-from .backend.package import HostStep, NodeRecord, Package
+from .backend.package import HostStep, Package
 from .backend.program import Program
 from .dialects.nn_network import network_of
 from .dialects.registry import DIALECTS
@@ -22,6 +22,7 @@ from .frontend.importer import convert
 from .frontend.partition import Partition, model_of, partition
 from .frontend.shapes import Shapes
 from .interpreters.nn import run as interpret
+from .interpreters.placed_node import PlacedNode
 from .interpreters.steps import Array, Step, Values, run_steps
 from .machines import load_machine
 from .machines.model import Machine
@@ -68,7 +69,7 @@ class PackageCompilation:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     steps: tuple[Compilation | HostStep, ...]
-    nodes: tuple[NodeRecord, ...]
+    nodes: tuple[PlacedNode, ...]
 
     @cached_property
     def package(self) -> Package:
@@ -227,7 +228,7 @@ def _in_steps(
         tuple(port.name for port in graph.inputs),
         tuple(port.name for port in graph.outputs),
         tuple(steps),
-        _records(parts),
+        parts.nodes,
     )
 
 
@@ -239,10 +240,6 @@ def _host_step(whole: Graph, part: Graph) -> HostStep:
     except TilefoldError as error:
         raise TilefoldError(f"{whole.file}: {error}") from None
     return step
-
-
-def _records(parts: Partition) -> tuple[NodeRecord, ...]:
-    return tuple(NodeRecord(**asdict(node)) for node in parts.nodes)
 
 
 def compile(

@@ -24,6 +24,7 @@ from onnx import ModelProto, TensorProto, helper
 
 from ..errors import TilefoldError
 from ..interpreters.host_model import HostModel
+from ..interpreters.placed_node import PlacedNode
 from .archive import parse_json, read_archive, write_archive
 from .program import FORMAT as PROGRAM_FORMAT
 from .program import LIMITS, Program
@@ -98,21 +99,6 @@ class HostStep:
             raise TilefoldError("a host model has other inputs or outputs than its step")
 
 
-@dataclass(frozen=True)
-class NodeRecord:
-    """Where a node of the network runs: in which step, and on the host why.
-
-    `macs` are its products; 0 where its shapes are not known.
-    """
-
-    name: str
-    operator: str
-    step: int
-    on_machine: bool
-    reason: str
-    macs: int
-
-
 Step = Program | HostStep
 
 
@@ -127,7 +113,7 @@ class Package:
     steps: tuple[Step, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    nodes: tuple[NodeRecord, ...]
+    nodes: tuple[PlacedNode, ...]
 
     @property
     def programs(self) -> tuple[Program, ...]:
@@ -275,7 +261,7 @@ def _from_parts(manifest: Record, entries: Mapping[str, bytes]) -> Package:
     )
 
 
-def _record(part: HostPort | NodeRecord) -> dict[str, Any]:
+def _record(part: HostPort | PlacedNode) -> dict[str, Any]:
     return {field.name: getattr(part, field.name) for field in fields(part)}
 
 
@@ -287,8 +273,8 @@ def _host_port_of(record: Record) -> HostPort:
     )
 
 
-def _node_of(record: Record) -> NodeRecord:
-    return NodeRecord(
+def _node_of(record: Record) -> PlacedNode:
+    return PlacedNode(
         get_field(record, "name", str),
         get_field(record, "operator", str),
         get_field(record, "step", int),

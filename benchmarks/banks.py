@@ -5,7 +5,6 @@ files have them, and for the same machines with conflicts counted in the memory 
 is emulated. `--docs` puts the table into docs/schedules.md, which says what it shows.
 """
 
-import argparse
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 # Before anything that imports numpy: it sets the number of threads.
 from subjects import ROOT, available, environment, quantised_subject  # isort: skip
 
-from pages import Cells, markdown, table, with_measured
+from pages import Cells, options_of, table, with_tables
 from tilefold.backend.build import build_program
 from tilefold.backend.program import Program
 from tilefold.compiler import context_for
@@ -118,10 +117,7 @@ def cells(outcomes: list[Outcome]) -> Cells:
 
 def main() -> None:
     """Compile, emulate, print, and write what is asked for."""
-    parser = argparse.ArgumentParser(description="Measures what conflicts of banks cost.")
-    parser.add_argument("--docs", action="store_true", help="update docs/schedules.md")
-    parser.add_argument("--json", type=Path, help="where to write the figures")
-    options = parser.parse_args()
+    options = options_of("Measures what conflicts of banks cost.", PAGE)
     networks = [network for network in available() if network != "fashion"]
     screen = console()
     found: list[Outcome] = []
@@ -132,12 +128,11 @@ def main() -> None:
                     status.update(f"{network}, {machine}")
                     found.append(outcome(network, machine))
     except TilefoldError as error:
-        parser.exit(1, f"error: {error}\n")
+        raise SystemExit(f"error: {error}") from None
     screen.print(table("conflicts of banks", cells(found)))
     files: dict[Path, bytes] = {}
     if options.docs:
-        page = PAGE.read_text(encoding="utf-8")
-        files[PAGE] = with_measured(page, "banks", markdown(cells(found))).encode()
+        files[PAGE] = with_tables(PAGE, {"banks": cells(found)}).encode()
     if options.json:
         record = {"environment": environment(MACHINES[0], 1), "rows": list(map(asdict, found))}
         files[options.json] = (json.dumps(record, indent=1) + "\n").encode()

@@ -18,7 +18,7 @@ from subjects import EFFICIENTNET, EFFICIENTNET_LITE0, ROOT, quantised_subject  
 
 import numpy as np
 from light import light, names
-from pages import Cells, table, with_measured
+from pages import Cells, options_of, table, with_measured
 from pages import markdown as markdown_table
 from tilefold.backend.program import Program
 from tilefold.compiler import compile_levels, context_for
@@ -354,23 +354,18 @@ def available() -> list[str]:
 
 
 def measured(
-    about: str, measure: Callable[[Network], Sequence[R]]
+    about: str, page: Path, measure: Callable[[Network], Sequence[R]]
 ) -> tuple[argparse.Namespace, list[R], dict[str, str]]:
-    """Measure the networks that the command line names, or all of them; `about` is its help.
+    """Measure the networks that the command line names, or all of them; `about` is its help
+    and `page` what it may update.
 
     Returns the options (`docs`, `json`), the rows of every network, and why some have none.
     """
-    parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("networks", nargs="*", help=f"some of: {', '.join(available())}")
-    parser.add_argument("--docs", action="store_true", help="update docs/folds.md")
-    parser.add_argument("--json", type=Path, help="where to write the figures")
-    options = parser.parse_args()
-    if unknown := set(options.networks) - set(available()):
-        parser.error(f"no network '{min(unknown)}'; there are {', '.join(available())}")
+    options = options_of(about, page, available())
     logging.disable(logging.WARNING)  # the quantiser's, of operators that it leaves alone
     rows: list[R] = []
     refused: dict[str, str] = {}
-    for name in options.networks or available():
+    for name in options.networks:
         with console().status(f"measuring {name}"):
             try:
                 network = Network.load(name)
@@ -383,7 +378,7 @@ def measured(
 
 def main() -> None:
     """Measure, print, and write what is asked for."""
-    options, rows, refused = measured("Measures what reconfiguration is worth.", measure)
+    options, rows, refused = measured("Measures what reconfiguration is worth.", PAGE, measure)
     console().print(
         table(f"{MACHINE}, emulated cycles", cells(rows), left=1),
         *findings(rows),

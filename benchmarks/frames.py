@@ -4,7 +4,6 @@
 docs/schedules.md.
 """
 
-import argparse
 import json
 import logging
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from subjects import ROOT, available, subject  # isort: skip
 
-from pages import Cells, markdown, table, with_measured
+from pages import Cells, options_of, table, with_tables
 from tilefold.backend.build import build_program
 from tilefold.compiler import context_for
 from tilefold.dialects import nn
@@ -163,27 +162,18 @@ def cells(rows: Sequence[Row]) -> Cells:
 
 def main() -> None:
     """Measure, print, and write what is asked for."""
-    parser = argparse.ArgumentParser(description="Measures what several frames are worth.")
-    parser.add_argument("networks", nargs="*", help=f"some of: {', '.join(available())}")
-    parser.add_argument("--docs", action="store_true", help="update docs/schedules.md")
-    parser.add_argument("--json", type=Path, help="where to write the figures")
-    options = parser.parse_args()
-    if unknown := set(options.networks) - set(available()):
-        parser.error(f"no network '{min(unknown)}'; there are {', '.join(available())}")
+    options = options_of("Measures what several frames are worth.", PAGE, available())
     logging.disable(logging.WARNING)  # the quantiser's, of operators that it leaves alone
     screen = console()
     rows: list[Row] = []
-    for name in options.networks or available():
+    for name in options.networks:
         for machine in MACHINES:
             with screen.status(f"measuring {name} on {machine}"):
                 rows += measure(Compiled.load(name, load_machine(machine)))
     screen.print(table("frames", cells(rows), left=3))
     files: dict[Path, bytes] = {}
     if options.docs:
-        page = with_measured(
-            PAGE.read_text(encoding="utf-8"), "frames", markdown(cells(rows), left=3)
-        )
-        files[PAGE] = page.encode()
+        files[PAGE] = with_tables(PAGE, {"frames": cells(rows)}, {"frames": 3}).encode()
     if options.json:
         record = [asdict(row) for row in rows]
         files[options.json] = (json.dumps(record, indent=1) + "\n").encode()

@@ -144,6 +144,7 @@ def main() -> None:
     """Measure, print, and write what is asked for."""
     options, rows, refused = measured(
         "Measures what groups side by side are worth.",
+        PAGE,
         lambda network: [measure(network, machine) for machine in MACHINES],
     )
     screen = console()

@@ -5,7 +5,6 @@ its own, one after the other; only time is emulated. `--docs` puts the tables in
 docs/schedules.md, which says what they show.
 """
 
-import argparse
 import json
 import re
 import time
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple
 # Before anything that imports numpy: it sets the number of threads.
 from subjects import CACHE, ROOT, environment  # isort: skip
 
-from pages import Cells, table, with_measured, with_tables
+from pages import Cells, options_of, table, with_measured, with_tables
 from tilefold.backend.build import build_program
 from tilefold.backend.program import Program
 from tilefold.compiler import compile_levels, context_for
@@ -475,17 +474,14 @@ def tables(found: Mapping[Task, Outcome]) -> dict[str, Cells]:
 
 def main() -> None:
     """Compile, emulate, print, and write what is asked for."""
-    parser = argparse.ArgumentParser(description="Compares networks with their bounds.")
-    parser.add_argument("--docs", action="store_true", help="update docs/schedules.md")
-    parser.add_argument("--json", type=Path, help="where to write the figures")
-    options = parser.parse_args()
+    options = options_of("Compares networks with their bounds.", PAGE)
     tasks = all_tasks()
     screen = console()
     try:
         with screen.status("compiling") as status:
             found = outcomes(tasks, status.update)
     except TilefoldError as error:
-        parser.exit(1, f"error: {error}\n")
+        raise SystemExit(f"error: {error}") from None
     about = environment(MACHINE, 1)
     shown = tables(found)
     screen.print(*(table(name, cells) for name, cells in shown.items()))

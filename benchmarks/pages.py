@@ -1,13 +1,32 @@
 """Tables of figures, for the terminal and for pages of Markdown."""
 
+import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.table import Table
 
 Cells = list[list[str]]
 """A heading, and a line for each row."""
+
+
+def options_of(about: str, page: Path, networks: Sequence[str] = ()) -> argparse.Namespace:
+    """What the command line asks for: `docs`, `json` and, where there is a choice, `networks`.
+
+    `about` is the help; all of `networks` are meant where none is named.
+    """
+    parser = argparse.ArgumentParser(description=about)
+    if networks:
+        parser.add_argument("networks", nargs="*", help=f"some of: {', '.join(networks)}")
+    parser.add_argument("--docs", action="store_true", help=f"update docs/{page.name}")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    options = parser.parse_args()
+    if networks:
+        if unknown := set(options.networks) - set(networks):
+            parser.error(f"no network '{min(unknown)}'; there are {', '.join(networks)}")
+        options.networks = options.networks or list(networks)
+    return options
 
 
 def markdown(cells: Cells, left: int | None = None) -> str:

@@ -5,7 +5,6 @@ and random networks for random machines; only time is emulated. `--docs` puts th
 docs/prediction.md, which says what they show.
 """
 
-import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any
 # Before anything that imports numpy: it sets the number of threads.
 from subjects import EFFICIENTNET_LITE0, ROOT, available, quantised_subject  # isort: skip
 
-from pages import Cells, table, with_tables
+from pages import Cells, options_of, table, with_tables
 from tilefold.compiler import compile_levels
 from tilefold.dialects.isa_prediction import KINDS, STALLS
 from tilefold.emulator import emulate
@@ -178,16 +177,13 @@ def record(found: Mapping[Run, Outcome]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Compile, emulate, print, and write what is asked for."""
-    parser = argparse.ArgumentParser(description="Compares predicted with emulated cycles.")
-    parser.add_argument("--docs", action="store_true", help="update docs/prediction.md")
-    parser.add_argument("--json", type=Path, help="where to write the figures")
-    options = parser.parse_args()
+    options = options_of("Compares predicted with emulated cycles.", PAGE)
     screen = console()
     try:
         with screen.status("compiling") as status:
             found = outcomes(status.update)
     except TilefoldError as error:
-        parser.exit(1, f"error: {error}\n")
+        raise SystemExit(f"error: {error}") from None
     shown = tables(found)
     screen.print(*(table(name, cells, LEFT[name]) for name, cells in shown.items()))
     files: dict[Path, bytes] = {}

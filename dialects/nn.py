@@ -31,7 +31,6 @@ import numpy.typing as npt
 from xdsl.dialects.builtin import (
     BytesAttr,
     DenseIntOrFPElementsAttr,
-    Float32Type,
     StringAttr,
     TensorType,
     f32,
@@ -79,6 +78,7 @@ from .nn_types import (
     activation,
     check_codes,
     element_of,
+    is_real,
     numpy_type,
     plain_type,
     require_channels,
@@ -226,7 +226,7 @@ class QuantizeOp(UnaryOp):
 
     def verify_(self) -> None:
         """Check f32 to quantised."""
-        if not isinstance(tensor_of(self.input).element_type, Float32Type):
+        if not is_real(self.input):
             raise VerifyException("the input must be f32")
         activation(self.result, "result")
         require_shape(self.result, shape_of(self.input))
@@ -243,7 +243,7 @@ class DequantizeOp(UnaryOp):
 
     def verify_(self) -> None:
         """Check quantised to f32."""
-        if not isinstance(tensor_of(self.result).element_type, Float32Type):
+        if not is_real(self.result):
             raise VerifyException("the result must be f32")
         element = element_of(self.input)
         if element.axis is not None:

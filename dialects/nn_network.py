@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from ..errors import TilefoldError
+from .location import set_name
 from .nn_syntax import integer
 
 MAIN = "main"
@@ -40,6 +41,25 @@ class Network:
 def name_attributes(names: Sequence[str]) -> ArrayAttr[DictionaryAttr]:
     """The `arg_attrs` or `res_attrs` of a function whose arguments or results have `names`."""
     return ArrayAttr(DictionaryAttr({NAME: StringAttr(name)}) for name in names)
+
+
+def module_of(
+    block: Block,
+    results: Sequence[SSAValue],
+    name: str,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+) -> ModuleOp:
+    """The module of a network called `name` whose `@main` is `block`; `results` go out of it."""
+    end = ReturnOp(*results)
+    block.add_op(end)
+    kinds = [[value.type for value in values] for values in (block.args, results)]
+    main = FuncOp(MAIN, (kinds[0], kinds[1]), Region(block))
+    for op in (main, end):
+        set_name(op, name)
+    module = ModuleOp([main])
+    set_names(module, name, input_names, output_names)
+    return module
 
 
 def set_names(

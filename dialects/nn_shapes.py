@@ -38,6 +38,22 @@ def require_numbers(numbers: Sequence[int], count: int, minimum: int, what: str)
         )
 
 
+def same_pads(
+    size: Sequence[int], spans: Sequence[int], strides: Sequence[int], upper: bool
+) -> Shape:
+    """Pads, all lower ones first, that make the output ceil(size / stride).
+
+    An odd one goes above where `upper`, else below; `spans` are of windows with their dilations.
+    """
+    low: list[int] = []
+    high: list[int] = []
+    for length, span, stride in zip(size, spans, strides, strict=True):
+        total = max(0, (-(-length // stride) - 1) * stride + span - length)
+        low.append(total // 2 if upper else total - total // 2)
+        high.append(total - low[-1])
+    return (*low, *high)
+
+
 def window_shape(
     size: Sequence[int],
     kernel: Sequence[int],

@@ -14,7 +14,7 @@ from ..dialects.store import Store
 from ..errors import TilefoldError
 from .catalogue import OPERATORS
 from .graph import Graph, Node, Port, check_batch, load
-from .network import module_of
+from .network import module_from
 from .operators import Operator
 from .scope import Scope
 from .shapes import Shapes
@@ -47,7 +47,7 @@ def convert(graph: Graph, store: Store) -> ModuleOp:
         for node in graph.nodes:
             scope.values.update(convert_node(scope, node))
         results = [output(scope, port.name) for port in graph.outputs]
-        return module_of(graph, scope.block, results)
+        return module_from(graph, scope.block, results)
     except TilefoldError as error:
         raise TilefoldError(f"{graph.file}: {error}") from error
 

@@ -24,6 +24,7 @@ from onnx import (
 from ..dialects.nn_types import element_of
 from ..errors import TilefoldError
 from ..interpreters.onnx_session import unoptimised
+from ..interpreters.placed_node import PlacedNode
 from .graph import Array, Graph, Node, Port, ValueType, check_batch
 from .placement import Placement, Union, Wiring, read_by
 from .values import View
@@ -33,21 +34,6 @@ IR_VERSION = 10
 
 KNOWN_OPSET = 21
 """The newest operator set of onnxruntime 1.20."""
-
-
-@dataclass(frozen=True)
-class Placed:
-    """Where a node runs: in which step, and on the host why.
-
-    `macs` are its products; 0 where its shapes are not known.
-    """
-
-    name: str
-    operator: str
-    step: int
-    on_machine: bool
-    reason: str
-    macs: int
 
 
 @dataclass(frozen=True)
@@ -66,7 +52,7 @@ class Partition:
     """
 
     segments: tuple[Segment, ...]
-    nodes: tuple[Placed, ...]
+    nodes: tuple[PlacedNode, ...]
 
 
 def partition(graph: Graph, batches: bool = False) -> Partition:
@@ -268,14 +254,14 @@ class _Cutter:
         self._home = {place: number for number, (_, run) in enumerate(runs) for place in run}
         self._bridges: dict[str, str] = {}
 
-    def nodes(self) -> Iterator[Placed]:
+    def nodes(self) -> Iterator[PlacedNode]:
         """Where each node went."""
         for place, number in sorted(self._home.items()):
             node, reason = self._graph.nodes[place], self._placement.host.get(place, "")
             on_machine = place not in self._placement.host
             name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
             macs = self._placement.macs[place]
-            yield Placed(node.name, name, number, on_machine, reason, macs)
+            yield PlacedNode(node.name, name, number, on_machine, reason, macs)
 
     def segments(self) -> Iterator[Segment]:
         """The segments, each as a graph."""

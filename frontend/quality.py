@@ -9,15 +9,13 @@ import numpy.typing as npt
 from onnx import ModelProto, ValueInfoProto
 
 from ..errors import TilefoldError
+from ..interpreters.onnx_model import dequantised
 from ..interpreters.onnx_session import OnnxSession
 from ..interpreters.samples import Samples
 
 Array = npt.NDArray[Any]
 Progress = Callable[[int, int], None]
 """Called with the samples that have been run, and how many there are."""
-
-STORED = "_DequantizeLinear"
-"""What the name of a value as it is stored ends in."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +71,13 @@ def layer_quality(
 
     Values go by the names of the layers that make them; what is stored counts as it is stored.
     """
-    shown = {name: name for node in original.graph.node for name in node.output}
+    shown = dict.fromkeys(name for node in original.graph.node for name in node.output)
     made = {name for node in quantised.graph.node for name in node.output}
-    stored = {name: f"{name}{STORED}" for name in shown if f"{name}{STORED}" in made}
-    pairs = {name: stored.get(name, name) for name in shown if stored.get(name, name) in made}
+    pairs: dict[str, str] = {}
+    for name in shown:
+        names = [each for each in (dequantised(name), name) if each in made]
+        if names:
+            pairs[name] = names[0]
     sessions = (
         OnnxSession(_showing(original, pairs)),
         OnnxSession(_showing(quantised, pairs.values()), optimise=False),

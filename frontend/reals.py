@@ -24,7 +24,7 @@ from ..dialects.nn_types import plain_type
 from ..dialects.store import Store
 from ..errors import TilefoldError
 from .graph import Graph, Node, ValueType, captured, check_batch, load
-from .network import module_of
+from .network import module_from
 from .shapes import Shapes
 
 
@@ -67,7 +67,7 @@ def _module(graph: Graph, store: Store) -> ModuleOp:
         set_name(op, node.name)
         block.add_op(op)
         values.update(zip((name for name in node.outputs if name), op.outputs, strict=True))
-    module = module_of(graph, block, [values[port.name] for port in graph.outputs])
+    module = module_from(graph, block, [values[port.name] for port in graph.outputs])
     set_opsets(module, graph.opsets)
     return module
 

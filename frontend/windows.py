@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from xdsl.ir import SSAValue
 
 from ..dialects import nn
+from ..dialects.nn_shapes import same_pads
 from ..dialects.nn_types import shape_of
 from ..errors import TilefoldError
 from .graph import Node
@@ -73,7 +74,7 @@ def window_of(node: Node, size: Sequence[int], kernel: Sequence[int]) -> Window:
     spans = [dilation * (taps - 1) + 1 for taps, dilation in zip(kernel, dilations, strict=True)]
     auto_pad = node.text("auto_pad", "NOTSET")
     if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
-        pads = _same(size, spans, strides, upper=auto_pad == "SAME_UPPER")
+        pads = same_pads(size, spans, strides, upper=auto_pad == "SAME_UPPER")
     elif auto_pad == "VALID":
         pads = (0,) * 2 * len(size)
     elif auto_pad != "NOTSET":
@@ -83,19 +84,6 @@ def window_of(node: Node, size: Sequence[int], kernel: Sequence[int]) -> Window:
     if len(size) == 1:
         return Window((1, *kernel), (1, *strides), (1, *dilations), (0, pads[0], 0, pads[1]))
     return Window(tuple(kernel), strides, dilations, pads)
-
-
-def _same(
-    size: Sequence[int], spans: Sequence[int], strides: Sequence[int], upper: bool
-) -> tuple[int, ...]:
-    """Pads that make the output ceil(size / stride); the odd one goes below or above."""
-    low: list[int] = []
-    high: list[int] = []
-    for length, span, stride in zip(size, spans, strides, strict=True):
-        total = max(0, (-(-length // stride) - 1) * stride + span - length)
-        low.append(total // 2 if upper else total - total // 2)
-        high.append(total - low[-1])
-    return (*low, *high)
 
 
 def _ceil(

@@ -46,6 +46,11 @@ IR_VERSION = 10
 """Of ONNX's file format: the newest that onnxruntime 1.20 reads."""
 
 
+def dequantised(name: str) -> str:
+    """What the stored form of a value called `name` is called where it is made real again."""
+    return f"{name}_DequantizeLinear"
+
+
 def onnx_model(module: ModuleOp, store: Store, shown: Iterable[SSAValue] = ()) -> ModelProto:
     """The network in `module` as an ONNX model; values that are `shown` are outputs, too.
 

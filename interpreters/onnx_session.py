@@ -4,6 +4,7 @@ Default optimisation, one thread, and the session options that make processors w
 dot-product instructions agree.
 """
 
+import importlib
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 from onnx import ModelProto
 
 from ..errors import TilefoldError
@@ -21,7 +21,6 @@ from ..errors import TilefoldError
 Array = npt.NDArray[Any]
 Options = Any
 Session = Any
-_runtime: Any = onnxruntime  # without type stubs
 
 WIDE_PRODUCTS = "session.x64quantprecision"
 """Without VNNI: weights as uint8, for products of uint8 and int8 saturate in 16 bits."""
@@ -41,6 +40,11 @@ INEXACT = ("DoubleQDQPairsRemover",)
 INTEGER_WANTED = frozenset(
     {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul", "MatMulNBits", "Add"}
 )
+
+
+def runtime() -> Any:
+    """onnxruntime, loaded where something runs: most commands start without it."""
+    return importlib.import_module("onnxruntime")
 
 
 @dataclass(frozen=True)
@@ -86,13 +90,13 @@ def _compile(model: ModelProto, entries: Mapping[str, str], disabled: Iterable[s
 def unoptimised(model: ModelProto) -> Session:
     """A session that runs the nodes of `model` as they are."""
     options = session_options({})
-    options.graph_optimization_level = _runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.graph_optimization_level = runtime().GraphOptimizationLevel.ORT_DISABLE_ALL
     return session(model, options, ())
 
 
 def session_options(entries: Mapping[str, str]) -> Options:
     """One thread, and these entries."""
-    options = _runtime.SessionOptions()
+    options = runtime().SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
@@ -104,7 +108,7 @@ def session_options(entries: Mapping[str, str]) -> Options:
 def session(model: ModelProto, options: Options, disabled: Iterable[str]) -> Session:
     """A session on the processor; TilefoldError where onnxruntime refuses the model."""
     try:
-        return _runtime.InferenceSession(
+        return runtime().InferenceSession(
             model.SerializeToString(),
             options,
             providers=["CPUExecutionProvider"],

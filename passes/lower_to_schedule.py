@@ -24,7 +24,7 @@ from typing import Any
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import Float32Type, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
@@ -33,7 +33,7 @@ from ..dialects import nn, schedule
 from ..dialects.frames import frames_of
 from ..dialects.location import name_of, named
 from ..dialects.nn_network import Network, network_of
-from ..dialects.nn_types import tensor_of
+from ..dialects.nn_types import is_real
 from ..dialects.store import store_of
 from ..errors import TilefoldError
 from .attach_machine import machine_of
@@ -132,19 +132,15 @@ def _make_ports(state: Lowering, network: Network) -> list[tuple[str, SSAValue, 
     return copies
 
 
-def _is_float(value: SSAValue) -> bool:
-    return isinstance(tensor_of(value).element_type, Float32Type)
-
-
 def _make_input(state: Lowering, name: str, argument: SSAValue) -> None:
     """An input port for each quantisation of a float argument, or for the argument itself."""
     values = [argument]
-    if _is_float(argument):
+    if is_real(argument):
         values = [use.operation.results[0] for use in argument.uses]
         if len({value.type for value in values}) > 1:
             raise TilefoldError(f"{name}: an input quantised in several ways is not supported")
     for value in values[:1]:
-        port = state.port("input", name, value, host_float=_is_float(argument))
+        port = state.port("input", name, value, host_float=is_real(argument))
         state.tensors[value] = port
     for value in values[1:]:
         state.tensors[value] = state.tensors[values[0]]

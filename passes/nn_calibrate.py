@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from xdsl.context import Context
-from xdsl.dialects.builtin import Float32Type, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from ..dialects import nn
 from ..dialects.nn_network import network_of
-from ..dialects.nn_types import tensor_of
+from ..dialects.nn_types import is_real
 from ..dialects.store import Store, store_of
 from ..interpreters.onnx_model import onnx_model, value_names
 from ..interpreters.onnx_session import OnnxSession
@@ -67,15 +67,11 @@ def calibrate(
     """
     function = network_of(module).function
     made = [op.results for op in function.body.block.ops if isinstance(op, nn.OnnxOp)]
-    values = [value for value in (*function.body.block.args, *sum(made, ())) if _is_real(value)]
+    values = [value for value in (*function.body.block.args, *sum(made, ())) if is_real(value)]
     names = value_names(module)
     session = OnnxSession(onnx_model(module, store, values), optimise=False)
     seen = _Seen(session, samples, {names[value]: value for value in values}, progress)
     set_observed(function, seen.histograms(), store)
-
-
-def _is_real(value: SSAValue) -> bool:
-    return isinstance(tensor_of(value).element_type, Float32Type)
 
 
 @dataclass

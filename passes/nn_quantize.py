@@ -35,6 +35,7 @@ from ..dialects.nn_network import Network, network_of
 from ..dialects.quant import UniformType
 from ..dialects.store import Store, store_of
 from ..errors import TilefoldError
+from ..interpreters.onnx_model import dequantised
 from .quantising.constants import read_constant, replace_operand
 from .quantising.observed import Histogram, clear_observed, observed
 from .quantising.plan import Plan, constants_to_store, same_parameters
@@ -131,7 +132,7 @@ class _Quantizer:
         real = nn.DequantizeOp(quantize.result)
         name = self._name(value)
         set_name(quantize, f"{name}_QuantizeLinear")
-        set_name(real, f"{name}_DequantizeLinear")
+        set_name(real, dequantised(name))
         value.replace_uses_with_if(real.result, lambda use: use.operation is not quantize)
         owner = value.owner
         place = (

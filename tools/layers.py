@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.dialects.func import ReturnOp
+from xdsl.ir import Block, Operation, SSAValue
 
 from ..dialects import nn
-from ..dialects.location import name_of, set_name
-from ..dialects.nn_network import network_of, set_names
+from ..dialects.location import name_of
+from ..dialects.nn_network import module_of, network_of
 
 HOST_OPS = (nn.QuantizeOp, nn.DequantizeOp, nn.ConstantOp)
 """What a machine has no part in."""
@@ -75,15 +75,9 @@ class _Slice:
     def layer(self, value: SSAValue) -> Layer:
         """What was copied, as a network with the result `value`."""
         ops = tuple(self._block.ops)
-        end = ReturnOp(self._copies[value])
-        self._block.add_op(end)
-        kinds = [source.type for source in self._sources], [value.type]
-        main = FuncOp("main", kinds, Region(self._block))
-        for op in (main, end):
-            set_name(op, self._name)
-        module = ModuleOp([main])
         names = [f"input{index}" for index in range(len(self._sources))]
-        set_names(module, self._name, names, ["output"])
+        results = [self._copies[value]]
+        module = module_of(self._block, results, self._name, names, ["output"])
         return Layer(
             name=self._name,
             module=module,

@@ -8,10 +8,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from ..backend.package import NodeRecord, Package
+from ..backend.package import Package
 from ..backend.program import Program
 from ..compiler import Compilation, PackageCompilation
 from ..errors import TilefoldError
+from ..interpreters.placed_node import PlacedNode
 
 T = TypeVar("T")
 
@@ -111,6 +112,6 @@ def placements(package: Package) -> Table:
     return table
 
 
-def _listed(nodes: list[NodeRecord]) -> str:
+def _listed(nodes: list[PlacedNode]) -> str:
     counts = Counter(node.operator for node in nodes)
     return ", ".join(f"{count} {name}" for name, count in counts.items())

@@ -11,6 +11,7 @@ from ...dialects import nn
 from ...dialects.location import name_of, set_name
 from ...dialects.store import Store
 from ...errors import TilefoldError
+from ...interpreters.onnx_model import dequantised
 
 
 def read_constant(value: SSAValue, store: Store) -> npt.NDArray[Any]:
@@ -26,6 +27,6 @@ def replace_operand(op: nn.OnnxOp, place: int, constant: nn.ConstantOp, name: st
     """Let an operator read the integers of `constant`, called `name`, at one of its operands."""
     real = nn.DequantizeOp(constant.result)
     set_name(constant, name)
-    set_name(real, f"{name}_DequantizeLinear")
+    set_name(real, dequantised(name))
     Rewriter.insert_op([constant, real], InsertPoint.before(op))
     op.operands[place] = real.result

@@ -7,13 +7,12 @@ of one value, which becomes a table as a whole.
 
 from collections.abc import Iterable, Sequence
 
-from xdsl.dialects.builtin import Float32Type
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import SSAValue
 
 from ...dialects import nn
 from ...dialects.nn_onnx import is_operator
-from ...dialects.nn_types import shape_of, tensor_of
+from ...dialects.nn_types import is_real, shape_of
 
 # fmt: off
 PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -92,7 +91,7 @@ class Plan:
         )
 
     def _is_stored(self, value: SSAValue) -> bool:
-        if not _is_real(value) or value in self._bounded:
+        if not is_real(value) or value in self._bounded:
             return False
         users = [use.operation for use in value.uses]
         if not any(user in self.computed for user in (*users, value.owner)):
@@ -107,13 +106,13 @@ class Plan:
 
 def is_computed(op: nn.OnnxOp) -> bool:
     """Whether machines may compute an operator on integers."""
-    if not is_operator(op, *COMPUTED) or not all(map(_is_real, op.outputs)):
+    if not is_operator(op, *COMPUTED) or not all(map(is_real, op.outputs)):
         return False
     if _is(op, PRODUCTS):
         return all(isinstance(value.owner, nn.ConstantOp) for value in op.inputs[1:])
     if _is(op, MOVING) or op.op_type in ("Clip", "Resize"):
-        return _is_real(op.inputs[0]) and all(map(_is_constant, op.inputs[1:]))
-    return all(map(_is_real, op.inputs))
+        return is_real(op.inputs[0]) and all(map(_is_constant, op.inputs[1:]))
+    return all(map(is_real, op.inputs))
 
 
 def same_parameters(value: SSAValue) -> SSAValue | None:
@@ -132,10 +131,6 @@ def constants_to_store(op: nn.OnnxOp) -> Iterable[SSAValue]:
 
 def _is(op: nn.OnnxOp, op_types: Sequence[str]) -> bool:
     return is_operator(op, *op_types)
-
-
-def _is_real(value: SSAValue) -> bool:
-    return isinstance(tensor_of(value).element_type, Float32Type)
 
 
 def _is_constant(value: SSAValue) -> bool:

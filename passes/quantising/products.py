@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ...dialects import nn
 from ...dialects.nn_onnx import is_operator
+from ...dialects.nn_shapes import same_pads
 from ...dialects.nn_types import shape_of
 
 Floats = npt.NDArray[np.floating]
@@ -59,11 +60,12 @@ class Product:
             flat = x.reshape(-1, x.shape[-1])
             return flat[_drawn(len(flat), generator, most)].T[None]
         image = x[0] if x.ndim == 4 else x[0][:, None, :]
-        kernel, strides, dilations, pads = self._window(image.shape[1:])
-        padded = np.pad(image, ((0, 0), *pads))
+        kernel, strides, dilations = self._window()
         spans = [
             dilation * (taps - 1) + 1 for taps, dilation in zip(kernel, dilations, strict=True)
         ]
+        pads = self._pads(image.shape[1:], spans, strides)
+        padded = np.pad(image, ((0, 0), pads[::2], pads[1::2]))
         windows = np.lib.stride_tricks.sliding_window_view(padded, spans, (1, 2))
         windows = windows[:, :: strides[0], :: strides[1], :: dilations[0], :: dilations[1]]
         height, width = windows.shape[1:3]
@@ -71,29 +73,25 @@ class Product:
         found = windows[:, places // width, places % width]
         return np.moveaxis(found, 1, -1).reshape(self.groups, -1, len(places))
 
-    def _window(
-        self, size: Sequence[int]
-    ) -> tuple[Sequence[int], Sequence[int], Sequence[int], list[tuple[int, int]]]:
-        """Kernel, strides, dilations [y, x] and pads [(low, high)] over an image of `size`."""
+    def _window(self) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+        """Kernel, strides, dilations [y, x]."""
         kernel = shape_of(self.op.inputs[1])[2:]
         one = [1] * len(kernel)
         strides, dilations = self.op.integers("strides", one), self.op.integers("dilations", one)
-        pads = self.op.integers("pads", [0] * 2 * len(kernel))
-        sides = list(zip(pads[: len(kernel)], pads[len(kernel) :], strict=True))
         if len(kernel) == 1:
-            kernel, strides, dilations = (1, *kernel), (1, *strides), (1, *dilations)
-            sides = [(0, 0), *sides]
+            return (1, *kernel), (1, *strides), (1, *dilations)
+        return kernel, strides, dilations
+
+    def _pads(
+        self, size: Sequence[int], spans: Sequence[int], strides: Sequence[int]
+    ) -> Sequence[int]:
+        """Pads top, left, bottom, right of an image of `size`."""
         auto = self.op.text("auto_pad", "NOTSET")
         if auto.startswith("SAME"):
-            sides = []
-            for length, taps, stride, dilation in zip(
-                size, kernel, strides, dilations, strict=True
-            ):
-                span = dilation * (taps - 1) + 1
-                total = max(0, (-(-length // stride) - 1) * stride + span - length)
-                low = total // 2 if auto == "SAME_UPPER" else total - total // 2
-                sides.append((low, total - low))
-        return kernel, strides, dilations, sides
+            return same_pads(size, spans, strides, upper=auto == "SAME_UPPER")
+        dims = len(shape_of(self.op.inputs[1])) - 2
+        pads = self.op.integers("pads", [0] * 2 * dims)
+        return pads if dims == 2 else (0, pads[0], 0, pads[1])
 
 
 def _drawn(count: int, generator: np.random.Generator, most: int) -> npt.NDArray[np.int64]:

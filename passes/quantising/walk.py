@@ -11,12 +11,11 @@ from typing import Any
 import numpy.typing as npt
 from onnx import ModelProto
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import nn
 from ...dialects.location import set_name
-from ...dialects.nn_network import Network, network_of, opsets_of, set_names, set_opsets
+from ...dialects.nn_network import Network, module_of, network_of, opsets_of, set_opsets
 from ...dialects.nn_types import element_of
 from ...dialects.store import Store
 from ...interpreters import kernels
@@ -135,11 +134,8 @@ class _Operator:
         copy = op.clone(mapped)
         set_name(copy, "operator")
         block.add_op(copy)
-        block.add_op(ReturnOp(*copy.results))
-        kinds = [[value.type for value in values] for values in (block.args, copy.results)]
-        module = ModuleOp([FuncOp("main", (kinds[0], kinds[1]), Region(block))])
         outputs = [f"out{place}" for place in range(len(copy.results))]
-        set_names(module, "operator", self._names, outputs)
+        module = module_of(block, copy.results, "operator", self._names, outputs)
         set_opsets(module, walk.opsets)
         return onnx_model(module, walk.store)
 
