@@ -15,11 +15,11 @@ from .backend.program import Program
 from .dialects.nn_network import network_of
 from .dialects.registry import DIALECTS
 from .dialects.store import Store, StoreContext
-from .errors import TilefoldError
+from .errors import LayerError, TilefoldError
 from .frontend import import_model
 from .frontend.graph import Graph, load
 from .frontend.importer import convert
-from .frontend.partition import Partition, model_of, partition
+from .frontend.partition import Segment, model_of, partition
 from .frontend.shapes import Shapes
 from .interpreters.nn import run as interpret
 from .interpreters.placed_node import PlacedNode
@@ -204,32 +204,51 @@ def compile_network(
     try:
         module = convert(graph, store)
     except TilefoldError as error:
-        if not host:
-            raise
-        if frames > 1:
-            raise TilefoldError(f"{error}\nwith a part on the host, one frame at a time") from None
-        return _in_steps(graph, partition(graph, batches), levels)
-    return levels(module, store=store)
+        refusal, refused = error, dict[str, str]()
+    else:
+        try:
+            return levels(module, store=store)
+        except LayerError as error:
+            refusal, refused = error, error.refused
+    if not host:
+        raise refusal
+    if frames > 1:
+        raise TilefoldError(f"{refusal}\nwith a part on the host, one frame at a time") from None
+    return _in_steps(graph, refused, batches, levels)
 
 
 def _in_steps(
-    graph: Graph, parts: Partition, levels: Callable[..., Compilation]
+    graph: Graph, refused: Mapping[str, str], batches: bool, levels: Callable[..., Compilation]
 ) -> PackageCompilation:
-    """The segments of `graph`, those of the machine compiled by `levels`."""
-    steps: list[Compilation | HostStep] = []
-    for segment in parts.segments:
-        if segment.on_machine:
-            store = Store()
-            steps.append(levels(convert(segment.graph, store), store=store))
-        else:
-            steps.append(_host_step(graph, segment.graph))
+    """The segments of `graph`, those of the machine compiled by `levels`.
+
+    What the machine has refused is left to the host, and what it refuses of the segments as well.
+    """
+    parts = partition(graph, batches, refused)
+    try:
+        steps = tuple(_step(graph, segment, levels) for segment in parts.segments)
+    except LayerError as error:
+        nodes = {node.name for node in graph.nodes} - set(refused)
+        more = {name: reason for name, reason in error.refused.items() if name in nodes}
+        if not more:
+            raise
+        return _in_steps(graph, {**refused, **more}, batches, levels)
     return PackageCompilation(
         graph.name,
         tuple(port.name for port in graph.inputs),
         tuple(port.name for port in graph.outputs),
-        tuple(steps),
+        steps,
         parts.nodes,
     )
+
+
+def _step(
+    graph: Graph, segment: Segment, levels: Callable[..., Compilation]
+) -> Compilation | HostStep:
+    if not segment.on_machine:
+        return _host_step(graph, segment.graph)
+    store = Store()
+    return levels(convert(segment.graph, store), store=store)
 
 
 def _host_step(whole: Graph, part: Graph) -> HostStep:

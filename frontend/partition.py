@@ -6,7 +6,7 @@ outputs are, and integers of 8 or 32 bits elsewhere.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,14 +55,16 @@ class Partition:
     nodes: tuple[PlacedNode, ...]
 
 
-def partition(graph: Graph, batches: bool = False) -> Partition:
-    """Cut `graph` into segments.
+def partition(
+    graph: Graph, batches: bool = False, refused: Mapping[str, str] | None = None
+) -> Partition:
+    """Cut `graph` into segments; nodes that are `refused`, by name and why, are the host's.
 
     Raises TilefoldError where a quantised input has a fixed batch beyond 1, for which alone its
     readers would stay on the host, unless `batches`.
     """
     graph = _with_types(_without_constant_outputs(graph))
-    placement = Placement(Wiring(graph))
+    placement = Placement(Wiring(graph), refused or {})
     for port in () if batches else graph.inputs:
         _check_quantised(placement.wiring, port)
     runs = _runs(placement)

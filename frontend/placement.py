@@ -6,7 +6,7 @@ QuantizeLinear behind it is the host's as well; and what the machine has not qua
 the host. Nodes are tried until nothing changes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -97,11 +97,13 @@ def read_by(node: Node) -> tuple[str, ...]:
 class Placement:
     """What becomes of each node of a graph.
 
-    `host` has, by place, the nodes that stay on the host and why; `scope` what the values of the
-    others are.
+    `refused` says, by name, which nodes the machine cannot run for all that it has their operators,
+    and why. `host` has, by place, the nodes that stay on the host and why; `scope` what the values
+    of the others are.
     """
 
     wiring: Wiring
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
     host: dict[int, str] = field(default_factory=dict[int, str])
     scope: Scope = field(init=False)
     unavailable: dict[str, str] = field(init=False)
@@ -181,6 +183,8 @@ class Placement:
                 self._arrive(name, "value")
 
     def _check(self, place: int, node: Node) -> None:
+        if node.name in self.refused:
+            raise TilefoldError(self.refused[node.name])
         operator_of(node)
         for name in read_by(node):
             if name in self.unavailable:

@@ -22,11 +22,12 @@ from ..dialects.isa_operands import ElementType
 from ..dialects.location import name_of
 from ..dialects.schedule import TilingAttr
 from ..dialects.store import Store, store_of
-from ..errors import TilefoldError
+from ..errors import LayerError, TilefoldError
 from ..machines.model import Machine, Operand
 from .attach_machine import machine_of
 from .fuse_epilogue import EPILOGUE, epilogue_of, other_operand
 from .keep_on_chip import room_in
+from .lowering.budget import does_not_fit
 from .lowering.convolution import conv_shape
 from .lowering.parts import container_of
 from .lowering.shapes import TABLE_BYTES, ConvShape
@@ -60,6 +61,7 @@ class ChooseTilePass(ModulePass):
         if self.lag < 1 or self.sizes < 2:
             raise TilefoldError(f"{self.name}: lag must be at least 1, sizes at least 2")
         machine, store, frames = machine_of(op), store_of(ctx), frames_of(op)
+        refused: dict[str, str] = {}
         for layer in op.walk():
             if isinstance(layer, nn.ConvOp | nn.MatmulOp) and "tiling" not in layer.attributes:
                 fold = layer.attributes.get("fold")
@@ -77,12 +79,12 @@ class ChooseTilePass(ModulePass):
                     del epilogue.attributes[EPILOGUE]
                     best = self._tiling(room, layer, fold, store, skipped)
                 if best is None:
-                    raise TilefoldError(
-                        f"{name_of(layer)}: not even its smallest tile fits the memories of "
-                        f"machine {machine.name}"
-                    )
+                    refused[name_of(layer)] = does_not_fit(machine)
+                    continue
                 for member in members_of(layer):
                     member.attributes["tiling"] = best
+        if refused:
+            raise LayerError(refused)
 
     def _tiling(
         self, machine: Machine, layer: Convolution, fold: FoldAttr, store: Store, skipped: int

@@ -22,7 +22,7 @@ from xdsl.passes import ModulePass
 
 from ..dialects import schedule
 from ..dialects.location import name_of
-from ..errors import TilefoldError
+from ..errors import LayerError, TilefoldError
 from ..machines.model import Machine, Memory
 from .arena import Life, load, packed
 from .attach_machine import machine_of
@@ -142,10 +142,11 @@ class _Places:
             memory = self._machine.memory(name)
             low, needed = floor_of(self._kept, buffers, memory), occupied(buffers, memory)
             if needed > memory.bytes - low:
-                raise TilefoldError(
-                    f"{name_of(buffers[0])}: its buffers take {needed} bytes of memory @{name}, "
-                    f"which has {memory.bytes - low}; choose smaller tiles"
+                reason = (
+                    f"its buffers take {needed} bytes of memory @{name}, which has "
+                    f"{memory.bytes - low}; choose smaller tiles"
                 )
+                raise LayerError({name_of(buffers[0]): reason})
             address = self._start(memory, low, needed)
             for buffer in buffers:
                 if buffer.memory.data == name:

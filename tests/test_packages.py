@@ -159,6 +159,21 @@ def test_without_a_host_it_is_an_error() -> None:
         tilefold.compile(mixed.zigzag(), "tiny", host=False)
 
 
+def test_what_does_not_fit_the_machine_is_the_hosts() -> None:
+    model = mixed.too_wide()
+    compiled = package_of(model)
+    where = {node.name: node for node in compiled.nodes if node.operator == "Conv"}
+    assert {name: node.on_machine for name, node in where.items()} == {
+        "first": True,
+        "wide": False,
+        "last": True,
+    }
+    assert "not even its smallest tile fits" in where["wide"].reason
+    agree(compiled, model, feeds(model))
+    with pytest.raises(TilefoldError, match="wide: not even its smallest tile fits"):
+        tilefold.compile(model, "tiny", host=False)
+
+
 def test_a_package_without_weights_can_be_timed() -> None:
     package = package_of(mixed.zigzag()).package
     bare = package.without_weights()

@@ -11,7 +11,7 @@ from ...costmodel.banks import Inputs
 from ...costmodel.dataflow import Factors
 from ...costmodel.integers import IntArray, Ints, as_array, ceil_div
 from ...dialects.fabric import FoldAttr
-from ...errors import TilefoldError
+from ...errors import LayerError, TilefoldError
 from ...machines.model import Array, Fold, Machine, fold_of
 from ..lowering.shapes import ConvShape
 
@@ -110,18 +110,25 @@ def space_of(machine: Machine, works: Sequence[Work], *, spread: bool = True) ->
     """Price every layer on every configuration.
 
     Each is charged conflicts of banks as if all of its input were on chip, `spread` or as made.
-    Raises TilefoldError, naming the layer, where no array has its precision.
+    Raises LayerError, naming the layers, where no array has its precision.
     """
     legal = configurations(machine)
     given = dict.fromkeys(work.given for work in works if work.given)
     columns = (*legal, *(column for column in given if column not in legal))
     modes, rows = _modes(columns), dict[tuple[ConvShape, tuple[int, int]], _Row]()
     allowed = np.zeros((len(works), len(columns)), bool)
+    refused: dict[str, str] = {}
     for row, work in enumerate(works):
         kind = work.shape, work.bits
-        rows[kind] = rows.get(kind) or _row(machine, work, modes, len(columns), spread)
+        try:
+            rows[kind] = rows.get(kind) or _row(machine, work, modes, len(columns), spread)
+        except TilefoldError as error:
+            refused[work.name] = str(error)
+            continue
         chosen = slice(len(legal)) if work.given is None else columns.index(work.given)
         allowed[row, chosen] = rows[kind][2][chosen]
+    if refused:
+        raise LayerError(refused)
     priced = [rows[work.shape, work.bits] for work in works]
     cycles = np.array([row[0] for row in priced])
     latency = np.array([row[1] for row in priced])
@@ -152,7 +159,7 @@ def _row(machine: Machine, work: Work, modes: _Modes, columns: int, spread: bool
         cycles[places] = as_array(cost.occupancy) * shape.groups
         latency[places], known[places] = cost.latency, True
     if not known.any():
-        raise TilefoldError(f"{work.name}: {lacking[0]}")
+        raise lacking[0]
     return cycles, latency, known
 
 

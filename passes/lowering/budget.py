@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from math import ceil
 
 from ...dialects.schedule import words_up
-from ...errors import TilefoldError
+from ...errors import LayerError
 from ...machines.model import Machine, Operand
 
 Needs = Sequence[tuple[Operand, int]]
@@ -43,7 +43,7 @@ def cut(
     """Tile sizes: dimensions are cut from the outermost in, to multiples of `steps`.
 
     Double buffered if possible, else single, and the largest that fit where nothing is to
-    `overlap`; TilefoldError naming the layer `name` if not even the smallest tile fits.
+    `overlap`; LayerError naming the layer `name` if not even the smallest tile fits.
     """
     whole = sum(size for _, size in needs(sizes))
     dma = machine.dma_for_operand("I", "load")
@@ -62,9 +62,12 @@ def cut(
     for accept in (overlaps, double, single) if overlap else (single,):
         if tile := _shrink(sizes, steps, accept):
             return tile
-    raise TilefoldError(
-        f"{name}: not even its smallest tile fits the memories of machine {machine.name}"
-    )
+    raise LayerError({name: does_not_fit(machine)})
+
+
+def does_not_fit(machine: Machine) -> str:
+    """Why a layer is refused of which not even the smallest tile fits."""
+    return f"not even its smallest tile fits the memories of machine {machine.name}"
 
 
 def _shrink(

@@ -16,7 +16,7 @@ from ...dialects.isa_operands import MAX_DIMS, ElementType
 from ...dialects.layout import logical_strides, memory_axes, row_elements
 from ...dialects.nn_types import shape_of
 from ...dialects.schedule import PARAMETER_BYTES, TensorType
-from ...errors import TilefoldError
+from ...errors import LayerError
 from ...machines.model import Operand
 from .budget import Needs, cut
 from .nest import HERE, Access, Nest, Place, Position
@@ -116,7 +116,8 @@ def map_nest(
     is the bytes that `compute` has in the memory of weights already.
     """
     if len(box) > MAX_DIMS:
-        raise TilefoldError(f"{name}: moving it takes {len(box)} dimensions, views have {MAX_DIMS}")
+        reason = f"moving it takes {len(box)} dimensions, views have {MAX_DIMS}"
+        raise LayerError({name: reason})
     ends = [start + size for start, size in zip(target.starts, box, strict=True)]
     target = replace(target, extents=ends)
     sides = [*sources, target]

@@ -11,7 +11,7 @@ from ...dialects.isa_operands import ElementType
 from ...dialects.layout import logical_strides, memory_axes, memory_form
 from ...dialects.nn_types import element_of, shape_of
 from ...dialects.schedule import TensorType
-from ...errors import TilefoldError
+from ...errors import LayerError
 
 GIVEN = (
     nn.ConstantOp,
@@ -45,11 +45,11 @@ def stored_shape(value: SSAValue) -> tuple[int, ...]:
 def box_type(value: SSAValue, name: str) -> TensorType:
     """The type of the tensor in DRAM that holds a value of the network.
 
-    TilefoldError naming the layer or port `name` where it is a batch of several images.
+    LayerError naming the layer or port `name` where it is a batch of several images.
     """
     shape = stored_shape(value)
     if len(shape) == 4 and shape[0] != 1:
-        raise TilefoldError(f"{name}: has batch {shape[0]}; only batch 1 is supported")
+        raise LayerError({name: f"has batch {shape[0]}; only batch 1 is supported"})
     return TensorType(memory_form(shape), container_of(value))
 
 

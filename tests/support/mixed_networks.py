@@ -41,6 +41,19 @@ def zigzag(seed: int = 0) -> ModelProto:
     return builder.model()
 
 
+def too_wide() -> ModelProto:
+    """Two convolutions of small windows, and one whose window no small memory holds."""
+    builder = net()
+    x = quantised(builder, builder.input((1, 4, 66, 66)))
+    first = quantised(builder, conv(builder, x, (4, 4), "first"))
+    weight, scales = builder.weight((4, 4, 2, 2), 0)
+    bias = builder.bias(4, scales, SCALE)
+    wide = builder.op("Conv", first, weight, bias, name="wide", dilations=[64, 64])
+    last = conv(builder, quantised(builder, wide), (4, 4), "last")
+    builder.output(quantised(builder, last))
+    return builder.model()
+
+
 def with_host_operators(model: ModelProto, rng: np.random.Generator, count: int) -> ModelProto:
     """A QDQ model with `count` operators of the host, quantised, put before some reader each."""
     mixed = ModelProto()
