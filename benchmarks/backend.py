@@ -12,26 +12,40 @@ from pathlib import Path
 import onnx
 import onnxruntime
 from pages import Cells, markdown, table, with_measured
-from tilefold.tests.support.onnx_cases import MACHINE, Outcome, cases, reason, run
+from tilefold.tests.support.onnx_cases import KINDS, MACHINE, Outcome, cases, reason, run
 from tilefold.tools.command import console, write_files
 
 PAGE = Path(__file__).parent.parent / "docs" / "backend.md"
 
 
-def where(outcomes: Mapping[str, Outcome]) -> Cells:
-    """A line for each place and each reason to skip."""
-    ran = Counter(outcome.where for outcome in outcomes.values() if not outcome.skipped)
-    skipped = Counter(reason(outcome) for outcome in outcomes.values() if outcome.skipped)
-    lines = [[f"ran on the {place}", f"{count:,}"] for place, count in sorted(ran.items())]
-    lines += [[f"skipped: {why}", f"{count:,}"] for why, count in skipped.most_common()]
-    return [["tests of single nodes", "number"], *lines, ["all", f"{len(outcomes):,}"]]
+Outcomes = Mapping[str, Mapping[str, Outcome]]
+"""By kind of test and name."""
 
 
-def sentence(outcomes: Mapping[str, Outcome]) -> str:
+def where(outcomes: Outcomes) -> Cells:
+    """A line for each place and each reason to skip, with a column for each kind of test."""
+    found = {
+        kind: Counter(
+            f"skipped: {reason(each)}" if each.skipped else f"ran on the {each.where}"
+            for each in named.values()
+        )
+        for kind, named in outcomes.items()
+    }
+    total = sum(found.values(), Counter[str]())
+    ran = sorted(line for line in total if line.startswith("ran"))
+    skipped = [line for line, _ in total.most_common() if line not in ran]
+    cells = [["tests of", *(KINDS[kind] for kind in outcomes)]]
+    for line in (*ran, *skipped):
+        cells.append([line, *(f"{found[kind][line]:,}" for kind in outcomes)])
+    return [*cells, ["all", *(f"{len(named):,}" for named in outcomes.values())]]
+
+
+def sentence(outcomes: Outcomes) -> str:
     """What ran on the machine, and of which versions this is true."""
     names = [
         f"`{name.removeprefix('test_')}`"
-        for name, outcome in outcomes.items()
+        for named in outcomes.values()
+        for name, outcome in named.items()
         if "machine" in outcome.where and not outcome.skipped
     ]
     return (
@@ -48,7 +62,7 @@ def main() -> None:
     screen = console()
     warnings.simplefilter("ignore")  # of ONNX's cases, which overflow on purpose
     with screen.status("running"):
-        outcomes = {name: run(case) for name, case in cases().items()}
+        outcomes = {kind: {name: run(case) for name, case in cases(kind).items()} for kind in KINDS}
     screen.print(table("ONNX's tests", where(outcomes), left=1))
     if options.write:
         page = PAGE.read_text(encoding="utf-8")

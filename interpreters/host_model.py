@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from onnx import ModelProto, helper
 
 from ..errors import TilefoldError
-from .onnx_session import compiled
+from .onnx_session import exact
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +27,7 @@ class HostModel:
         except DecodeError as error:
             raise TilefoldError(f"{name}: not an ONNX model") from error
         try:
-            self._session = compiled(model).session
+            self._session = exact(model)
         except TilefoldError as error:
             raise TilefoldError(f"{name}: {error}") from None
         self._outputs = {

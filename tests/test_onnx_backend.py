@@ -92,6 +92,28 @@ def test_all_of_onnxs_tests(part: int) -> None:
     assert all(onnx_cases.reason(outcome) in onnx_cases.MEANINGS for outcome in skipped)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("simple", "test_single_relu_model"),
+        ("simple", "test_sign_model"),
+        ("pytorch-converted", "test_ZeroPad2d"),
+    ],
+)
+def test_models_run_on_the_host(kind: str, name: str) -> None:
+    outcome = onnx_cases.run(onnx_cases.cases(kind)[name])
+    assert (outcome.where, outcome.skipped) == (ON_HOST, "")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", set(onnx_cases.KINDS) - {"node"})
+def test_all_of_onnxs_models(kind: str) -> None:
+    outcomes = [onnx_cases.run(case) for case in onnx_cases.cases(kind).values()]
+    skipped = [outcome for outcome in outcomes if outcome.skipped]
+    assert len(skipped) < len(outcomes)
+    assert all(onnx_cases.reason(outcome) in onnx_cases.MEANINGS for outcome in skipped)
+
+
 def test_onnxs_own_runner() -> None:
     """The runner finds what it wants of a backend; it too sees no wrong result."""
     with warnings.catch_warnings():
