@@ -17,8 +17,9 @@ from .dialects.registry import DIALECTS
 from .dialects.store import Store, StoreContext
 from .errors import LayerError, TilefoldError
 from .frontend import import_model
-from .frontend.graph import Graph, load
+from .frontend.graph import Graph
 from .frontend.importer import convert
+from .frontend.loading import load
 from .frontend.partition import Segment, model_of, partition
 from .frontend.shapes import Shapes
 from .interpreters.nn import run as interpret

@@ -27,7 +27,7 @@ from .backend.program import Program
 from .compiler import Compilation, compile_network
 from .emulator import emulate
 from .errors import TilefoldError
-from .frontend.files import external_tensors
+from .interpreters.onnx_tensors import external_tensors
 from .machines.model import Machine
 
 Array = npt.NDArray[Any]

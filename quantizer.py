@@ -9,6 +9,7 @@ import numpy.typing as npt
 from onnx import ModelProto
 
 from .dialects import nn
+from .dialects.location import name_of
 from .dialects.nn_network import Network, network_of
 from .dialects.nn_onnx import is_operator
 from .dialects.store import Store
@@ -121,19 +122,35 @@ def quantised(
     progress: Progress | None = None,
 ) -> Quantised:
     """The same as `quantize`, with what is needed to look at the result."""
+    try:
+        return _quantised(model, arrays, options, layers or {}, shapes, progress)
+    except TilefoldError as error:
+        file = "" if isinstance(model, ModelProto) else f"{model}: "
+        message = str(error)
+        raise TilefoldError(message if message.startswith(file) else file + message) from error
+
+
+def _quantised(
+    model: Model,
+    arrays: Mapping[str, npt.NDArray[Any]],
+    options: Quantisation,
+    layers: Mapping[str, Widths],
+    shapes: Shapes | None,
+    progress: Progress | None,
+) -> Quantised:
     store = Store()
     module = import_real(model, store, shapes)
     network = network_of(module)
+    _check_real(network)
     samples = Samples.of(arrays, network)
     fold_batch_norm(module, store)
     if options.equalize:
         equalize(module, store, samples)
     original = onnx_model(module, store)
     calibrate(module, store, samples, _told(progress, "calibrating"))
-    options.value_pass.quantize(module, store, layers or {})
-    options.weight_pass.quantize(
-        module, store, layers or {}, samples, _told(progress, "rounding weights")
-    )
+    options.value_pass.quantize(module, store, layers)
+    rounding = _told(progress, "rounding weights")
+    options.weight_pass.quantize(module, store, layers, samples, rounding)
     made = list(network.function.body.block.ops)
     values = sum(isinstance(op, nn.QuantizeOp) for op in made)
     if not values:
@@ -143,6 +160,16 @@ def quantised(
         for op in made
     )
     return Quantised(onnx_model(module, store), original, samples, products, values, network)
+
+
+def _check_real(network: Network) -> None:
+    """Refuse a network that is quantised already."""
+    for op in network.function.body.block.ops:
+        kind = op.op_type if isinstance(op, nn.OnnxOp) else ""
+        if kind in ("QuantizeLinear", "DequantizeLinear") or kind.startswith(("QLinear", "QGemm")):
+            raise TilefoldError(
+                f"node '{name_of(op)}' ({kind}): it is quantised already; compile it as it is"
+            )
 
 
 def _told(progress: Progress | None, text: str) -> Callable[[int, int], None] | None:

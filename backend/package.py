@@ -19,11 +19,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, cast
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto, helper
 
 from ..errors import TilefoldError
 from ..interpreters.host_model import HostModel
+from ..interpreters.onnx_tensors import external_tensors
 from ..interpreters.placed_node import PlacedNode
 from .archive import parse_json, read_archive, write_archive
 from .program import FORMAT as PROGRAM_FORMAT
@@ -92,7 +93,7 @@ class HostStep:
             model = ModelProto.FromString(self.model)
         except DecodeError:
             raise TilefoldError("a host model is not an ONNX model") from None
-        if _refers_to_files(model):
+        if any(external_tensors(model)):
             raise TilefoldError("a host model refers to other files")
         found = HostStep.of(model)
         if (found.name, found.inputs, found.outputs) != (self.name, self.inputs, self.outputs):
@@ -293,15 +294,3 @@ def _host_port(value: Any) -> HostPort:
     dims = [dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim]
     dtype = helper.tensor_dtype_to_np_dtype(kind.elem_type)
     return HostPort(value.name, dtype.name, tuple(dims))
-
-
-def _refers_to_files(message: Message) -> bool:
-    """Whether a tensor anywhere in an ONNX message has its data elsewhere."""
-    if isinstance(message, TensorProto):
-        return message.data_location == TensorProto.EXTERNAL
-    inner: list[Any] = [value for field, value in message.ListFields() if field.message_type]
-    return any(
-        _refers_to_files(part)
-        for value in inner
-        for part in ([value] if isinstance(value, Message) else value)
-    )

@@ -1,6 +1,5 @@
 """Reading ONNX files: bounded sizes, external data only from the model's own folder."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -8,6 +7,7 @@ from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto
 
 from ..errors import TilefoldError
+from ..interpreters.onnx_tensors import external_tensors
 
 SIZE_LIMIT = 2 * 1024**3
 """Bytes of a model with its external data: protobuf's own limit."""
@@ -35,34 +35,27 @@ def read_model(path: Path) -> ModelProto:
     return model
 
 
-def external_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """The tensors of `model`'s graph whose data lies in other files."""
-    for tensor in model.graph.initializer:
-        if tensor.data_location == TensorProto.EXTERNAL:
-            yield tensor
-    for node in model.graph.node:
-        for attribute in node.attribute:
-            for tensor in (attribute.t, *attribute.tensors):
-                if tensor.data_location == TensorProto.EXTERNAL:
-                    yield tensor
-
-
 def _load_external(tensor: TensorProto, model: Path, room: int) -> int:
     """Read `tensor`'s data from beside `model`; the bytes read, refused when over `room`."""
     where = {entry.key: entry.value for entry in tensor.external_data}
     location = where.get("location", "")
     folder = model.parent.resolve()
-    file = (folder / location).resolve()
+    try:
+        file = (folder / location).resolve()
+        available = file.stat().st_size if file.is_file() else None
+    except (OSError, ValueError) as error:
+        raise TilefoldError(
+            f"{model}: tensor '{tensor.name}' has its data in {location[:40]!r}, not a file name"
+        ) from error
     if not location or not file.is_relative_to(folder):
         raise TilefoldError(
             f"{model}: tensor '{tensor.name}' has its data in '{location}', outside the model's "
             "folder; put it beside the model"
         )
-    if not file.is_file():
+    if available is None:
         raise TilefoldError(
             f"{model}: tensor '{tensor.name}' has its data in '{file}': no such file"
         )
-    available = file.stat().st_size
     try:
         offset = int(where.get("offset", "0"))
         length = int(where.get("length", str(available - offset)))

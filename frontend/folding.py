@@ -1,15 +1,14 @@
 """Constant folding: what exporters compute about shapes, pads and bounds becomes constants."""
 
-from collections.abc import Iterator
-from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import ModelProto, NodeProto, TensorProto
+from onnx import ModelProto, NodeProto
 from onnx.reference import ReferenceEvaluator
 
 from ..errors import TilefoldError
+from .sizes import Room, static_shapes
 
 Array = npt.NDArray[Any]
 
@@ -24,23 +23,22 @@ FOLDED = frozenset((
 # fmt: on
 """Operators that exporters leave on constants; all deterministic."""
 
-ELEMENT_LIMIT = 1 << 26
-"""Elements of a folded tensor: a model of a few bytes must not ask for all memory."""
-
 
 def fold(model: ModelProto, constants: dict[str, Array], opset: int) -> list[NodeProto]:
     """The nodes of `model` that are left when those on constants are computed.
 
     Results are added to `constants`. QuantizeLinear and DequantizeLinear stay, for they carry the
     scales; so does any node whose result has no known size.
+    TilefoldError where what constants alone make is too large.
     """
-    shapes = dict(_static_shapes(model))
+    shapes = dict(static_shapes(model))
+    shapes.update((tensor.name, tuple(tensor.dims)) for tensor in model.graph.initializer)
+    room = Room(constants, opset)
     left: list[NodeProto] = []
     for node in model.graph.node:
+        room.take(node, constants, shapes)
         foldable = node.op_type in FOLDED and node.domain in ("", "ai.onnx")
-        foldable = foldable and all(
-            name in shapes and prod(shapes[name]) <= ELEMENT_LIMIT for name in node.output
-        )
+        foldable = foldable and all(name in shapes for name in node.output)
         if foldable and node.op_type == "Shape" and node.input[0] in shapes:
             constants[node.output[0]] = _shape(node, shapes[node.input[0]])
         elif foldable and all(not name or name in constants for name in node.input):
@@ -49,17 +47,6 @@ def fold(model: ModelProto, constants: dict[str, Array], opset: int) -> list[Nod
         else:
             left.append(node)
     return left
-
-
-def _static_shapes(model: ModelProto) -> Iterator[tuple[str, tuple[int, ...]]]:
-    for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
-        kind = value.type.tensor_type
-        if kind.HasField("shape") and kind.elem_type != TensorProto.STRING:
-            dims = kind.shape.dim
-            if all(dim.HasField("dim_value") for dim in dims):
-                yield value.name, tuple(dim.dim_value for dim in dims)
-    for tensor in model.graph.initializer:
-        yield tensor.name, tuple(tensor.dims)
 
 
 def _shape(node: NodeProto, shape: tuple[int, ...]) -> Array:

@@ -3,18 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import numpy.typing as npt
-from onnx import AttributeProto, ModelProto, NodeProto, numpy_helper
+from onnx import ModelProto, NodeProto
 
 from ..errors import TilefoldError
-from .files import external_tensors, read_model
-from .folding import fold
-from .opsets import modern
-from .shapes import Shapes, checked, inferred_again, with_static_inputs
 
 Array = npt.NDArray[Any]
 
@@ -113,81 +107,6 @@ class Graph:
         return found
 
 
-def load(source: str | Path | ModelProto, shapes: Shapes | None = None) -> Graph:
-    """Read, check and prepare a model.
-
-    `shapes` gives those of inputs with dynamic dimensions, by name; a symbolic leading dimension
-    is taken as batch 1 where it says nothing else. Nodes with constant inputs are computed,
-    except QuantizeLinear and DequantizeLinear, which carry the scales. Operator sets 7 to 10 are
-    converted to 13.
-
-    Raises TilefoldError naming the file and the node when the model is damaged, has other
-    dynamic dimensions, or an operator set that is older or cannot be converted.
-    """
-    if isinstance(source, ModelProto):
-        file, stem = source.graph.name or "model", source.graph.name or "network"
-        model = ModelProto()
-        model.CopyFrom(source)
-    else:
-        path = Path(source)
-        file, stem = str(path), path.stem
-        model = read_model(path)
-    try:
-        return _prepare(model, file, stem, shapes or {})
-    except TilefoldError as error:
-        message = str(error)
-        raise TilefoldError(
-            message if message.startswith(file) else f"{file}: {message}"
-        ) from error
-
-
-def _prepare(model: ModelProto, file: str, name: str, shapes: Shapes) -> Graph:
-    for tensor in external_tensors(model):
-        raise TilefoldError(f"tensor '{tensor.name}' has external data; load the model by its path")
-    name_nodes(model)
-    model = modern(model, _opsets(model)[""])
-    name_nodes(model)
-    opsets = _opsets(model)
-    model = checked(with_static_inputs(checked(model, infer=False), shapes))
-    constants = {tensor.name: _array(tensor) for tensor in model.graph.initializer}
-    nodes = fold(model, constants, opsets[""])
-    nodes = _needed(nodes, [output.name for output in model.graph.output])
-    model = inferred_again(model, nodes, constants)
-    used = {value for node in nodes for value in (*node.input, *captured(node))}
-    used |= {output.name for output in model.graph.output}
-    return Graph(
-        name=name,
-        file=file,
-        opsets=opsets,
-        inputs=tuple(_port(value) for value in model.graph.input),
-        outputs=tuple(_port(value) for value in model.graph.output),
-        nodes=tuple(_node(node) for node in nodes),
-        constants={key: value for key, value in constants.items() if key in used},
-        types=dict(_types(model)),
-    )
-
-
-def _types(model: ModelProto) -> Iterator[tuple[str, ValueType]]:
-    """The types of the values that are computed, as far as they are known."""
-    graph = model.graph
-    for value in (*graph.value_info, *graph.output, *graph.input):
-        kind = value.type.tensor_type
-        dims = [dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim]
-        shape = tuple(dims) if kind.HasField("shape") else None
-        yield value.name, ValueType(kind.elem_type, shape)
-
-
-def _opsets(model: ModelProto) -> dict[str, int]:
-    """The versions of operator sets by domain."""
-    versions = {
-        "" if entry.domain == "ai.onnx" else entry.domain: entry.version
-        for entry in model.opset_import
-    }
-    if "" not in versions:
-        raise TilefoldError("the model does not say which operator set it uses")
-    return versions
-
-
 def name_nodes(model: ModelProto) -> None:
     """Give every node a name of its own: reports, errors and locations speak by it."""
     seen: set[str] = set()
@@ -208,17 +127,6 @@ def check_batch(port: Port) -> None:
         )
 
 
-def _needed(nodes: list[NodeProto], outputs: list[str]) -> list[NodeProto]:
-    """The nodes that `outputs` depend on."""
-    wanted = set(outputs)
-    kept: list[NodeProto] = []
-    for node in reversed(nodes):
-        if wanted.intersection(node.output):
-            wanted.update((*node.input, *captured(node)))
-            kept.append(node)
-    return kept[::-1]
-
-
 def captured(node: NodeProto) -> Iterator[str]:
     """The names that the graphs among a node's attributes use and do not make, each once."""
     seen = set[str]()
@@ -233,42 +141,3 @@ def captured(node: NodeProto) -> Iterator[str]:
                 if name and name not in made and name not in seen:
                     seen.add(name)
                     yield name
-
-
-def _array(tensor: Any) -> Array:
-    try:
-        return numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, KeyError) as error:
-        reason = f"element type {error}" if isinstance(error, KeyError) else str(error)
-        raise TilefoldError(f"tensor '{tensor.name}' is damaged: {reason}") from error
-
-
-def _port(value: Any) -> Port:
-    kind = value.type.tensor_type
-    return Port(value.name, tuple(dim.dim_value for dim in kind.shape.dim), kind.elem_type)
-
-
-def _node(node: NodeProto) -> Node:
-    domain = "" if node.domain == "ai.onnx" else node.domain
-    attributes = {attribute.name: _attribute(attribute) for attribute in node.attribute}
-    inputs, outputs = tuple(node.input), tuple(node.output)
-    return Node(node.name, domain, node.op_type, inputs, outputs, attributes, node)
-
-
-def _attribute(attribute: AttributeProto) -> Any:
-    """The attribute's value as int, float, str, tuple of these, or array; else None."""
-    match attribute.type:
-        case AttributeProto.INT:
-            return attribute.i
-        case AttributeProto.FLOAT:
-            return float(np.float32(attribute.f))
-        case AttributeProto.STRING:
-            return attribute.s.decode(errors="replace")
-        case AttributeProto.INTS:
-            return tuple(attribute.ints)
-        case AttributeProto.FLOATS:
-            return tuple(attribute.floats)
-        case AttributeProto.TENSOR:
-            return _array(attribute.t)
-        case _:
-            return None

@@ -13,7 +13,8 @@ from ..dialects.quant import UniformType
 from ..dialects.store import Store
 from ..errors import TilefoldError
 from .catalogue import OPERATORS
-from .graph import Graph, Node, Port, check_batch, load
+from .graph import Graph, Node, Port, check_batch
+from .loading import load
 from .network import module_from
 from .operators import Operator
 from .scope import Scope

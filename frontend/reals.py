@@ -23,9 +23,13 @@ from ..dialects.nn_syntax import integer, ints
 from ..dialects.nn_types import plain_type
 from ..dialects.store import Store
 from ..errors import TilefoldError
-from .graph import Graph, Node, ValueType, captured, check_batch, load
+from .graph import Graph, Node, ValueType, captured, check_batch
+from .loading import load
 from .network import module_from
 from .shapes import Shapes
+
+PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+"""Operators whose constants are weights, hence numbers; masks, say, may well be infinite."""
 
 
 def import_real(
@@ -39,9 +43,21 @@ def import_real(
     """
     graph = load(model, shapes)
     try:
+        for node in graph.nodes:
+            _check_weights(graph, node)
         return _module(graph, store)
     except (TilefoldError, VerifyException) as error:
         raise TilefoldError(f"{graph.file}: {error}") from error
+
+
+def _check_weights(graph: Graph, node: Node) -> None:
+    """Refuse products by constants that are no numbers: nothing can be quantised behind them."""
+    if node.domain or node.op_type not in PRODUCTS:
+        return
+    for name in node.inputs:
+        constant = graph.constants.get(name)
+        if constant is not None and constant.dtype.kind == "f" and not np.isfinite(constant).all():
+            raise TilefoldError(f"{node}: constant '{name}' holds NaN or infinity; must be finite")
 
 
 def _module(graph: Graph, store: Store) -> ModuleOp:

@@ -18,6 +18,7 @@ from onnx import (
 )
 
 from ..errors import TilefoldError
+from .sizes import check_size
 
 SMALL = 1 << 10
 """Elements of constants whose values say shapes, pads and the like."""
@@ -33,16 +34,12 @@ def checked(model: ModelProto, infer: bool = True) -> ModelProto:
     """
     try:
         if infer:
-            return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+            return onnx.shape_inference.infer_shapes(
+                model, check_type=True, strict_mode=True, data_prop=True
+            )
         onnx.checker.check_model(model)
         return inliner.inline_local_functions(model) if model.functions else model
-    except (
-        onnx.checker.ValidationError,
-        onnx.shape_inference.InferenceError,
-        RuntimeError,
-        ValueError,
-        TypeError,
-    ) as error:
+    except Exception as error:  # ONNX lets whatever C++ raises through
         raise TilefoldError(_reason(str(error))) from error
 
 
@@ -93,7 +90,8 @@ def with_static_inputs(model: ModelProto, shapes: Shapes) -> ModelProto:
 
     `shapes` gives those of some inputs by name. What it says of a dimension holds for all
     dimensions of that name; a leading dimension that is still unknown becomes 1.
-    Shapes noted in the model are dropped, so that inference starts from the inputs.
+    Shapes noted in the model are dropped, so that inference starts from the inputs; so are inputs
+    that are initializers, as files of version 3 have them.
     """
     if model.graph.sparse_initializer:
         raise TilefoldError("sparse initializers are not supported; export dense weights")
@@ -110,8 +108,12 @@ def with_static_inputs(model: ModelProto, shapes: Shapes) -> ModelProto:
         _check_tensor(value)
         if value.name not in shapes:
             _fix(value, sizes)
+        shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        check_size(f"input '{value.name}'", shape)
     del model.graph.input[:]
     model.graph.input.extend(inputs)
+    if model.ir_version == 3:
+        model.ir_version = 4
     del model.graph.value_info[:]
     kinds = {value.name: value.type for value in inputs}
     for value in model.graph.output:
@@ -148,8 +150,10 @@ def _check_tensor(value: ValueInfoProto) -> None:
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type"):
         raise TilefoldError(f"input '{value.name}' is no tensor; only tensors are supported")
-    if kind.elem_type == TensorProto.STRING:
-        raise TilefoldError(f"input '{value.name}' is string; only numbers are supported")
+    known = kind.elem_type in TensorProto.DataType.values()
+    if not known or kind.elem_type in (TensorProto.UNDEFINED, TensorProto.STRING):
+        name = TensorProto.DataType.Name(kind.elem_type).lower() if known else "of unknown type"
+        raise TilefoldError(f"input '{value.name}' is {name}; only numbers are supported")
     if not kind.HasField("shape"):
         raise TilefoldError(
             f"input '{value.name}' has no static shape; give one (--shape {value.name}=1x3x224x224)"
@@ -190,6 +194,7 @@ def _reason(message: str) -> str:
         detail = f"{unknown[1]} is not an ONNX operator of this operator set"
     else:
         detail = re.sub(r"\s*==> Context:.*", "", message, flags=re.DOTALL)
+        detail = re.sub(r"(\(op_type:.*?)\(op_type:.*", r"\1", detail, flags=re.DOTALL)
         detail = re.sub(r"\[\w+Error\]|Inference error\(s\):|\(op_type:[^)]*\):", "", detail)
         detail = " ".join(detail.split())[:240]
     if spot is None:

@@ -1,10 +1,8 @@
 """Reading arrays of numpy from files: data alone, of bounded sizes."""
 
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +13,9 @@ Array = npt.NDArray[Any]
 
 MAX_ARRAYS: Final = 4 << 30
 """Most bytes of arrays that are read from one .npz file."""
+
+FREE, EXPANSION = 64 << 20, 100
+"""Bytes that any .npz file may unpack to; more may be `EXPANSION` times what the file has."""
 
 
 def read_array(path: Path, name: str) -> Array:
@@ -42,14 +43,23 @@ def _load(path: Path) -> Array | dict[str, Array]:
             loaded: Any = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return cast(Array, loaded)
-            if sum(entry.file_size for entry in loaded.zip.infolist()) > MAX_ARRAYS:
-                raise TilefoldError(f"{path}: more than {MAX_ARRAYS >> 30} GiB of arrays")
+            _check_size(path, sum(entry.file_size for entry in loaded.zip.infolist()))
             arrays: dict[str, Any] = {name: loaded[name] for name in loaded.files}
-    except (ValueError, EOFError, MemoryError, NotImplementedError, BadZipFile, zlib.error):
+    except (TilefoldError, FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except Exception:  # numpy and zipfile let through whatever their parsers raise
         arrays = {"": None}
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):
         raise TilefoldError(f"{path}: not arrays of numbers in numpy's format (.npy or .npz)")
     return arrays
+
+
+def _check_size(path: Path, unpacked: int) -> None:
+    """Refuse an .npz file that unpacks to too many bytes."""
+    if unpacked > MAX_ARRAYS:
+        raise TilefoldError(f"{path}: more than {MAX_ARRAYS >> 30} GiB of arrays")
+    if unpacked > max(FREE, EXPANSION * path.stat().st_size):
+        raise TilefoldError(f"{path}: unpacks to more than {EXPANSION} times its size: a zip bomb?")
 
 
 def _listed(names: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from onnx import ModelProto, helper
 
 from ..errors import TilefoldError
-from .onnx_session import exact
+from .onnx_session import exact, reason_of
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +41,7 @@ class HostModel:
         try:
             results = self._session.run(list(self._outputs), feeds)
         except Exception as error:  # onnxruntime's exceptions have no common base
-            reason = " ".join(str(error).split())[:240]
+            reason = reason_of(error)
             raise TilefoldError(f"{self._name}: onnxruntime cannot run it: {reason}") from error
         pairs = zip(self._outputs.items(), results, strict=True)
         return {name: _as_declared(result, dtype) for (name, dtype), result in pairs}

@@ -139,8 +139,17 @@ def session(model: ModelProto, options: Options, disabled: Iterable[str]) -> Ses
             disabled_optimizers=list(disabled),
         )
     except Exception as error:  # onnxruntime's exceptions have no common base
-        reason = " ".join(str(error).split())[:400]
-        raise TilefoldError(f"onnxruntime refuses the model: {reason}") from error
+        raise TilefoldError(f"onnxruntime refuses the model: {reason_of(error)}") from error
+
+
+def reason_of(error: Exception) -> str:
+    """What onnxruntime says is wrong, in one line that begins with the node, where it names one."""
+    text = " ".join(str(error).split())
+    spot = re.search(r"Name:'([^']*)'|in node \(([^)]*)\)|In Node, \(\"([^\"]*)\"", text)
+    node = next(filter(None, spot.groups()), "") if spot else ""
+    detail = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    detail = re.sub(r"/onnxruntime_src/\S+ .*?\) (?=[A-Z\d'\"])", "", detail)[:240]
+    return f"node '{node}': {detail}" if node else detail
 
 
 class OnnxSession:
@@ -163,6 +172,5 @@ class OnnxSession:
         try:
             values = self._session.run(self.outputs, feeds)
         except Exception as error:  # onnxruntime's exceptions have no common base
-            reason = " ".join(str(error).split())[:240]
-            raise TilefoldError(f"onnxruntime cannot run the model: {reason}") from error
+            raise TilefoldError(f"onnxruntime cannot run the model: {reason_of(error)}") from error
         return dict(zip(self.outputs, values, strict=True))

@@ -91,8 +91,8 @@ class _Seen:
         for arrays in self._arrays():
             for name, array in arrays.items():
                 if array.size:
-                    low[name] = min(low[name], float(array.min()))
-                    high[name] = max(high[name], float(array.max()))
+                    low[name] = float(np.minimum(low[name], array.min()))  # NaN stays NaN
+                    high[name] = float(np.maximum(high[name], array.max()))
         counts = {name: np.zeros(BINS) for name in self.values}
         for arrays in self._arrays():
             for name, array in arrays.items():
@@ -101,7 +101,7 @@ class _Seen:
         return {
             value: Histogram(low[name], high[name], counts[name])
             for name, value in self.values.items()
-            if low[name] <= high[name]
+            if not low[name] > high[name]
         }
 
     def _arrays(self) -> Iterator[dict[str, npt.NDArray[np.float32]]]:

@@ -73,7 +73,6 @@ def quantize(
     widths = read_widths(str(layers) if layers else "")
     with progress_of(f"reading {model.name}") as update:
         made = quantised(model, read_arrays(calibrate), options, layers=widths, progress=update)
-        write_files({output: made.model.SerializeToString()})
         found = None
         if test is not None:
             classes = None if labels is None else read_array(labels, "labels")
@@ -88,6 +87,7 @@ def quantize(
         rows: Mapping[str, float] = {}
         if by_layer:
             rows = layer_quality(made.original, made.model, made.samples)
+        write_files({output: made.model.SerializeToString()})
     if as_json:
         record = {"quality": None if found is None else vars(found), "layers": rows}
         typer.echo(json.dumps(record, indent=1))

@@ -5,8 +5,9 @@ left out.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,8 +41,8 @@ def read_widths(file: str) -> Mapping[str, Widths]:
     try:
         if Path(file).stat().st_size > SIZE_LIMIT:
             raise TilefoldError(f"{file}: too large for a list of layers")
-        content = json.loads(Path(file).read_text())
-    except (OSError, ValueError) as error:
+        content = json.loads(Path(file).read_text(), object_pairs_hook=partial(_object, file))
+    except (OSError, ValueError, RecursionError) as error:
         raise TilefoldError(f"{file}: not readable as JSON: {error}") from error
     if not isinstance(content, dict):
         raise TilefoldError(f"{file}: must be an object with an entry for each layer")
@@ -49,6 +50,15 @@ def read_widths(file: str) -> Mapping[str, Widths]:
         layer: _widths(file, layer, entry)
         for layer, entry in cast(Mapping[str, Any], content).items()
     }
+
+
+def _object(file: str, pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
+    """An object of JSON, whose keys must differ."""
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise TilefoldError(f'{file}: "{twice}" is there twice')
+    return dict(pairs)
 
 
 def _widths(file: str, layer: str, entry: Any) -> Widths:

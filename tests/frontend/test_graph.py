@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 from tilefold.dialects import nn
 from tilefold.dialects.location import name_of
 from tilefold.dialects.nn_network import network_of
 from tilefold.dialects.nn_types import element_of
 from tilefold.dialects.store import Store
 from tilefold.frontend import import_model
-from tilefold.frontend.graph import load
+from tilefold.frontend.loading import load
 from tilefold.tests.frontend import models as m
 from tilefold.tests.frontend.models import Net
 from xdsl.dialects.builtin import ModuleOp
@@ -65,7 +65,8 @@ def test_exporter_debris_is_folded() -> None:
     """Pads computed from a shape, as PyTorch's exporter writes them."""
 
     def build(net: Net, x: str) -> str:
-        zeros = net.op("ConstantOfShape", net.constant(np.array([4])))
+        zero = numpy_helper.from_array(np.zeros(1, np.int64))
+        zeros = net.op("ConstantOfShape", net.constant(np.array([4])), value=zero)
         pads = net.op("Concat", net.constant(np.array([1, 2, 1, 2])), zeros, axis=0)
         rows = net.op("Reshape", pads, net.constant(np.array([-1, 2])))
         last = net.constant(np.array([-1]))

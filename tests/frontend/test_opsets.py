@@ -6,8 +6,8 @@ import pytest
 import tilefold
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from tilefold.errors import TilefoldError
-from tilefold.frontend.graph import load
 from tilefold.frontend.judge import Judge
+from tilefold.frontend.loading import load
 from tilefold.frontend.opsets import modern
 from tilefold.tests.frontend import models as m
 from tilefold.tests.frontend.models import Net

@@ -9,8 +9,8 @@ from onnx import ModelProto, TensorProto
 from tilefold.dialects.store import Store
 from tilefold.errors import TilefoldError
 from tilefold.frontend import import_model
-from tilefold.frontend.graph import load
 from tilefold.frontend.importer import convert
+from tilefold.frontend.loading import load
 from tilefold.frontend.partition import Partition, model_of, partition
 from tilefold.interpreters.host_model import HostModel
 from tilefold.interpreters.nn import run
