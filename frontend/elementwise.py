@@ -150,7 +150,7 @@ def _by_channel(scope: Scope, node: Node) -> Pending | None:
 @operator("Div", "By one float number a channel: a depthwise convolution. " + ONE_TENSOR)
 def div(scope: Scope, node: Node) -> Value:
     """The quotient."""
-    return _by_channel(scope, node) or _one_tensor(scope, node)
+    return function_of_one(scope, node) or _by_channel(scope, node) or _one_tensor(scope, node)
 
 
 @operator(

@@ -25,6 +25,7 @@ from ..dialects.store import Store
 from ..errors import TilefoldError
 from .graph import Graph, Node, ValueType, captured, check_batch, load
 from .network import module_of
+from .opsets import CONVERTED_OPSET
 from .shapes import Shapes
 
 
@@ -33,11 +34,12 @@ def import_real(
 ) -> ModuleOp:
     """The network in `model`, whatever its operators, as a module of `nn.onnx` operations.
 
-    Large constants go to `store`; `shapes` gives those of inputs with dynamic dimensions.
+    Large constants go to `store`; `shapes` gives those of inputs with dynamic dimensions. Operator
+    sets before 13 are converted to it: older ones have no DequantizeLinear with scales by channel.
     Raises TilefoldError naming the file and the ONNX node where the model is damaged, or has values
     that are no tensors of numbers.
     """
-    graph = load(model, shapes)
+    graph = load(model, shapes, CONVERTED_OPSET)
     try:
         return _module(graph, store)
     except (TilefoldError, VerifyException) as error:
