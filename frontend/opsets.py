@@ -42,6 +42,8 @@ def _converted(model: ModelProto, opset: int) -> ModelProto:
             raise TilefoldError(f"node '{node.name}': {node.op_type} has changed its meaning")
     resized = any(node.op_type == "Resize" for node in model.graph.node)
     converted = version_converter.convert_version(model, CONVERTED_OPSET)
+    if opset >= OLDEST_OPSET:
+        return converted
     constants = {tensor.name: tensor for tensor in converted.graph.initializer}
     for node in converted.graph.node:
         if node.op_type == "Constant":

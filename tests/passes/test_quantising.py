@@ -483,6 +483,20 @@ def test_models_of_old_operator_sets_get_scales_by_channel(opset: int) -> None:
         np.testing.assert_array_equal(emulated[name], value)
 
 
+def test_resizing_of_operator_set_11_keeps_its_meaning() -> None:
+    net = Reals(0)
+    net.constants += [
+        numpy_helper.from_array(np.float32([]), "none"),
+        numpy_helper.from_array(np.float32([1, 1, 2, 2]), "twice"),
+    ]
+    model = net.model([1, 3, 8, 8], net.op("Resize", "x", "none", "twice", mode="linear"))
+    model.opset_import[0].version = 11
+    made = quantised(model, samples())
+    (given,) = OnnxSession(model).run(samples(1)).values()
+    (kept,) = OnnxSession(made.original).run(samples(1)).values()
+    np.testing.assert_array_equal(given, kept)
+
+
 def test_values_that_hardly_vary_can_be_rounded_for() -> None:
     """Their variance is less than what sums in float32 are exact to."""
     columns = np.random.default_rng(1).normal(0, 1e-6, (1, 6, 5000)).astype(np.float32) + 3
