@@ -1,7 +1,8 @@
 """Factors and summands of one number a channel: depthwise convolutions of one tap.
 
 The weights' scales are the factors but for the sign, so that products are rounded as in float32 up
-to its last bit; summands are biases, in steps of 1/127 of the input's times the factor.
+to its last bit; summands are biases, and weights then 127, so that they have steps of 1/127 of the
+input's times the factor.
 """
 
 from dataclasses import replace
@@ -20,7 +21,7 @@ from .scope import Scope
 from .values import Array, Clamp, ConstantView, Pending, Value
 
 LARGEST = 127
-"""The magnitude of the weights."""
+"""The magnitude of the weights where there are summands; else they are but signs."""
 
 
 def channels_of(constant: Value, shape: tuple[int, ...]) -> Array | None:
@@ -67,7 +68,8 @@ def affine(scope: Scope, node: Node, x: SSAValue, factors: Array, summands: Arra
 def _weight(factors: Array, steps: Array) -> ConstantView:
     """The weights [C, 1, 1, 1] of `factors`, at scales at which summands of `steps` fit int32."""
     least = np.abs(steps) / np.float32(ACCUMULATOR_LIMIT / 4)
-    scales = np.maximum(np.abs(factors) / np.float32(LARGEST), least)
+    largest = np.float32(LARGEST if steps.any() else 1)
+    scales = np.maximum(np.abs(factors) / largest, least)
     scales = np.where(scales > 0, scales, 1 / np.float32(LARGEST)).astype(np.float32)
     integers = np.rint(factors / scales).astype(np.int8).reshape(-1, 1, 1, 1)
     axis = 0 if scales.size > 1 else None

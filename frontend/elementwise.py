@@ -9,7 +9,7 @@ from ..dialects import nn
 from ..dialects.nn_types import element_of, shape_of
 from ..dialects.quant import UniformType
 from ..errors import TilefoldError
-from .boundary import dequantized
+from .boundary import codes, dequantized
 from .channelwise import affine, channels_of
 from .expressions import ELEMENT, Expression, Operand
 from .graph import Node
@@ -121,8 +121,47 @@ def _one_tensor(scope: Scope, node: Node) -> Value:
     return function
 
 
-for _name in ("Max", "Min", "PRelu", "Pow"):
+for _name in ("Max", "Min", "Pow"):
     operator(_name, ONE_TENSOR)(_one_tensor)
+
+
+@operator(
+    "PRelu",
+    "With a slope for each channel: a table of what is positive, and a depthwise convolution of "
+    "the rest, added up. " + ONE_TENSOR,
+)
+def prelu(scope: Scope, node: Node) -> Value:
+    """The input, times the slope where it is negative."""
+    return function_of_one(scope, node) or _by_slopes(scope, node) or _one_tensor(scope, node)
+
+
+def _by_slopes(scope: Scope, node: Node) -> Pending | None:
+    """PRelu with one slope for each channel.
+
+    Of its two halves one is 0 everywhere, so that the sum of both as they are stored is exact.
+    """
+    view, slopes = scope.value(node, 0), scope.value(node, 1)
+    if not isinstance(view, View) or view.function:
+        return None
+    if isinstance(slopes, ConstantView):
+        slopes = dequantized(slopes)
+    factors = channels_of(slopes, shape_of(view.ssa))
+    if factors is None:
+        return None
+    x = element_of(view.ssa)
+
+    def table(to: UniformType, low: float, high: float) -> SSAValue:
+        stored = np.arange(256, dtype=np.uint8).view(x.numpy_dtype)
+        numbers = (np.clip(stored, x.qmin, x.qmax).astype(np.int32) - x.zero_point) * x.scale
+        bounded = codes(np.clip(numbers.astype(np.float32), low, high), to)
+        return scope.table(node.name, view.ssa, bounded.view(np.uint8), to)
+
+    def build(element: UniformType, clamp: Clamp) -> SSAValue:
+        rest = affine(scope, node, table(x, -np.inf, 0), factors, np.zeros_like(factors))
+        halves = rest.build(element, None), table(element, 0, np.inf)
+        return scope.emit(node.name, nn.AddOp, *halves, element, clamp=clamp)
+
+    return Pending(node, build)
 
 
 def _by_channel(scope: Scope, node: Node) -> Pending | None:
@@ -150,7 +189,7 @@ def _by_channel(scope: Scope, node: Node) -> Pending | None:
 @operator("Div", "By one float number a channel: a depthwise convolution. " + ONE_TENSOR)
 def div(scope: Scope, node: Node) -> Value:
     """The quotient."""
-    return _by_channel(scope, node) or _one_tensor(scope, node)
+    return function_of_one(scope, node) or _by_channel(scope, node) or _one_tensor(scope, node)
 
 
 @operator(

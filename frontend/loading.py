@@ -13,19 +13,21 @@ from .files import read_model
 from .folding import fold
 from .graph import Array, Graph, Node, Port, ValueType, captured, name_nodes
 from .operands import check_operands
-from .opsets import modern
+from .opsets import OLDEST_OPSET, modern
 from .shapes import Shapes, checked, inferred_again, with_static_inputs
 from .sizes import check_values
 from .structure import check_structure
 
 
-def load(source: str | Path | ModelProto, shapes: Shapes | None = None) -> Graph:
+def load(
+    source: str | Path | ModelProto, shapes: Shapes | None = None, oldest: int = OLDEST_OPSET
+) -> Graph:
     """Read, check and prepare a model.
 
     `shapes` gives those of inputs with dynamic dimensions, by name; a symbolic leading dimension
     is taken as batch 1 where it says nothing else. Nodes with constant inputs are computed,
-    except QuantizeLinear and DequantizeLinear, which carry the scales. Operator sets 7 to 10 are
-    converted to 13.
+    except QuantizeLinear and DequantizeLinear, which carry the scales. Operator sets from 7 to
+    before `oldest`, which is at most 13, are converted to 13.
 
     Raises TilefoldError naming the file and the node when the model is damaged, has other
     dynamic dimensions, or an operator set that is older or cannot be converted.
@@ -39,7 +41,7 @@ def load(source: str | Path | ModelProto, shapes: Shapes | None = None) -> Graph
         file, stem = str(path), path.stem
         model = read_model(path)
     try:
-        return _prepare(model, file, stem, shapes or {})
+        return _prepare(model, file, stem, shapes or {}, oldest)
     except UnicodeDecodeError as error:
         raise TilefoldError(f"{file}: a name in it is not text in UTF-8") from error
     except TilefoldError as error:
@@ -49,12 +51,12 @@ def load(source: str | Path | ModelProto, shapes: Shapes | None = None) -> Graph
         ) from error
 
 
-def _prepare(model: ModelProto, file: str, name: str, shapes: Shapes) -> Graph:
+def _prepare(model: ModelProto, file: str, name: str, shapes: Shapes, oldest: int) -> Graph:
     for tensor in external_tensors(model):
         raise TilefoldError(f"tensor '{tensor.name}' has external data; load the model by its path")
     name_nodes(model)
     check_structure(model)
-    model = modern(model, _opsets(model)[""])
+    model = modern(model, _opsets(model)[""], oldest)
     name_nodes(model)
     opsets = _opsets(model)
     model = checked(checked(with_static_inputs(model, shapes), infer=False))

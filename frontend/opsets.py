@@ -11,18 +11,18 @@ OLDEST_CONVERTED = 7
 """The oldest operator set that ONNX's own converter starts from."""
 
 CONVERTED_OPSET = 13
-"""What models of earlier operator sets are converted to."""
+"""What models of earlier operator sets are converted to; the first with scales by channel."""
 
 MISTAKEN = ("Hardmax", "Scan")
 """Operators that the converter takes over as they are although they mean something else since."""
 
 
-def modern(model: ModelProto, opset: int) -> ModelProto:
-    """`model`, of operator set `opset`, in one that is not older than 11.
+def modern(model: ModelProto, opset: int, oldest: int = OLDEST_OPSET) -> ModelProto:
+    """`model`, of operator set `opset`, in one that is not older than `oldest` (11 to 13).
 
     Raises TilefoldError where it cannot be converted.
     """
-    if opset >= OLDEST_OPSET:
+    if opset >= oldest:
         return model
     try:
         return _converted(model, opset)
@@ -42,6 +42,8 @@ def _converted(model: ModelProto, opset: int) -> ModelProto:
             raise TilefoldError(f"node '{node.name}': {node.op_type} has changed its meaning")
     resized = any(node.op_type == "Resize" for node in model.graph.node)
     converted = version_converter.convert_version(model, CONVERTED_OPSET)
+    if opset >= OLDEST_OPSET:
+        return converted
     constants = {tensor.name: tensor for tensor in converted.graph.initializer}
     for node in converted.graph.node:
         if node.op_type == "Constant":

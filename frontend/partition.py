@@ -185,9 +185,13 @@ Runs = list[tuple[bool, list[int]]]
 """Whether on the machine, and the nodes in ascending order."""
 
 
+CIRCULAR = "reads what the host makes of a program that it would have to be part of"
+
+
 def _runs(placement: Placement) -> Runs:
-    """The fewest runs."""
-    schedule = _Schedule(placement)
+    """The fewest runs; what would have to be on both sides of a host node goes to the host."""
+    while late := (schedule := _Schedule(placement)).late():
+        placement.leave(late, CIRCULAR)
     return min((schedule.runs(machine_first) for machine_first in (True, False)), key=len)
 
 
@@ -195,7 +199,7 @@ class _Schedule:
     """Groups of nodes that stay together, and what must be complete before each of them."""
 
     def __init__(self, placement: Placement) -> None:
-        wiring = placement.wiring
+        self._placement, wiring = placement, placement.wiring
         union = Union(placement.solid)
         for place in placement.machine:
             for source, name in wiring.sources(place):
@@ -212,6 +216,37 @@ class _Schedule:
                 if maker != user and user not in self._users[maker]:
                     self._users[maker].add(user)
                     self._missing[user] += 1
+
+    def late(self) -> list[int]:
+        """The nodes of a group that wait for others which wait for the group; often none."""
+        missing = dict(self._missing)
+        ready = [lead for lead, count in missing.items() if not count]
+        while ready:
+            for user in self._users[ready.pop()]:
+                missing[user] -= 1
+                if not missing[user]:
+                    ready.append(user)
+        waiting = [lead for lead, count in missing.items() if count and self._on_machine[lead]]
+        lead = next((lead for lead in waiting if lead in self._behind(lead)), None)
+        return [] if lead is None else self._behind_others(self._members[lead])
+
+    def _behind_others(self, group: list[int]) -> list[int]:
+        """The nodes of a group that read, also through others, what others make of the group."""
+        members, found = set(group), set[int]()
+        for place in self._placement.solid:
+            sources = {source for source, _ in self._placement.wiring.sources(place)}
+            if sources & found or (place not in members and sources & members):
+                found.add(place)
+        return sorted(found & members)
+
+    def _behind(self, lead: int) -> set[int]:
+        """The groups that wait for a group."""
+        found, rest = set[int](), [lead]
+        while rest:
+            new = self._users[rest.pop()] - found
+            found |= new
+            rest += new
+        return found
 
     def runs(self, machine_first: bool) -> Runs:
         """The groups in order; those that are ready on the present side come first."""

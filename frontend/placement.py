@@ -124,9 +124,9 @@ class Placement:
         """Whether there are products among some nodes."""
         return any(self.macs[place] for place in places)
 
-    def leave(self, places: Iterable[int]) -> None:
-        """Leave nodes on the host for want of products."""
-        self.host.update(dict.fromkeys(places, NO_PRODUCTS))
+    def leave(self, places: Iterable[int], reason: str = NO_PRODUCTS) -> None:
+        """Leave nodes on the host."""
+        self.host.update(dict.fromkeys(places, reason))
         self._settle()
 
     @property

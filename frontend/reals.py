@@ -26,6 +26,7 @@ from ..errors import TilefoldError
 from .graph import Graph, Node, ValueType, captured, check_batch
 from .loading import load
 from .network import module_from
+from .opsets import CONVERTED_OPSET
 from .shapes import Shapes
 
 PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -37,11 +38,12 @@ def import_real(
 ) -> ModuleOp:
     """The network in `model`, whatever its operators, as a module of `nn.onnx` operations.
 
-    Large constants go to `store`; `shapes` gives those of inputs with dynamic dimensions.
+    Large constants go to `store`; `shapes` gives those of inputs with dynamic dimensions. Operator
+    sets before 13 are converted to it: older ones have no DequantizeLinear with scales by channel.
     Raises TilefoldError naming the file and the ONNX node where the model is damaged, or has values
     that are no tensors of numbers.
     """
-    graph = load(model, shapes)
+    graph = load(model, shapes, CONVERTED_OPSET)
     try:
         for node in graph.nodes:
             _check_weights(graph, node)

@@ -95,7 +95,7 @@ class _Quantizer:
             for constant in constants_to_store(op):
                 self._store_constant(op, constant)
         for value, element in types.items():
-            self._store_value(value, element)
+            self._store_value(plan, value, element)
         clear_observed(self.network.function)
 
     def _bits(self, value: SSAValue) -> int:
@@ -126,14 +126,17 @@ class _Quantizer:
         place = value.owner.results.index(value)
         return f"{name_of(value.owner)}:{place}" if place else name_of(value.owner)
 
-    def _store_value(self, value: SSAValue, element: UniformType) -> None:
-        """Quantise a value and dequantise it for all that read it."""
+    def _store_value(self, plan: Plan, value: SSAValue, element: UniformType) -> None:
+        """Quantise a value and dequantise it for all that read it as it is stored."""
         quantize = nn.QuantizeOp(value, element)
         real = nn.DequantizeOp(quantize.result)
         name = self._name(value)
         set_name(quantize, f"{name}_QuantizeLinear")
         set_name(real, dequantised(name))
-        value.replace_uses_with_if(real.result, lambda use: use.operation is not quantize)
+        value.replace_uses_with_if(
+            real.result,
+            lambda use: use.operation is not quantize and plan.reads_stored(value, use.operation),
+        )
         owner = value.owner
         place = (
             InsertPoint.at_start(owner) if isinstance(owner, Block) else InsertPoint.after(owner)

@@ -7,8 +7,8 @@ of one value, which becomes a table as a whole.
 
 from collections.abc import Iterable, Sequence
 
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import SSAValue
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn
 from ...dialects.nn_onnx import is_operator
@@ -18,7 +18,10 @@ from ...dialects.nn_types import is_real, shape_of
 PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Operators on an input, constant weights (operand 1) and a bias."""
 
-SUMS = (*PRODUCTS, "Add", "Sub", "Mul", "AveragePool", "GlobalAveragePool", "ReduceMean")
+SUMS = (
+    *PRODUCTS, "Add", "Sub", "Mul", "AveragePool", "GlobalAveragePool", "ReduceMean",
+    "BatchNormalization",
+)
 """Operators whose result can be bounded before it is stored."""
 
 MOVING = (
@@ -96,12 +99,14 @@ class Plan:
         users = [use.operation for use in value.uses]
         if not any(user in self.computed for user in (*users, value.owner)):
             return False
+        return self._leaf(value) is value or any(self.reads_stored(value, user) for user in users)
+
+    def reads_stored(self, value: SSAValue, user: Operation) -> bool:
+        """Whether `user` reads a value as it is stored, if it is: not inside a function of one."""
         leaf = self._leaf(value)
-        inside = leaf is not value and all(
-            isinstance(user, nn.OnnxOp) and {self._leaf(made) for made in user.outputs} == {leaf}
-            for user in users
-        )
-        return not inside or any(isinstance(user, ReturnOp) for user in users)
+        if leaf is value or not isinstance(user, nn.OnnxOp):
+            return True
+        return {self._leaf(made) for made in user.outputs} != {leaf}
 
 
 def is_computed(op: nn.OnnxOp) -> bool:
@@ -110,7 +115,7 @@ def is_computed(op: nn.OnnxOp) -> bool:
         return False
     if _is(op, PRODUCTS):
         return all(isinstance(value.owner, nn.ConstantOp) for value in op.inputs[1:])
-    if _is(op, MOVING) or op.op_type in ("Clip", "Resize"):
+    if _is(op, MOVING) or op.op_type in ("BatchNormalization", "Clip", "ReduceMean", "Resize"):
         return is_real(op.inputs[0]) and all(map(_is_constant, op.inputs[1:]))
     return all(map(is_real, op.inputs))
 
@@ -124,8 +129,11 @@ def same_parameters(value: SSAValue) -> SSAValue | None:
 
 
 def constants_to_store(op: nn.OnnxOp) -> Iterable[SSAValue]:
-    """The constant tensors beside activations that an operator reads as stored values."""
-    if is_operator(op, "Add", "Sub", "Mul", "Div", "Concat"):
+    """The constant tensors beside activations that an operator reads as stored values.
+
+    Divisors are none: their reciprocals are weights.
+    """
+    if is_operator(op, "Add", "Sub", "Mul", "Concat"):
         yield from (value for value in op.inputs if _is_constant(value) and not _is_scalar(value))
 
 

@@ -28,6 +28,9 @@ DAMPING = 0.01
 CAUTION = 0.05
 """The same when they are adapted, which few samples could lead astray."""
 
+PRECISION = 1e-5
+"""What sums of float32 products are exact to: of mean squares less than that is no variance."""
+
 BLOCK = 64
 """Columns of a block."""
 
@@ -77,9 +80,11 @@ class Moments:
         columns = mean_x.shape[-1]
         trust = np.full((columns, columns), self.count / (columns + self.count))
         np.fill_diagonal(trust, 1)
+        squares = self.yy / self.count
+        least = PRECISION * squares * np.eye(columns)
         return (
             (self.xy / self.count - mean_x[:, :, None] * mean_y[:, None, :]) * trust,
-            (self.yy / self.count - mean_y[:, :, None] * mean_y[:, None, :]) * trust,
+            (squares - mean_y[:, :, None] * mean_y[:, None, :]) * trust + least,
         )
 
 

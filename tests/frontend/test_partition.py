@@ -5,11 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 import pytest
+import tilefold
 from onnx import ModelProto, TensorProto
 from tilefold.dialects.store import Store
 from tilefold.errors import TilefoldError
 from tilefold.frontend import import_model
 from tilefold.frontend.importer import convert
+from tilefold.frontend.judge import Judge
 from tilefold.frontend.loading import load
 from tilefold.frontend.partition import Partition, model_of, partition
 from tilefold.interpreters.host_model import HostModel
@@ -251,3 +253,34 @@ def test_what_is_the_hosts_alone_may_have_any_first_dimension() -> None:
     x = quantised(builder, builder.input((1, 6, 5, 5)))
     builder.output(quantised(builder, conv(builder, x, (6, 6), "conv")))
     assert sides(cut(builder.model())) == "MH"
+
+
+def test_what_would_be_on_both_sides_of_the_host_goes_there() -> None:
+    """A sum of integers of 4 bits, which cannot leave their program, and what comes back to it."""
+    builder = net()
+    x = quantised(builder, builder.input((1, 6, 5, 5)))
+    codes = builder.quantize(x, mixed.SCALE, np.uint8(8))
+    bounds = [builder.constant(np.array(end, np.uint8)) for end in (0, 15)]
+    narrow = builder.dequantize(builder.op("Clip", codes, *bounds), mixed.SCALE, np.uint8(8))
+    wide = quantised(builder, conv(builder, narrow, (6, 6), "conv"))
+    host = quantised(builder, builder.op("Softmax", wide, name="softmax", axis=1))
+    builder.output(quantised(builder, builder.op("Add", narrow, host, name="sum")))
+    model = builder.model()
+    found = cut(model)
+    assert sides(found) == "HMH"
+    assert reasons(found)["sum"].startswith("reads what the host makes")
+    inputs = m.feeds(model, builder.rng)
+    outputs = tilefold.emulate(tilefold.compile(model, "tiny"), inputs).outputs
+    for name, value in Judge(model).run(inputs).items():
+        np.testing.assert_array_equal(outputs[name], value)
+
+
+def test_a_divisor_of_one_channel_is_a_number() -> None:
+    """One number for the only channel is one for the tensor: a function as any other."""
+    builder = net()
+    x = quantised(builder, builder.input((1, 1, 5, 5)))
+    weight, _ = builder.weight((4, 1, 3, 3), 0)
+    divided = builder.op("Div", x, builder.constant(np.float32([1.7])), name="div")
+    y = quantised(builder, builder.op("Erf", divided, name="erf"))
+    builder.output(quantised(builder, builder.op("Conv", y, weight, name="conv")))
+    assert sides(cut(builder.model())) == "M"

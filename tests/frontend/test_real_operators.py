@@ -33,6 +33,13 @@ def scaled(*kinds: str, left: bool = False) -> Callable[[Net, str], str]:
     return build
 
 
+def prelu(net: Net, x: str) -> str:
+    """With slopes of any sign, of which one is 0."""
+    slopes = net.rng.uniform(-0.5, 1.5, (6, 1, 1)).astype(np.float32)
+    slopes[2] = 0
+    return net.op("PRelu", x, net.constant(slopes), name="layer")
+
+
 CHANNELWISE: dict[str, Build] = {
     "batch normalization": lambda n: m.qdq_unary(n, batch_normalization),
     "batch normalization of a row": lambda n: m.qdq_unary(
@@ -48,6 +55,24 @@ CHANNELWISE: dict[str, Build] = {
     "minus": lambda n: m.qdq_unary(n, scaled("Sub")),
     "minus, left": lambda n: m.qdq_unary(n, scaled("Sub", left=True)),
     "by": lambda n: m.qdq_unary(n, scaled("Div")),
+    "slopes": lambda n: m.qdq_unary(n, prelu),
+    "slopes, bounded": lambda n: m.qdq_unary(
+        n, lambda net, x: m.clip(-0.2, 0.9)(net, prelu(net, x))
+    ),
+    "slopes, quantised": lambda n: m.qdq_unary(
+        n,
+        lambda net, x: net.op(
+            "PRelu", x, net.dequantize(net.constant(net.integers((6, 1, 1))), 0.005), name="layer"
+        ),
+    ),
+    "slopes of a row": lambda n: m.qdq_unary(
+        n,
+        lambda net, x: net.op(
+            "PRelu", x, net.constant(net.rng.uniform(0, 1, 6).astype(np.float32))
+        ),
+        shape=(1, 6),
+        rank=2,
+    ),
     "minus an image": lambda n: m.qdq_binary(n, m.simple("Sub")),
     "minus a channel": lambda n: m.qdq_binary(n, m.simple("Sub"), ((1, 6, 9, 11), (1, 6, 1, 1))),
     "a channel minus": lambda n: m.qdq_binary(n, m.simple("Sub"), ((1, 6, 1, 1), (1, 6, 9, 11))),

@@ -57,7 +57,7 @@ def everything() -> onnx.ModelProto:
             numpy_helper.from_array(np.array(True), "yes"),
         ],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=8)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
 def reparsed(module: ModuleOp, store: Store) -> ModuleOp:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tilefold.compiler import compile
+from tilefold.compiler import Compilation, compile, compile_network
 from tilefold.dialects import nn
 from tilefold.dialects.nn_network import network_of
 from tilefold.dialects.nn_types import shape_of
@@ -422,6 +422,87 @@ def test_files_of_widths_are_checked(tmp_path, text: str, message: str) -> None:
 def test_samples_are_checked(arrays: dict[str, npt.NDArray], message: str) -> None:
     with pytest.raises(TilefoldError, match=message):
         quantize(block(0), arrays)
+
+
+def on_host(model: onnx.ModelProto) -> set[str]:
+    """The kinds of nodes of a quantised model that stay on the host."""
+    compiled = compile_network(model, "tiny")
+    if isinstance(compiled, Compilation):
+        return set()
+    return {node.operator for node in compiled.nodes if not node.on_machine}
+
+
+def test_a_function_goes_on_from_what_it_is_a_function_of() -> None:
+    """An output inside a function is stored for those who read it, and not for the function."""
+    net = Reals(0)
+    a = net.op("Conv", "x", net.constant(4, 3, 3, 3))
+    inside = net.op("Sigmoid", a)
+    y = net.op("Conv", net.op("Mul", a, inside), net.constant(2, 4, 1, 1))
+    model = net.model([1, 3, 8, 8], y)
+    model.graph.output.append(next(each for each in model.graph.value_info if each.name == inside))
+    model = quantize(model, samples())
+    assert not on_host(model)
+    (gated,) = (node for node in model.graph.node if node.op_type == "Mul")
+    stored = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    assert gated.input[0] in stored
+    assert gated.input[1] not in stored
+
+
+def test_axes_and_parameters_are_no_values_to_store() -> None:
+    net = Reals(0)
+    a = net.op("Relu", "x")
+    names = [net.constant(3, scale=0.2, offset=offset) for offset in (1, 0, 0, 2)]
+    a = net.op("BatchNormalization", a, *names)
+    a = net.op("Div", a, net.constant(3, 1, 1, scale=0.1, offset=2))
+    net.constants.append(numpy_helper.from_array(np.array([2, 3]), "axes"))
+    a = net.op("ReduceMean", a, "axes", keepdims=0)
+    model = net.model([1, 3, 8, 8], net.op("Gemm", a, net.constant(3, 2)))
+    model.opset_import[0].version = 18
+    assert not on_host(quantize(onnx.shape_inference.infer_shapes(model), samples()))
+
+
+def test_products_of_two_activations_are_quantised() -> None:
+    net = Reals(0)
+    q, k = (net.op("MatMul", "x", net.constant(8, 4)) for _ in range(2))
+    scores = net.op("MatMul", q, net.op("Transpose", k, perm=[0, 1, 3, 2]))
+    model = net.model([1, 3, 8, 8], net.op("MatMul", scores, net.constant(8, 3)))
+    for rounding in ("nearest", "reconstructed"):
+        made = quantised(model, samples(), Quantisation(rounding=rounding))
+        assert made.products == 4
+
+
+@pytest.mark.parametrize("opset", [9, 11, 12])
+def test_models_of_old_operator_sets_get_scales_by_channel(opset: int) -> None:
+    net = Reals(0)
+    model = net.model([1, 3, 8, 8], net.op("Conv", "x", net.constant(4, 3, 3, 3)))
+    model.opset_import[0].version = opset
+    made = quantize(model, samples(), Quantisation(per_channel=True))
+    expected = Judge(made).run(samples(2))
+    emulated = emulate(compile(made, "tiny"), samples(2)).outputs
+    for name, value in expected.items():
+        np.testing.assert_array_equal(emulated[name], value)
+
+
+def test_resizing_of_operator_set_11_keeps_its_meaning() -> None:
+    net = Reals(0)
+    net.constants += [
+        numpy_helper.from_array(np.float32([]), "none"),
+        numpy_helper.from_array(np.float32([1, 1, 2, 2]), "twice"),
+    ]
+    model = net.model([1, 3, 8, 8], net.op("Resize", "x", "none", "twice", mode="linear"))
+    model.opset_import[0].version = 11
+    made = quantised(model, samples())
+    (given,) = OnnxSession(model).run(samples(1)).values()
+    (kept,) = OnnxSession(made.original).run(samples(1)).values()
+    np.testing.assert_array_equal(given, kept)
+
+
+def test_values_that_hardly_vary_can_be_rounded_for() -> None:
+    """Their variance is less than what sums in float32 are exact to."""
+    columns = np.random.default_rng(1).normal(0, 1e-6, (1, 6, 5000)).astype(np.float32) + 3
+    moments = Moments.of([(columns, columns)])
+    codes, _ = rounded(np.random.default_rng(0).normal(size=(1, 4, 6)), np.ones((1, 4)), 7, moments)
+    assert np.isfinite(codes).all()
 
 
 def test_values_must_be_finite() -> None:
