@@ -199,6 +199,7 @@ def compile_network(
     )
     if samples is not None:
         model = quantize(model, samples, quantisation, shapes=shapes, progress=progress)
+        shapes = None  # the model has them now
     graph, store = load(model, shapes), Store()
     try:
         module = convert(graph, store)

@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy.typing as npt
 from onnx import ModelProto
+from xdsl.ir import Operation
 
 from .dialects import nn
 from .dialects.nn_network import Network, network_of
 from .dialects.nn_onnx import is_operator
 from .dialects.store import Store
 from .errors import TilefoldError
+from .frontend.files import read_model
 from .frontend.reals import import_real
+from .frontend.sampling import sampled_shapes
 from .frontend.shapes import Shapes
 from .interpreters.onnx_model import onnx_model
 from .interpreters.samples import Samples
@@ -103,8 +106,8 @@ def quantize(
     """The model with what machines can compute quantised, in the QDQ form that onnxruntime runs.
 
     `samples` are arrays [n, ...] by input name, of which n inputs are made; `layers` have widths of
-    their own, by node name; `shapes` gives those of inputs with dynamic dimensions. Below 8 bits
-    the integers are in 8-bit containers, with a Clip to the range that there is.
+    their own, by node name; `shapes` gives those of inputs where they are not those of samples.
+    Below 8 bits the integers are in 8-bit containers, with a Clip to the range that there is.
     Raises TilefoldError where the model or the samples do not do.
     """
     made = quantised(model, samples, options, layers=layers, shapes=shapes, progress=progress)
@@ -122,7 +125,8 @@ def quantised(
 ) -> Quantised:
     """The same as `quantize`, with what is needed to look at the result."""
     store = Store()
-    module = import_real(model, store, shapes)
+    proto = model if isinstance(model, ModelProto) else read_model(Path(model))
+    module = import_real(model, store, sampled_shapes(proto, arrays, shapes or {}))
     network = network_of(module)
     samples = Samples.of(arrays, network)
     fold_batch_norm(module, store)
@@ -138,11 +142,13 @@ def quantised(
     values = sum(isinstance(op, nn.QuantizeOp) for op in made)
     if not values:
         raise TilefoldError("nothing in the network can be quantised: machines compute none of it")
-    products = sum(
-        is_operator(op, *PRODUCTS) and isinstance(op.operands[1].owner, nn.DequantizeOp)
-        for op in made
-    )
+    products = sum(is_operator(op, *PRODUCTS) and _has_stored_weights(op) for op in made)
     return Quantised(onnx_model(module, store), original, samples, products, values, network)
+
+
+def _has_stored_weights(product: Operation) -> bool:
+    weights = product.operands[1].owner
+    return isinstance(weights, nn.DequantizeOp) and isinstance(weights.input.owner, nn.ConstantOp)
 
 
 def _told(progress: Progress | None, text: str) -> Callable[[int, int], None] | None:

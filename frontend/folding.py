@@ -1,12 +1,12 @@
 """Constant folding: what exporters compute about shapes, pads and bounds becomes constants."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import ModelProto, NodeProto, TensorProto
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from ..errors import TilefoldError
@@ -28,15 +28,17 @@ ELEMENT_LIMIT = 1 << 26
 """Elements of a folded tensor: a model of a few bytes must not ask for all memory."""
 
 
-def fold(model: ModelProto, constants: dict[str, Array], opset: int) -> list[NodeProto]:
-    """The nodes of `model` that are left when those on constants are computed.
+def fold(
+    model: ModelProto, nodes: Iterable[NodeProto], constants: dict[str, Array], opset: int
+) -> list[NodeProto]:
+    """Those of the `nodes` of `model` that are left when those on constants are computed.
 
     Results are added to `constants`. QuantizeLinear and DequantizeLinear stay, for they carry the
     scales; so does any node whose result has no known size.
     """
     shapes = dict(_static_shapes(model))
     left: list[NodeProto] = []
-    for node in model.graph.node:
+    for node in nodes:
         foldable = node.op_type in FOLDED and node.domain in ("", "ai.onnx")
         foldable = foldable and all(
             name in shapes and prod(shapes[name]) <= ELEMENT_LIMIT for name in node.output
@@ -69,8 +71,11 @@ def _shape(node: NodeProto, shape: tuple[int, ...]) -> Array:
 
 def _evaluate(node: NodeProto, feeds: dict[str, Array], opset: int) -> list[Array]:
     try:
+        # Of a node alone the evaluator would take the newest operator set that it knows.
+        inputs, outputs = ([ValueInfoProto(name=n) for n in ns] for ns in (feeds, node.output))
+        graph = helper.make_graph([node], node.name, inputs, outputs)
         with np.errstate(all="ignore"):
-            results: Any = ReferenceEvaluator(node, opsets={"": opset}).run(None, feeds)
+            results: Any = ReferenceEvaluator(graph, opsets={"": opset}).run(None, feeds)
     except Exception as error:  # the evaluator lets whatever numpy raises through
         reason = " ".join(str(error).split())[:200]
         raise TilefoldError(

@@ -13,7 +13,7 @@ from onnx import AttributeProto, ModelProto, NodeProto, numpy_helper
 from ..errors import TilefoldError
 from .files import external_tensors, read_model
 from .folding import fold
-from .opsets import modern
+from .opsets import OLDEST_OPSET, modern
 from .shapes import Shapes, checked, inferred_again, with_static_inputs
 
 Array = npt.NDArray[Any]
@@ -113,13 +113,15 @@ class Graph:
         return found
 
 
-def load(source: str | Path | ModelProto, shapes: Shapes | None = None) -> Graph:
+def load(
+    source: str | Path | ModelProto, shapes: Shapes | None = None, oldest: int = OLDEST_OPSET
+) -> Graph:
     """Read, check and prepare a model.
 
     `shapes` gives those of inputs with dynamic dimensions, by name; a symbolic leading dimension
     is taken as batch 1 where it says nothing else. Nodes with constant inputs are computed,
-    except QuantizeLinear and DequantizeLinear, which carry the scales. Operator sets 7 to 10 are
-    converted to 13.
+    except QuantizeLinear and DequantizeLinear, which carry the scales. Operator sets from 7 to
+    before `oldest`, which is at most 13, are converted to 13.
 
     Raises TilefoldError naming the file and the node when the model is damaged, has other
     dynamic dimensions, or an operator set that is older or cannot be converted.
@@ -133,7 +135,7 @@ def load(source: str | Path | ModelProto, shapes: Shapes | None = None) -> Graph
         file, stem = str(path), path.stem
         model = read_model(path)
     try:
-        return _prepare(model, file, stem, shapes or {})
+        return _prepare(model, file, stem, shapes or {}, oldest)
     except TilefoldError as error:
         message = str(error)
         raise TilefoldError(
@@ -141,18 +143,22 @@ def load(source: str | Path | ModelProto, shapes: Shapes | None = None) -> Graph
         ) from error
 
 
-def _prepare(model: ModelProto, file: str, name: str, shapes: Shapes) -> Graph:
+def _prepare(model: ModelProto, file: str, name: str, shapes: Shapes, oldest: int) -> Graph:
     for tensor in external_tensors(model):
         raise TilefoldError(f"tensor '{tensor.name}' has external data; load the model by its path")
     name_nodes(model)
-    model = modern(model, _opsets(model)[""])
+    model = modern(model, _opsets(model)[""], oldest)
     name_nodes(model)
     opsets = _opsets(model)
     model = checked(with_static_inputs(checked(model, infer=False), shapes))
     constants = {tensor.name: _array(tensor) for tensor in model.graph.initializer}
-    nodes = fold(model, constants, opsets[""])
-    nodes = _needed(nodes, [output.name for output in model.graph.output])
-    model = inferred_again(model, nodes, constants)
+    nodes = list(model.graph.node)
+    count = -1
+    while count != len(nodes):  # shapes that follow from constants are constants themselves
+        count = len(nodes)
+        nodes = fold(model, nodes, constants, opsets[""])
+        nodes = _needed(nodes, [output.name for output in model.graph.output])
+        model = inferred_again(model, nodes, constants)
     used = {value for node in nodes for value in (*node.input, *captured(node))}
     used |= {output.name for output in model.graph.output}
     return Graph(

@@ -11,18 +11,18 @@ OLDEST_CONVERTED = 7
 """The oldest operator set that ONNX's own converter starts from."""
 
 CONVERTED_OPSET = 13
-"""What models of earlier operator sets are converted to."""
+"""What models of earlier operator sets are converted to; the first with scales by channel."""
 
 MISTAKEN = ("Hardmax", "Scan")
 """Operators that the converter takes over as they are although they mean something else since."""
 
 
-def modern(model: ModelProto, opset: int) -> ModelProto:
-    """`model`, of operator set `opset`, in one that is not older than 11.
+def modern(model: ModelProto, opset: int, oldest: int = OLDEST_OPSET) -> ModelProto:
+    """`model`, of operator set `opset`, in one that is not older than `oldest`, at most 13.
 
     Raises TilefoldError where it cannot be converted.
     """
-    if opset >= OLDEST_OPSET:
+    if opset >= oldest:
         return model
     try:
         return _converted(model, opset)
@@ -46,7 +46,7 @@ def _converted(model: ModelProto, opset: int) -> ModelProto:
     for node in converted.graph.node:
         if node.op_type == "Constant":
             constants[node.output[0]] = node.attribute[0].t
-        elif node.op_type == "Resize":
+        elif node.op_type == "Resize" and opset < OLDEST_OPSET:
             _spell_out(node, constants.get(node.input[2]), resized)
     return converted
 

@@ -25,6 +25,7 @@ from ..dialects.store import Store
 from ..errors import TilefoldError
 from .graph import Graph, Node, ValueType, captured, check_batch, load
 from .network import module_of
+from .opsets import CONVERTED_OPSET
 from .shapes import Shapes
 
 
@@ -37,7 +38,7 @@ def import_real(
     Raises TilefoldError naming the file and the ONNX node where the model is damaged, or has values
     that are no tensors of numbers.
     """
-    graph = load(model, shapes)
+    graph = load(model, shapes, CONVERTED_OPSET)
     try:
         return _module(graph, store)
     except (TilefoldError, VerifyException) as error:
@@ -45,8 +46,8 @@ def import_real(
 
 
 def _module(graph: Graph, store: Store) -> ModuleOp:
-    for port in graph.inputs:
-        check_batch(port)
+    if len({port.shape[:1] for port in graph.inputs}) == 1:  # else it is no batch
+        check_batch(graph.inputs[0])
     block = Block(arg_types=[_type(graph, port.name) for port in graph.inputs])
     values: dict[str, SSAValue] = dict(
         zip((port.name for port in graph.inputs), block.args, strict=True)

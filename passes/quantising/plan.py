@@ -109,6 +109,8 @@ def is_computed(op: nn.OnnxOp) -> bool:
     """Whether machines may compute an operator on integers."""
     if not is_operator(op, *COMPUTED) or not all(map(_is_real, op.outputs)):
         return False
+    if not all(_is_constant(value) or _is_single(value) for value in (*op.inputs, *op.outputs)):
+        return False
     if _is(op, PRODUCTS):
         return all(isinstance(value.owner, nn.ConstantOp) for value in op.inputs[1:])
     if _is(op, MOVING) or op.op_type in ("Clip", "Resize"):
@@ -136,6 +138,11 @@ def _is(op: nn.OnnxOp, op_types: Sequence[str]) -> bool:
 
 def _is_real(value: SSAValue) -> bool:
     return isinstance(tensor_of(value).element_type, Float32Type)
+
+
+def _is_single(value: SSAValue) -> bool:
+    """Whether a value's first dimension is a batch of 1, as machines take it."""
+    return shape_of(value)[:1] in ((), (1,))
 
 
 def _is_constant(value: SSAValue) -> bool:

@@ -414,7 +414,7 @@ def test_files_of_widths_are_checked(tmp_path, text: str, message: str) -> None:
     [
         ({"z": np.zeros((2, 3, 8, 8), np.float32), "y": np.zeros(1)}, "input 'x' is missing"),
         ({"x": np.zeros((2, 3, 8, 9), np.float32)}, r"float32\['n', 3, 8, 8\]"),
-        ({"x": np.zeros((2, 3, 8, 8))}, "is float64"),
+        ({"x": np.zeros((2, 3, 8, 8), np.int64)}, "is int64"),
         ({"x": np.full((1, 3, 8, 8), np.nan, np.float32)}, "NaN or infinity"),
         ({"x": np.zeros((0, 3, 8, 8), np.float32)}, r"\[0, 3, 8, 8\]"),
     ],
@@ -429,6 +429,29 @@ def test_values_must_be_finite() -> None:
     model = net.model([1, 4], net.op("Exp", "x"))
     with pytest.raises(TilefoldError, match=r"exp0: its values are not finite: .* to inf"):
         quantize(model, {"x": np.full((2, 4), 200, np.float32)})
+
+
+@pytest.mark.parametrize("opset", [9, 10, 11, 12, 13, 18])
+def test_models_of_all_operator_sets_are_quantised(opset: int) -> None:
+    """Scales by channel are there from operator set 13 on: older models are converted."""
+    net = Reals(0)
+    w = net.constant(4, 3, 3, 3)
+    model = net.model([1, 3, 8, 8], net.op("Relu", net.op("Conv", "x", w, net.constant(4))))
+    model.opset_import[0].version = opset
+    samples = {"x": net.rng.normal(size=(4, 3, 8, 8)).astype(np.float32)}
+    program = compile(model, "tiny", samples=samples, host=False)
+    expected = OnnxSession(model).run({"x": samples["x"][:1]})["y"]
+    actual = emulate(program, {"x": samples["x"][:1]}).outputs["y"]
+    assert np.abs(actual - expected).max() < 0.02 * np.abs(expected).max()
+
+
+def test_products_of_two_activations_stay_as_they_are() -> None:
+    net = Reals(0)
+    a = net.op("MatMul", "x", net.constant(6, 6))
+    b = net.op("Transpose", a, perm=[0, 2, 1])
+    model = net.model([1, 5, 6], net.op("MatMul", a, b))
+    made = quantised(model, {"x": net.rng.normal(size=(4, 5, 6)).astype(np.float32)})
+    assert made.products == 1
 
 
 def test_inputs_have_as_many_samples() -> None:
