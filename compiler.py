@@ -28,7 +28,7 @@ from .machines.model import Machine
 from .passes.attach_machine import attach_machine
 from .passes.nn_frames import MOST, FrameOrder
 from .passes.pipelines import Choices, Schedule, isa_passes, nn_passes, run_passes, schedule_passes
-from .quantizer import Quantisation, quantize
+from .quantizer import Quantisation, quantised
 from .search import TRIALS, Objective, Progress, Search, Trial
 
 Model = str | Path | onnx.ModelProto
@@ -69,12 +69,14 @@ class PackageCompilation:
     outputs: tuple[str, ...]
     steps: tuple[Compilation | HostStep, ...]
     nodes: tuple[NodeRecord, ...]
+    fixed: Mapping[str, int]
+    """Inputs that it was compiled for one number of."""
 
     @cached_property
     def package(self) -> Package:
         """The package file's content."""
         steps = tuple(step if isinstance(step, HostStep) else step.program for step in self.steps)
-        return Package(self.network, steps, self.inputs, self.outputs, self.nodes)
+        return Package(self.network, steps, self.inputs, self.outputs, self.nodes, self.fixed)
 
     @property
     def machine_steps(self) -> dict[int, Compilation]:
@@ -197,9 +199,10 @@ def compile_network(
         objective=objective,
         progress=progress,
     )
+    fixed: Mapping[str, int] = {}
     if samples is not None:
-        model = quantize(model, samples, quantisation, shapes=shapes, progress=progress)
-        shapes = None  # the model has them now
+        made = quantised(model, samples, quantisation, shapes=shapes, progress=progress)
+        model, fixed, shapes = made.model, made.fixed, None  # the model has its shapes now
     graph, store = load(model, shapes), Store()
     try:
         module = convert(graph, store)
@@ -208,12 +211,17 @@ def compile_network(
             raise
         if frames > 1:
             raise TilefoldError(f"{error}\nwith a part on the host, one frame at a time") from None
-        return _in_steps(graph, partition(graph, batches), levels)
+        return _in_steps(graph, partition(graph, batches), levels, fixed)
+    if fixed:  # which only packages check
+        return _in_steps(graph, partition(graph, batches), levels, fixed)
     return levels(module, store=store)
 
 
 def _in_steps(
-    graph: Graph, parts: Partition, levels: Callable[..., Compilation]
+    graph: Graph,
+    parts: Partition,
+    levels: Callable[..., Compilation],
+    fixed: Mapping[str, int],
 ) -> PackageCompilation:
     """The segments of `graph`, those of the machine compiled by `levels`."""
     steps: list[Compilation | HostStep] = []
@@ -229,6 +237,7 @@ def _in_steps(
         tuple(port.name for port in graph.outputs),
         tuple(steps),
         _records(parts),
+        fixed,
     )
 
 

@@ -1,6 +1,6 @@
 """From a network of real numbers and some samples to one of integers, in ONNX's QDQ form."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from .dialects.store import Store
 from .errors import TilefoldError
 from .frontend.files import read_model
 from .frontend.reals import import_real
-from .frontend.sampling import sampled_shapes
+from .frontend.sampling import choosing_inputs, sampled_shapes, with_fixed
 from .frontend.shapes import Shapes
 from .interpreters.onnx_model import onnx_model
 from .interpreters.samples import Samples
@@ -88,10 +88,12 @@ class Quantised:
     products: int
     values: int
     network: Network
+    fixed: Mapping[str, int]
+    """Inputs that were the same in all samples and chose between parts of the network."""
 
     def samples_of(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Samples:
         """Samples that fit the network; TilefoldError where they do not."""
-        return Samples.of(arrays, self.network)
+        return Samples.of(_without(arrays, self.fixed), self.network)
 
 
 def quantize(
@@ -126,6 +128,12 @@ def quantised(
     """The same as `quantize`, with what is needed to look at the result."""
     store = Store()
     proto = model if isinstance(model, ModelProto) else read_model(Path(model))
+    fixed = choosing_inputs(proto, arrays)
+    if fixed:
+        if not isinstance(model, ModelProto):
+            proto.graph.name = Path(model).stem
+        model = proto = with_fixed(proto, fixed)
+        arrays = _without(arrays, fixed)
     module = import_real(model, store, sampled_shapes(proto, arrays, shapes or {}))
     network = network_of(module)
     samples = Samples.of(arrays, network)
@@ -143,7 +151,14 @@ def quantised(
     if not values:
         raise TilefoldError("nothing in the network can be quantised: machines compute none of it")
     products = sum(is_operator(op, *PRODUCTS) and _has_stored_weights(op) for op in made)
-    return Quantised(onnx_model(module, store), original, samples, products, values, network)
+    model = onnx_model(module, store)
+    return Quantised(model, original, samples, products, values, network, fixed)
+
+
+def _without(
+    arrays: Mapping[str, npt.NDArray[Any]], names: Container[str]
+) -> dict[str, npt.NDArray[Any]]:
+    return {name: array for name, array in arrays.items() if name not in names}
 
 
 def _has_stored_weights(product: Operation) -> bool:

@@ -15,11 +15,11 @@ Array = npt.NDArray[Any]
 
 # fmt: off
 FOLDED = frozenset((
-    "Add", "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "Div",
-    "Equal", "Expand", "Flatten", "Floor", "Gather", "Identity", "Less",
-    "Max", "Min", "Mul", "Neg", "Pow", "Range", "Reciprocal",
-    "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Shape", "Size",
-    "Slice", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where",
+    "Abs", "Add", "And", "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "Div",
+    "Equal", "Expand", "Flatten", "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity",
+    "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow", "Range",
+    "Reciprocal", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Shape", "Size",
+    "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Tile", "Transpose", "Unsqueeze", "Where", "Xor",
 ))
 # fmt: on
 """Operators that exporters leave on constants; all deterministic."""

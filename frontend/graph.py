@@ -11,6 +11,7 @@ import numpy.typing as npt
 from onnx import AttributeProto, ModelProto, NodeProto, numpy_helper
 
 from ..errors import TilefoldError
+from .branches import with_branches
 from .files import external_tensors, read_model
 from .folding import fold
 from .opsets import OLDEST_OPSET, modern
@@ -152,11 +153,10 @@ def _prepare(model: ModelProto, file: str, name: str, shapes: Shapes, oldest: in
     opsets = _opsets(model)
     model = checked(with_static_inputs(checked(model, infer=False), shapes))
     constants = {tensor.name: _array(tensor) for tensor in model.graph.initializer}
-    nodes = list(model.graph.node)
-    count = -1
-    while count != len(nodes):  # shapes that follow from constants are constants themselves
-        count = len(nodes)
-        nodes = fold(model, nodes, constants, opsets[""])
+    nodes, before = list(model.graph.node), [""]
+    while before != (before := [node.name for node in nodes]):
+        # Shapes that follow from constants are constants themselves.
+        nodes = with_branches(fold(model, nodes, constants, opsets[""]), constants)
         nodes = _needed(nodes, [output.name for output in model.graph.output])
         model = inferred_again(model, nodes, constants)
     used = {value for node in nodes for value in (*node.input, *captured(node))}

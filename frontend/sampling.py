@@ -1,10 +1,12 @@
-"""What samples say of the inputs of a model: the shapes that they have."""
+"""What samples say of the inputs of a model: their shapes, and numbers that never change."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
-from onnx import ModelProto, ValueInfoProto
+from onnx import ModelProto, ValueInfoProto, helper, numpy_helper
 
 from .shapes import Shapes, inputs_of
 
@@ -46,3 +48,38 @@ def sampled_shapes(model: ModelProto, arrays: Mapping[str, Array], shapes: Shape
 def _dimensions(value: ValueInfoProto) -> tuple[int, ...]:
     """The dimensions of an input, 0 where they are not known."""
     return tuple(max(dim.dim_value, 0) for dim in value.type.tensor_type.shape.dim)
+
+
+def choosing_inputs(model: ModelProto, arrays: Mapping[str, Array]) -> dict[str, int]:
+    """Inputs of one integer that decide an If and are the same in all samples, and these integers.
+
+    Networks have such inputs to choose between parts of them: a sampling rate, a mode.
+    """
+    maker = {name: node for node in model.graph.node for name in node.output}
+    wanted = [node.input[0] for node in model.graph.node if node.op_type == "If"]
+    deciding = set[str]()
+    while wanted:
+        if (name := wanted.pop()) not in deciding:
+            deciding.add(name)
+            wanted += maker[name].input if name in maker else ()
+    found: dict[str, int] = {}
+    for value in inputs_of(model):
+        array = by_input(model, arrays).get(value.name, np.zeros(0))
+        one = prod(_dimensions(value)) == 1 and np.issubdtype(array.dtype, np.integer)
+        if value.name in deciding and one and array.size and (array == array.flat[0]).all():
+            found[value.name] = int(array.flat[0])
+    return found
+
+
+def with_fixed(model: ModelProto, values: Mapping[str, int]) -> ModelProto:
+    """A copy of `model` with constants for the inputs in `values`."""
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    inputs = {value.name: value for value in copy.graph.input}
+    for name, number in values.items():
+        kind = inputs[name].type.tensor_type.elem_type
+        shape = _dimensions(inputs[name])
+        array = np.full(shape, number, helper.tensor_dtype_to_np_dtype(kind))
+        copy.graph.initializer.append(numpy_helper.from_array(array, name))
+        copy.graph.input.remove(inputs[name])
+    return copy

@@ -55,8 +55,10 @@ def inferred_again(
     Large constants take part by their shapes alone; a model whose shapes are all known is not
     looked at again.
     """
+    nodes = list(nodes)
     values = (*model.graph.value_info, *model.graph.output)
-    if all(_is_static(value) for value in values):
+    static = {value.name for value in values if _is_static(value)}
+    if all(name in static for node in nodes for name in node.output if name):
         return model
     rest = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
     rest.graph.name = model.graph.name
