@@ -1,12 +1,13 @@
 """From a network of real numbers and some samples to one of integers, in ONNX's QDQ form."""
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 from onnx import ModelProto
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from .dialects import nn
@@ -15,6 +16,9 @@ from .dialects.nn_onnx import is_operator
 from .dialects.store import Store
 from .errors import TilefoldError
 from .frontend.files import read_model
+from .frontend.graph import load
+from .frontend.importer import convert
+from .frontend.partition import partition
 from .frontend.reals import import_real
 from .frontend.sampling import choosing_inputs, sampled_shapes, with_fixed
 from .frontend.shapes import Shapes
@@ -142,7 +146,8 @@ def quantised(
         equalize(module, store, samples)
     original = onnx_model(module, store)
     calibrate(module, store, samples, _told(progress, "calibrating"))
-    options.value_pass.quantize(module, store, layers or {})
+    host = _left_to_the_host(module.clone(), store, options, layers or {})
+    options.value_pass.quantize(module, store, layers or {}, host)
     options.weight_pass.quantize(
         module, store, layers or {}, samples, _told(progress, "rounding weights")
     )
@@ -159,6 +164,23 @@ def _without(
     arrays: Mapping[str, npt.NDArray[Any]], names: Container[str]
 ) -> dict[str, npt.NDArray[Any]]:
     return {name: array for name, array in arrays.items() if name not in names}
+
+
+def _left_to_the_host(
+    module: ModuleOp, store: Store, options: Quantisation, layers: Mapping[str, Widths]
+) -> Container[str]:
+    """The operators of a calibrated network, by name, that machines cannot run once quantised.
+
+    What they exchange would only lose by being quantised. `module` is used up.
+    """
+    options.value_pass.quantize(module, store, layers)
+    replace(options, rounding=Rounding.NEAREST).weight_pass.quantize(module, store, layers)
+    graph = load(onnx_model(module, store))
+    try:
+        convert(graph, Store())
+        return ()
+    except TilefoldError:
+        return {node.name for node in partition(graph).nodes if not node.on_machine}
 
 
 def _has_stored_weights(product: Operation) -> bool:

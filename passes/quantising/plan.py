@@ -5,13 +5,14 @@ values are never stored: a sum before the Relu or Clip that bounds it, and what 
 of one value, which becomes a table as a whole.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from xdsl.dialects.builtin import Float32Type
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import SSAValue
 
 from ...dialects import nn
+from ...dialects.location import name_of
 from ...dialects.nn_onnx import is_operator
 from ...dialects.nn_types import shape_of, tensor_of
 
@@ -47,14 +48,19 @@ COMPUTED = frozenset((*SUMS, *MOVING, *FUNCTIONS, *OTHERS))
 
 
 class Plan:
-    """What is to be stored of the values of a network's `function`."""
+    """What is to be stored of the values of a network's `function`.
 
-    def __init__(self, function: FuncOp) -> None:
+    Operators named in `host` stay there, in real numbers.
+    """
+
+    def __init__(self, function: FuncOp, host: Container[str] = ()) -> None:
         self._function = function
         self._leaves: dict[SSAValue, SSAValue] = {}
         self._bounded: set[SSAValue] = set()
         operations = [op for op in function.body.block.ops if isinstance(op, nn.OnnxOp)]
-        self.computed = dict.fromkeys(op for op in operations if is_computed(op))
+        self.computed = dict.fromkeys(
+            op for op in operations if name_of(op) not in host and is_computed(op)
+        )
         for op in operations:
             self._find_leaf(op)
 

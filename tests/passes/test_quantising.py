@@ -7,6 +7,7 @@ import numpy.typing as npt
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from tilefold.backend.package import Package
 from tilefold.compiler import compile
 from tilefold.dialects import nn
 from tilefold.dialects.nn_network import network_of
@@ -443,6 +444,32 @@ def test_models_of_all_operator_sets_are_quantised(opset: int) -> None:
     expected = OnnxSession(model).run({"x": samples["x"][:1]})["y"]
     actual = emulate(program, {"x": samples["x"][:1]}).outputs["y"]
     assert np.abs(actual - expected).max() < 0.02 * np.abs(expected).max()
+
+
+def test_what_stays_on_the_host_stays_real() -> None:
+    """Behind the product all is the host's, also what machines could compute between its parts."""
+    net = Reals(0)
+    a = net.op("Conv", "x", net.constant(4, 3, 1, 1), net.constant(4))
+    b = net.op("Softmax", net.op("Relu", a), axis=1)
+    c = net.op("Transpose", b, perm=[0, 1, 3, 2])
+    model = net.model([1, 3, 4, 5], net.op("Softmax", net.op("MaxPool", c, kernel_shape=[1, 1])))
+    made = quantize(model, {"x": net.rng.normal(size=(4, 3, 4, 5)).astype(np.float32)})
+    kinds = [node.op_type for node in made.graph.node]
+    assert kinds[kinds.index("Softmax") :] == [
+        "Softmax",
+        "Transpose",
+        "MaxPool",
+        "Softmax",
+        "Identity",
+    ]
+    assert kinds.count("QuantizeLinear") == 2
+    package = compile(made, "tiny")
+    assert isinstance(package, Package)
+    assert [node.operator for node in package.nodes if node.on_machine] == [
+        "Conv",
+        "Relu",
+        "QuantizeLinear",
+    ]
 
 
 def test_products_of_two_activations_stay_as_they_are() -> None:
