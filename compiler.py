@@ -30,7 +30,7 @@ from .machines.model import Machine
 from .passes.attach_machine import attach_machine
 from .passes.nn_frames import MOST, FrameOrder
 from .passes.pipelines import Choices, Schedule, isa_passes, nn_passes, run_passes, schedule_passes
-from .quantizer import Quantisation, quantize
+from .quantizer import Quantisation, quantised
 from .search import TRIALS, Objective, Progress, Search, Trial
 
 Model = str | Path | onnx.ModelProto
@@ -71,12 +71,14 @@ class PackageCompilation:
     outputs: tuple[str, ...]
     steps: tuple[Compilation | HostStep, ...]
     nodes: tuple[PlacedNode, ...]
+    fixed: Mapping[str, int]
+    """Inputs that it was compiled for one number of."""
 
     @cached_property
     def package(self) -> Package:
         """The package file's content."""
         steps = tuple(step if isinstance(step, HostStep) else step.program for step in self.steps)
-        return Package(self.network, steps, self.inputs, self.outputs, self.nodes)
+        return Package(self.network, steps, self.inputs, self.outputs, self.nodes, self.fixed)
 
     @property
     def machine_steps(self) -> dict[int, Compilation]:
@@ -199,8 +201,12 @@ def compile_network(
         objective=objective,
         progress=progress,
     )
+    fixed: Mapping[str, int] = {}
     if samples is not None:
-        model = quantize(model, samples, quantisation, shapes=shapes, progress=progress)
+        made = quantised(model, samples, quantisation, shapes=shapes, progress=progress)
+        model, fixed, shapes = made.model, made.fixed, None  # the model has its shapes now
+        if fixed and frames > 1:
+            raise TilefoldError(f"input '{min(fixed)}' has one number for all: one frame at a time")
     graph, store = load(model, shapes), Store()
     try:
         module = convert(graph, store)
@@ -208,18 +214,24 @@ def compile_network(
         refusal, refused = error, dict[str, str]()
     else:
         try:
-            return levels(module, store=store)
+            if not fixed:  # which only packages check
+                return levels(module, store=store)
+            return _in_steps(graph, {}, batches, levels, fixed)
         except LayerError as error:
             refusal, refused = error, error.refused
     if not host:
         raise refusal
     if frames > 1:
         raise TilefoldError(f"{refusal}\nwith a part on the host, one frame at a time") from None
-    return _in_steps(graph, refused, batches, levels)
+    return _in_steps(graph, refused, batches, levels, fixed)
 
 
 def _in_steps(
-    graph: Graph, refused: Mapping[str, str], batches: bool, levels: Callable[..., Compilation]
+    graph: Graph,
+    refused: Mapping[str, str],
+    batches: bool,
+    levels: Callable[..., Compilation],
+    fixed: Mapping[str, int],
 ) -> PackageCompilation:
     """The segments of `graph`, those of the machine compiled by `levels`.
 
@@ -233,13 +245,14 @@ def _in_steps(
         more = {name: reason for name, reason in error.refused.items() if name in nodes}
         if not more:
             raise
-        return _in_steps(graph, {**refused, **more}, batches, levels)
+        return _in_steps(graph, {**refused, **more}, batches, levels, fixed)
     return PackageCompilation(
         graph.name,
         tuple(port.name for port in graph.inputs),
         tuple(port.name for port in graph.outputs),
         steps,
         parts.nodes,
+        fixed,
     )
 
 

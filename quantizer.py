@@ -1,12 +1,13 @@
 """From a network of real numbers and some samples to one of integers, in ONNX's QDQ form."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 from onnx import ModelProto
+from xdsl.dialects.builtin import ModuleOp
 
 from .dialects import nn
 from .dialects.location import name_of
@@ -14,7 +15,12 @@ from .dialects.nn_network import Network, network_of
 from .dialects.nn_onnx import is_operator
 from .dialects.store import Store
 from .errors import TilefoldError
+from .frontend.files import read_model
+from .frontend.importer import convert
+from .frontend.loading import load
+from .frontend.partition import partition
 from .frontend.reals import import_real
+from .frontend.sampling import choosing_inputs, sampled_shapes, with_fixed
 from .frontend.shapes import Shapes
 from .interpreters.onnx_model import onnx_model
 from .interpreters.samples import Samples
@@ -86,10 +92,12 @@ class Quantised:
     products: int
     values: int
     network: Network
+    fixed: Mapping[str, int]
+    """Inputs that were the same in all samples and chose between parts of the network."""
 
     def samples_of(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Samples:
         """Samples that fit the network; TilefoldError where they do not."""
-        return Samples.of(arrays, self.network)
+        return Samples.of(_without(arrays, self.fixed), self.network)
 
 
 def quantize(
@@ -104,8 +112,8 @@ def quantize(
     """The model with what machines can compute quantised, in the QDQ form that onnxruntime runs.
 
     `samples` are arrays [n, ...] by input name, of which n inputs are made; `layers` have widths of
-    their own, by node name; `shapes` gives those of inputs with dynamic dimensions. Below 8 bits
-    the integers are in 8-bit containers, with a Clip to the range that there is.
+    their own, by node name; `shapes` gives those of inputs where they are not those of samples.
+    Below 8 bits the integers are in 8-bit containers, with a Clip to the range that there is.
     Raises TilefoldError where the model or the samples do not do.
     """
     made = quantised(model, samples, options, layers=layers, shapes=shapes, progress=progress)
@@ -139,7 +147,14 @@ def _quantised(
     progress: Progress | None,
 ) -> Quantised:
     store = Store()
-    module = import_real(model, store, shapes)
+    proto = model if isinstance(model, ModelProto) else read_model(Path(model))
+    fixed = choosing_inputs(proto, arrays)
+    if fixed:
+        if not isinstance(model, ModelProto):
+            proto.graph.name = Path(model).stem
+        model = proto = with_fixed(proto, fixed)
+        arrays = _without(arrays, fixed)
+    module = import_real(model, store, sampled_shapes(proto, arrays, shapes or {}))
     network = network_of(module)
     _check_real(network)
     samples = Samples.of(arrays, network)
@@ -148,7 +163,8 @@ def _quantised(
         equalize(module, store, samples)
     original = onnx_model(module, store)
     calibrate(module, store, samples, _told(progress, "calibrating"))
-    options.value_pass.quantize(module, store, layers)
+    host = _left_to_the_host(module.clone(), store, options, layers)
+    options.value_pass.quantize(module, store, layers, host)
     rounding = _told(progress, "rounding weights")
     options.weight_pass.quantize(module, store, layers, samples, rounding)
     made = list(network.function.body.block.ops)
@@ -159,7 +175,31 @@ def _quantised(
         is_operator(op, *PRODUCTS) and isinstance(op.operands[1].owner, nn.DequantizeOp)
         for op in made
     )
-    return Quantised(onnx_model(module, store), original, samples, products, values, network)
+    model = onnx_model(module, store)
+    return Quantised(model, original, samples, products, values, network, fixed)
+
+
+def _without(
+    arrays: Mapping[str, npt.NDArray[Any]], names: Container[str]
+) -> dict[str, npt.NDArray[Any]]:
+    return {name: array for name, array in arrays.items() if name not in names}
+
+
+def _left_to_the_host(
+    module: ModuleOp, store: Store, options: Quantisation, layers: Mapping[str, Widths]
+) -> Container[str]:
+    """The operators of a calibrated network, by name, that machines cannot run once quantised.
+
+    What they exchange would only lose by being quantised. `module` is used up.
+    """
+    options.value_pass.quantize(module, store, layers)
+    replace(options, rounding=Rounding.NEAREST).weight_pass.quantize(module, store, layers)
+    graph = load(onnx_model(module, store))
+    try:
+        convert(graph, Store())
+        return ()
+    except TilefoldError:
+        return {node.name for node in partition(graph).nodes if not node.on_machine}
 
 
 def _check_real(network: Network) -> None:

@@ -14,7 +14,7 @@ A step reads values that the network was given or that steps before it made, by 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, cast
@@ -32,7 +32,7 @@ from .program import LIMITS, Program
 from .program import PACKAGE_FORMAT as FORMAT
 from .records import Record, get_field, get_records, get_tuple
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 MAX_STEPS: Final = 1000
 MODEL_LIMIT: Final = (2 << 30) - 1
 """Bytes of a host model: protobuf's own limit."""
@@ -107,7 +107,8 @@ Step = Program | HostStep
 class Package:
     """A network in steps that run one after the other, the machine's all for one machine.
 
-    `inputs` are those of the network; `outputs` are the names of its results.
+    `inputs` are those of the network; `outputs` are the names of its results. `fixed` are inputs
+    that chose between parts of the network, and the integers that it was compiled for.
     """
 
     network: str
@@ -115,6 +116,7 @@ class Package:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     nodes: tuple[PlacedNode, ...]
+    fixed: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def programs(self) -> tuple[Program, ...]:
@@ -184,6 +186,7 @@ class Package:
             "network": self.network,
             "inputs": self.inputs,
             "outputs": self.outputs,
+            "fixed": [{"name": name, "value": value} for name, value in self.fixed.items()],
             "steps": kinds,
         }
         write_archive(Path(path), manifest, entries)
@@ -259,11 +262,15 @@ def _from_parts(manifest: Record, entries: Mapping[str, bytes]) -> Package:
         get_tuple(manifest, "inputs", str),
         get_tuple(manifest, "outputs", str),
         tuple(map(_node_of, get_records(parse_json(entries["nodes.json"]), "nodes"))),
+        {
+            get_field(record, "name", str): get_field(record, "value", int)
+            for record in get_records(manifest, "fixed")
+        },
     )
 
 
 def _record(part: HostPort | PlacedNode) -> dict[str, Any]:
-    return {field.name: getattr(part, field.name) for field in fields(part)}
+    return {each.name: getattr(part, each.name) for each in fields(part)}
 
 
 def _host_port_of(record: Record) -> HostPort:

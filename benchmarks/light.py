@@ -35,9 +35,12 @@ def names() -> list[str]:
 
 def light(name: str) -> Path:
     """The file of a structure with seeded weights in int8; made if it is not there."""
-    return quantised_file(
-        _optimised(_with_weights(onnx.load(FOLDER / f"{name}.onnx"))), name, CACHE
-    )
+    return quantised_file(_optimised(floating(name)), name, CACHE)
+
+
+def floating(name: str) -> ModelProto:
+    """A structure with seeded weights, in float."""
+    return _with_weights(onnx.load(FOLDER / f"{name}.onnx"))
 
 
 def _with_weights(model: ModelProto) -> ModelProto:

@@ -175,6 +175,13 @@ class _Runner:
 
 def _checked(package: Package, inputs: Values) -> tuple[dict[str, Array], int]:
     """The inputs of a package with a leading batch dimension, and the size of the batch."""
+    for name in set(inputs) & set(package.fixed):
+        if (np.asarray(inputs[name]) != (number := package.fixed[name])).any():
+            raise TilefoldError(
+                f"the network was compiled for '{name}' = {number}, as in all samples; for others "
+                "compile it with samples of these"
+            )
+    inputs = {name: array for name, array in inputs.items() if name not in package.fixed}
     if unknown := sorted(set(inputs) - set(package.inputs)):
         listed = ", ".join(sorted(package.inputs))
         raise TilefoldError(f"no input '{unknown[0]}'; the network has {listed}")

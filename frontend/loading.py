@@ -9,13 +9,14 @@ from onnx import AttributeProto, ModelProto, NodeProto, defs, numpy_helper
 
 from ..errors import TilefoldError
 from ..interpreters.onnx_tensors import external_tensors
+from .branches import with_branches
 from .files import read_model
 from .folding import fold
 from .graph import Array, Graph, Node, Port, ValueType, captured, name_nodes
 from .operands import check_operands
 from .opsets import OLDEST_OPSET, modern
 from .shapes import Shapes, checked, inferred_again, with_static_inputs
-from .sizes import check_values
+from .sizes import Room, check_values
 from .structure import check_structure
 
 
@@ -62,9 +63,13 @@ def _prepare(model: ModelProto, file: str, name: str, shapes: Shapes, oldest: in
     model = checked(checked(with_static_inputs(model, shapes), infer=False))
     check_values(model)
     constants = {tensor.name: _array(tensor) for tensor in model.graph.initializer}
-    nodes = fold(model, constants, opsets[""])
-    nodes = _needed(nodes, [output.name for output in model.graph.output])
-    model = inferred_again(model, nodes, constants)
+    nodes, before = list(model.graph.node), [""]
+    room = Room(constants, opsets[""])
+    while before != (before := [node.name for node in nodes]):
+        # Shapes that follow from constants are constants themselves.
+        nodes = with_branches(fold(model, nodes, constants, room), constants)
+        nodes = _needed(nodes, [output.name for output in model.graph.output])
+        model = inferred_again(model, nodes, constants)
     check_values(model)
     used = {value for node in nodes for value in (*node.input, *captured(node))}
     used |= {output.name for output in model.graph.output}

@@ -13,14 +13,15 @@ PRODUCTS = {
     "QLinearMatMul": (0, 3),
     "QGemm": (0, 3),
 }
+RECURRENT = ("LSTM", "GRU", "RNN")
 
 
 def macs(node: Node, graph: Graph) -> int:
-    """Multiplications (and as many additions) of a convolution or matrix product.
+    """Multiplications (and as many additions) of a convolution, matrix product or recurrent layer.
 
     0 for other operators, and where the shapes are not known. A convolution has
     outputs * (C / groups) * kernel, the transposed one inputs * (K / groups) * kernel, a matrix
-    product outputs * inner dimension.
+    product outputs * inner dimension, a recurrent layer steps * batch * weights of both matrices.
     """
     if node.op_type in CONVOLUTIONS:
         _, right = CONVOLUTIONS[node.op_type]
@@ -36,6 +37,9 @@ def macs(node: Node, graph: Graph) -> int:
             return 0
         turned = node.integer("transA", 0) and len(operand) == 2
         return _size(graph, node.outputs[0]) * operand[0 if turned else -1]
+    if node.op_type in RECURRENT:
+        steps = _shape(graph, node.input(0)) or (0,)
+        return prod(steps[:2]) * (_size(graph, node.input(1)) + _size(graph, node.input(2)))
     return 0
 
 

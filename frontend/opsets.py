@@ -48,7 +48,7 @@ def _converted(model: ModelProto, opset: int) -> ModelProto:
     for node in converted.graph.node:
         if node.op_type == "Constant":
             constants[node.output[0]] = node.attribute[0].t
-        elif node.op_type == "Resize":
+        elif node.op_type == "Resize" and opset < OLDEST_OPSET:
             _spell_out(node, constants.get(node.input[2]), resized)
     return converted
 

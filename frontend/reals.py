@@ -63,8 +63,8 @@ def _check_weights(graph: Graph, node: Node) -> None:
 
 
 def _module(graph: Graph, store: Store) -> ModuleOp:
-    for port in graph.inputs:
-        check_batch(port)
+    if len({port.shape[:1] for port in graph.inputs}) == 1:  # else it is no batch
+        check_batch(graph.inputs[0])
     block = Block(arg_types=[_type(graph, port.name) for port in graph.inputs])
     values: dict[str, SSAValue] = dict(
         zip((port.name for port in graph.inputs), block.args, strict=True)

@@ -52,8 +52,10 @@ def inferred_again(
     Large constants take part by their shapes alone; a model whose shapes are all known is not
     looked at again.
     """
+    nodes = list(nodes)
     values = (*model.graph.value_info, *model.graph.output)
-    if all(_is_static(value) for value in values):
+    static = {value.name for value in values if _is_static(value)}
+    if all(name in static for node in nodes for name in node.output if name):
         return model
     rest = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
     rest.graph.name = model.graph.name
@@ -90,20 +92,23 @@ def with_static_inputs(model: ModelProto, shapes: Shapes) -> ModelProto:
 
     `shapes` gives those of some inputs by name. What it says of a dimension holds for all
     dimensions of that name; a leading dimension that is still unknown becomes 1.
+    It may also give other sizes than those of a fixed batch, or of fixed rows and columns.
     Shapes noted in the model are dropped, so that inference starts from the inputs; so are inputs
     that are initializers, as files of version 3 have them.
     """
     if model.graph.sparse_initializer:
         raise TilefoldError("sparse initializers are not supported; export dense weights")
-    constants = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in constants]
+    inputs = inputs_of(model)
     if unknown := sorted(set(shapes) - {value.name for value in inputs}):
         listed = ", ".join(value.name for value in inputs)
         raise TilefoldError(f"a shape is given for '{unknown[0]}', but the inputs are {listed}")
     sizes: dict[str, int] = {}
+    resized = False
+    for value in (*inputs, *model.graph.output):
+        _forget_unknown(value)
     for value in inputs:
         if value.name in shapes:
-            _apply(value, tuple(shapes[value.name]), sizes)
+            resized |= _apply(value, tuple(shapes[value.name]), sizes)
     for value in inputs:
         _check_tensor(value)
         if value.name not in shapes:
@@ -119,14 +124,34 @@ def with_static_inputs(model: ModelProto, shapes: Shapes) -> ModelProto:
     for value in model.graph.output:
         if value.name in kinds:
             value.type.CopyFrom(kinds[value.name])
+            continue
         for dim in value.type.tensor_type.shape.dim:
-            if dim.HasField("dim_param"):
+            if resized or dim.HasField("dim_param"):
                 dim.Clear()
     return model
 
 
-def _apply(value: ValueInfoProto, shape: Sequence[int], sizes: dict[str, int]) -> None:
-    """Give an input its shape, and `sizes` those of the dimensions that have a name."""
+def inputs_of(model: ModelProto) -> list[ValueInfoProto]:
+    """The inputs of a model that are no initializers."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in constants]
+
+
+def _forget_unknown(value: ValueInfoProto) -> None:
+    """Clear the dimensions of an input or output that only look as if they were known.
+
+    paddle2onnx writes -1, and calls different ones '?'.
+    """
+    for dim in value.type.tensor_type.shape.dim:
+        if dim.dim_param == "?" or (dim.HasField("dim_value") and dim.dim_value < 0):
+            dim.Clear()
+
+
+def _apply(value: ValueInfoProto, shape: Sequence[int], sizes: dict[str, int]) -> bool:
+    """Give an input its shape, and `sizes` those of the dimensions that have a name.
+
+    Returns whether the model said another one.
+    """
     kind = value.type.tensor_type
     if not kind.HasField("shape"):
         kind.shape.dim.extend(TensorShapeProto.Dimension() for _ in shape)
@@ -135,14 +160,16 @@ def _apply(value: ValueInfoProto, shape: Sequence[int], sizes: dict[str, int]) -
         raise TilefoldError(
             f"input '{value.name}' has {len(kind.shape.dim)} dimensions: {given} does not fit"
         )
+    declared = tuple(dim.dim_value or size for dim, size in zip(kind.shape.dim, shape, strict=True))
     for axis, (dim, size) in enumerate(zip(kind.shape.dim, shape, strict=True)):
         known = dim.dim_value if dim.HasField("dim_value") else sizes.get(dim.dim_param, size)
-        if known not in (size, 0, -1):
+        if known not in (size, 0) and (axis == 1 or not dim.HasField("dim_value")):
             what = f"dimension {axis} ('{dim.dim_param}')" if dim.dim_param else f"dimension {axis}"
             raise TilefoldError(f"input '{value.name}' is given {given}, but {what} is {known}")
         if dim.dim_param:
             sizes[dim.dim_param] = size
         dim.dim_value = size
+    return shape != declared
 
 
 def _check_tensor(value: ValueInfoProto) -> None:
@@ -168,7 +195,7 @@ def _fix(value: ValueInfoProto, sizes: Mapping[str, int]) -> None:
             dim.dim_value = sizes[dim.dim_param]
         elif axis == 0 and not dim.HasField("dim_value"):
             dim.dim_value = 1
-        elif not dim.HasField("dim_value") or dim.dim_value <= 0:
+        elif not dim.HasField("dim_value") or not dim.dim_value:
             what = f"'{dim.dim_param}'" if dim.dim_param else "unknown"
             known = [_size(number, dim, sizes) for number, dim in enumerate(kind.shape.dim)]
             raise TilefoldError(

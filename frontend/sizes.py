@@ -58,7 +58,7 @@ class Room:
 
     def __init__(self, constants: Mapping[str, Array], opset: int) -> None:
         self._left = ROOM + 4 * sum(array.size for array in constants.values())
-        self._opset = opset
+        self.opset = opset
         self._known = set(constants)
 
     def take(
@@ -73,10 +73,12 @@ class Room:
         """
         if not self._known.issuperset(filter(None, node.input)) or any(graphs_of(node)):
             return
+        if self._known.issuperset(node.output):
+            return  # taken before
         self._known.update(node.output)
         found = [shapes[name] for name in node.output if name in shapes]
         if len(found) < len(node.output) and all(n in constants for n in node.input if n):
-            found = _inferred(node, constants, self._opset) or found
+            found = _inferred(node, constants, self.opset) or found
         self._left -= sum(map(prod, found))
         if self._left < 0:
             size = "x".join(map(str, found[0]))

@@ -19,7 +19,7 @@ quantisation and a dequantisation. Ranges come from what `nn-calibrate` has obse
 `nn-quantize-weights` follows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,16 +64,23 @@ class NnQuantizePass(ModulePass):
         """Rewrite `op` in place; TilefoldError where a range is not known."""
         self.quantize(op, store_of(ctx), read_widths(self.layers))
 
-    def quantize(self, module: ModuleOp, store: Store, layers: Mapping[str, Widths]) -> None:
+    def quantize(
+        self,
+        module: ModuleOp,
+        store: Store,
+        layers: Mapping[str, Widths],
+        host: Container[str] = (),
+    ) -> None:
         """Quantise the network in `module`, the values of `layers` to other widths.
 
+        What only operators named in `host` read and make is left as it is.
         Raises TilefoldError where a range is not known, an option is none, or a layer is not there.
         """
         check_width(self.bits, self.input or self.bits)
         method_of(self.method)
         network = network_of(module)
         check_layers(network, layers)
-        _Quantizer(self, network, store, layers).run()
+        _Quantizer(self, network, store, layers, host).run()
 
 
 @dataclass
@@ -84,10 +91,11 @@ class _Quantizer:
     network: Network
     store: Store
     layers: Mapping[str, Widths]
+    host: Container[str]
 
     def run(self) -> None:
         """Quantise what is computed, and constants that are read beside it."""
-        plan = Plan(self.network.function)
+        plan = Plan(self.network.function, self.host)
         types: dict[SSAValue, UniformType] = {}
         for value in plan.stored:
             types[value] = self._type_of(value, types)

@@ -139,11 +139,8 @@ class NnQuantizeWeightsPass(ModulePass):
 
 def _is_stored(op: Operation) -> bool:
     """Whether an operation is a product of a stored input and constant weights."""
-    return (
-        is_operator(op, *PRODUCTS)
-        and isinstance(op.operands[0].owner, nn.DequantizeOp)
-        and isinstance(op.operands[1].owner, nn.ConstantOp)
-    )
+    stored = is_operator(op, *PRODUCTS) and isinstance(op.operands[0].owner, nn.DequantizeOp)
+    return stored and isinstance(op.operands[1].owner, nn.ConstantOp)
 
 
 @dataclass

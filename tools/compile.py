@@ -179,6 +179,8 @@ def _save(
         (package if weights else package.without_weights()).save(output)
         typer.echo(f"{output}: {package_summary(package, Path(machine).stem)}")
         console().print(placements(package), highlight=False)
+        for name, value in compiled.fixed.items():
+            typer.echo(f"for '{name}' = {value} alone, as in all samples: it chooses between parts")
         for number, compilation in compiled.machine_steps.items():
             _tell(f"step {number}", compilation)
         return

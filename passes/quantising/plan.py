@@ -5,12 +5,13 @@ values are never stored: a sum before the Relu or Clip that bounds it, and what 
 of one value, which becomes a table as a whole.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn
+from ...dialects.location import name_of
 from ...dialects.nn_onnx import is_operator
 from ...dialects.nn_types import is_real, shape_of
 
@@ -49,14 +50,19 @@ COMPUTED = frozenset((*SUMS, *MOVING, *FUNCTIONS, *OTHERS))
 
 
 class Plan:
-    """What is to be stored of the values of a network's `function`."""
+    """What is to be stored of the values of a network's `function`.
 
-    def __init__(self, function: FuncOp) -> None:
+    Operators named in `host` stay there, in real numbers.
+    """
+
+    def __init__(self, function: FuncOp, host: Container[str] = ()) -> None:
         self._function = function
         self._leaves: dict[SSAValue, SSAValue] = {}
         self._bounded: set[SSAValue] = set()
         operations = [op for op in function.body.block.ops if isinstance(op, nn.OnnxOp)]
-        self.computed = dict.fromkeys(op for op in operations if is_computed(op))
+        self.computed = dict.fromkeys(
+            op for op in operations if name_of(op) not in host and is_computed(op)
+        )
         for op in operations:
             self._find_leaf(op)
 
@@ -113,6 +119,8 @@ def is_computed(op: nn.OnnxOp) -> bool:
     """Whether machines may compute an operator on integers."""
     if not is_operator(op, *COMPUTED) or not all(map(is_real, op.outputs)):
         return False
+    if not all(_is_constant(value) or _is_single(value) for value in (*op.inputs, *op.outputs)):
+        return False
     if _is(op, PRODUCTS):
         return all(isinstance(value.owner, nn.ConstantOp) for value in op.inputs[1:])
     if _is(op, MOVING) or op.op_type in ("BatchNormalization", "Clip", "ReduceMean", "Resize"):
@@ -139,6 +147,11 @@ def constants_to_store(op: nn.OnnxOp) -> Iterable[SSAValue]:
 
 def _is(op: nn.OnnxOp, op_types: Sequence[str]) -> bool:
     return is_operator(op, *op_types)
+
+
+def _is_single(value: SSAValue) -> bool:
+    """Whether a value's first dimension is a batch of 1, as machines take it."""
+    return shape_of(value)[:1] in ((), (1,))
 
 
 def _is_constant(value: SSAValue) -> bool:

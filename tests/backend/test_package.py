@@ -88,7 +88,7 @@ def test_manifests_are_checked(saved: Path) -> None:
     steps = manifest["steps"]
     for fields, message in (
         ({"format": "other"}, "format is 'other', but must be 'tilefold package'"),
-        ({"version": 2}, "version is 2, but must be 3"),
+        ({"version": 2}, "version is 2, but must be 4"),
         ({"steps": steps[:3]}, "unknown entry '3.model.onnx'"),
         ({"steps": [*steps, steps[1]]}, "entry '4.model.onnx' is missing"),
         ({"steps": [{"kind": "python"}, *steps[1:]]}, "a step is a 'python', but must be"),

@@ -90,6 +90,31 @@ def test_shape_of_a_value_is_folded() -> None:
     assert converted(model) == ["nn.quantize", "nn.reshape", "nn.dequantize", "func.return"]
 
 
+def test_constants_are_computed_by_the_models_own_operator_set() -> None:
+    """Before operator set 13 Unsqueeze has its axes as an attribute."""
+    builder = net(opset=12)
+    batch = builder.op("Unsqueeze", builder.constant(np.array(-1)), axes=[0])
+    shape = builder.op("Concat", batch, builder.constant(np.array([12])), axis=0)
+    builder.output(builder.op("Reshape", builder.input((1, 3, 2, 2)), shape), rank=2)
+    graph = load(builder.model())
+    assert [node.op_type for node in graph.nodes] == ["Reshape"]
+    assert graph.types[graph.outputs[0].name].shape == (1, 12)
+
+
+def test_shapes_that_follow_from_constants_are_constants() -> None:
+    """The second shape is known only when the first one has been computed."""
+    builder = net()
+    x = builder.input(("n", 3, 2, 2))
+    ends = [builder.constant(np.array([end])) for end in (0, 1)]
+    batch = builder.op("Slice", builder.op("Shape", x), *ends)
+    rows = builder.op("Concat", batch, builder.constant(np.array([-1])), axis=0)
+    flat = builder.op("Reshape", x, rows)
+    pairs = builder.op("Reshape", flat, builder.constant(np.array([-1, 6])))
+    builder.output(builder.op("Reshape", pairs, builder.op("Shape", flat)), rank=2)
+    graph = load(builder.model())
+    assert [node.op_type for node in graph.nodes] == ["Reshape"] * 3
+
+
 def test_external_data_is_read(tmp_path: Path) -> None:
     model = m.qdq_conv(net(), channels=64)
     whole, split = tmp_path / "whole.onnx", tmp_path / "split.onnx"

@@ -112,6 +112,18 @@ def test_products_are_counted() -> None:
     assert counted == {"first": 9 * 11 * 8 * 6 * 9, "second": 9 * 11 * 4 * 8 * 9}
 
 
+def test_products_of_recurrent_layers_are_counted() -> None:
+    """Each of 7 steps multiplies 5 inputs and 3 former results for each of 4 x 3 gates."""
+    builder = net()
+    x = quantised(builder, builder.input((1, 7, 5)))
+    steps = builder.op("Transpose", x, perm=[1, 0, 2])
+    matrices = [builder.constant(np.ones((1, 12, size), np.float32)) for size in (5, 3)]
+    builder.output(builder.op("LSTM", steps, *matrices, name="lstm", hidden_size=3))
+    (lstm,) = (node for node in cut(builder.model()).nodes if node.name == "lstm")
+    assert not lstm.on_machine
+    assert lstm.macs == 7 * 12 * (5 + 3)
+
+
 def test_products_behind_computed_shapes_are_counted() -> None:
     """Pads that nodes compute are known only when these have been folded."""
     builder = net()

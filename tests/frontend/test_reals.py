@@ -39,6 +39,8 @@ def everything() -> onnx.ModelProto:
         helper.make_node("Split", ["c"], ["a", "b"], "split", axis=1),
         helper.make_node("Clip", ["a", "", "six"], ["k"], "clip"),
         helper.make_node("LeakyRelu", ["b"], ["l"], "leaky", alpha=0.3),
+        helper.make_node("ReduceMax", ["x"], ["top"], "top", keepdims=0),
+        helper.make_node("Cast", ["top"], ["yes"], "cast", to=TensorProto.BOOL),
         helper.make_node("If", ["yes"], ["i"], "if", then_branch=branch, else_branch=other),
         helper.make_node("Sum", ["k", "l", "i"], ["y"], "sum"),
         helper.make_node("ArgMax", ["y"], ["best"], "argmax", axis=1),
@@ -54,7 +56,6 @@ def everything() -> onnx.ModelProto:
         [
             numpy_helper.from_array(rng.normal(size=(4, 3, 3, 3)).astype(np.float32), "w"),
             numpy_helper.from_array(np.float32(6), "six"),
-            numpy_helper.from_array(np.array(True), "yes"),
         ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)

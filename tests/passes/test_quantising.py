@@ -7,6 +7,7 @@ import numpy.typing as npt
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from tilefold.backend.package import Package
 from tilefold.compiler import Compilation, compile, compile_network
 from tilefold.dialects import nn
 from tilefold.dialects.nn_network import network_of
@@ -414,7 +415,7 @@ def test_files_of_widths_are_checked(tmp_path, text: str, message: str) -> None:
     [
         ({"z": np.zeros((2, 3, 8, 8), np.float32), "y": np.zeros(1)}, "input 'x' is missing"),
         ({"x": np.zeros((2, 3, 8, 9), np.float32)}, r"float32\['n', 3, 8, 8\]"),
-        ({"x": np.zeros((2, 3, 8, 8))}, "is float64"),
+        ({"x": np.zeros((2, 3, 8, 8), np.int64)}, "is int64"),
         ({"x": np.full((1, 3, 8, 8), np.nan, np.float32)}, "NaN or infinity"),
         ({"x": np.zeros((0, 3, 8, 8), np.float32)}, r"\[0, 3, 8, 8\]"),
     ],
@@ -510,6 +511,46 @@ def test_values_must_be_finite() -> None:
     model = net.model([1, 4], net.op("Exp", "x"))
     with pytest.raises(TilefoldError, match=r"exp0: its values are not finite: .* to inf"):
         quantize(model, {"x": np.full((2, 4), 200, np.float32)})
+
+
+@pytest.mark.parametrize("opset", [9, 10, 11, 12, 13, 18])
+def test_models_of_all_operator_sets_are_quantised(opset: int) -> None:
+    """Scales by channel are there from operator set 13 on: older models are converted."""
+    net = Reals(0)
+    w = net.constant(4, 3, 3, 3)
+    model = net.model([1, 3, 8, 8], net.op("Relu", net.op("Conv", "x", w, net.constant(4))))
+    model.opset_import[0].version = opset
+    samples = {"x": net.rng.normal(size=(4, 3, 8, 8)).astype(np.float32)}
+    program = compile(model, "tiny", samples=samples, host=False)
+    expected = OnnxSession(model).run({"x": samples["x"][:1]})["y"]
+    actual = emulate(program, {"x": samples["x"][:1]}).outputs["y"]
+    assert np.abs(actual - expected).max() < 0.02 * np.abs(expected).max()
+
+
+def test_what_stays_on_the_host_stays_real() -> None:
+    """Behind the product all is the host's, also what machines could compute between its parts."""
+    net = Reals(0)
+    a = net.op("Conv", "x", net.constant(4, 3, 1, 1), net.constant(4))
+    b = net.op("Softmax", net.op("Relu", a), axis=1)
+    c = net.op("Transpose", b, perm=[0, 1, 3, 2])
+    model = net.model([1, 3, 4, 5], net.op("Softmax", net.op("MaxPool", c, kernel_shape=[1, 1])))
+    made = quantize(model, {"x": net.rng.normal(size=(4, 3, 4, 5)).astype(np.float32)})
+    kinds = [node.op_type for node in made.graph.node]
+    assert kinds[kinds.index("Softmax") :] == [
+        "Softmax",
+        "Transpose",
+        "MaxPool",
+        "Softmax",
+        "Identity",
+    ]
+    assert kinds.count("QuantizeLinear") == 2
+    package = compile(made, "tiny")
+    assert isinstance(package, Package)
+    assert [node.operator for node in package.nodes if node.on_machine] == [
+        "Conv",
+        "Relu",
+        "QuantizeLinear",
+    ]
 
 
 def test_inputs_have_as_many_samples() -> None:
