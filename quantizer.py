@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 from onnx import ModelProto
+from xdsl.ir import Operation
 
 from .dialects import nn
 from .dialects.location import name_of
@@ -155,11 +156,16 @@ def _quantised(
     values = sum(isinstance(op, nn.QuantizeOp) for op in made)
     if not values:
         raise TilefoldError("nothing in the network can be quantised: machines compute none of it")
-    products = sum(
-        is_operator(op, *PRODUCTS) and isinstance(op.operands[1].owner, nn.DequantizeOp)
-        for op in made
-    )
+    products = sum(map(_is_by_stored_weights, made))
     return Quantised(onnx_model(module, store), original, samples, products, values, network)
+
+
+def _is_by_stored_weights(op: Operation) -> bool:
+    """Whether an operation is a product by constants that are stored as integers."""
+    if not is_operator(op, *PRODUCTS):
+        return False
+    weights = op.operands[1].owner
+    return isinstance(weights, nn.DequantizeOp) and isinstance(weights.input.owner, nn.ConstantOp)
 
 
 def _check_real(network: Network) -> None:

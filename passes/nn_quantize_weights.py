@@ -46,7 +46,7 @@ from ..dialects.store import Store, store_of
 from ..errors import TilefoldError
 from ..interpreters.samples import Samples, read_samples
 from .quantising.constants import read_constant, replace_operand
-from .quantising.plan import PRODUCTS
+from .quantising.plan import PRODUCTS, is_computed
 from .quantising.products import Product
 from .quantising.ranges import Method, codes_of, method_of, weight_scales
 from .quantising.rounding import Moments, adapted, rounded
@@ -138,8 +138,9 @@ class NnQuantizeWeightsPass(ModulePass):
 
 
 def _is_stored(op: Operation) -> bool:
-    """Whether an operation is a product whose input is stored."""
-    return is_operator(op, *PRODUCTS) and isinstance(op.operands[0].owner, nn.DequantizeOp)
+    """Whether an operation is a product by constants whose input is stored."""
+    product = isinstance(op, nn.OnnxOp) and is_operator(op, *PRODUCTS) and is_computed(op)
+    return product and isinstance(op.operands[0].owner, nn.DequantizeOp)
 
 
 @dataclass

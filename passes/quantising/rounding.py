@@ -124,7 +124,11 @@ def rounded(
     `scales` [groups, rows] are the rows' own to begin with, and to the end without `fit`.
     """
     metric = damped(moments.covariances[1], DAMPING)
-    codes = _rounded_in_order(rows, scales, most, metric)
+    try:
+        codes = _rounded_in_order(rows, scales, most, metric)
+    except np.linalg.LinAlgError:  # samples that hardly vary: rounding is all that sums leave
+        metric = np.broadcast_to(np.eye(metric.shape[-1]), metric.shape)
+        codes = _rounded_in_order(rows, scales, most, metric)
     for _ in range(ROUNDS):
         codes = _settled(rows, codes, scales, most, metric)
         scales = _fitted(rows, codes, scales, metric) if fit else scales
