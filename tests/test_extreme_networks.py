@@ -89,3 +89,12 @@ def test_samples_that_are_all_the_same() -> None:
     one = np.random.default_rng(0).normal(100, 1, size=SHAPE).astype(np.float32)
     made = quantised(builder.model(), {"x": np.repeat(one, 3, axis=0)})
     assert made.products == 1
+
+
+def test_values_whose_squares_no_float_holds() -> None:
+    builder = net()
+    x = builder.op("Mul", builder.input((1, 8)), builder.constant(np.float32(1e25)), name="huge")
+    weight = builder.rng.normal(size=(8, 5)).astype(np.float32)
+    builder.output(builder.op("Gemm", x, builder.constant(weight), name="gemm"), rank=2)
+    samples = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
+    assert quantised(builder.model(), {"x": samples}).products == 1

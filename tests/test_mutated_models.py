@@ -26,7 +26,15 @@ KILOBYTES = 1 << 20
 def test_compiled_or_refused(start: int, tmp_path: Path) -> None:
     """A process compiles `CHUNK` models, and survives them in little time and memory."""
     module = "tilefold.tests.support.mutation_sweep"
-    command = [sys.executable, "-m", module, str(start), str(CHUNK), str(tmp_path)]
+    command = [
+        sys.executable,
+        "-Werror::RuntimeWarning",
+        "-m",
+        module,
+        str(start),
+        str(CHUNK),
+        str(tmp_path),
+    ]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     rows = [json.loads(line) for line in found.stdout.splitlines()]
     begun, ended = rows[::2], rows[1::2]

@@ -60,10 +60,16 @@ class Moments:
             total.count += x.shape[-1]
             total.x += x.sum(axis=-1, dtype=np.float64)
             total.y += y.sum(axis=-1, dtype=np.float64)
-            total.xy += x @ transposed
-            total.yy += y @ transposed
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is seen later
+                total.xy += x @ transposed
+                total.yy += y @ transposed
         assert total is not None, "there are samples"
         return total
+
+    @property
+    def finite(self) -> bool:
+        """Whether float32 has held the sums of all products."""
+        return bool(np.isfinite(self.xy).all() and np.isfinite(self.yy).all())
 
     @property
     def covariances(self) -> tuple[Doubles, Doubles]:

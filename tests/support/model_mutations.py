@@ -51,7 +51,7 @@ def mutated(seed: int) -> bytes:
     if rng.random() < 0.2:
         return flipped(rng, model.SerializeToString())
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        if model.graph.node:
+        if model.graph.node and model.graph.input:
             rng.choice(MUTATIONS)(rng, model)
     return model.SerializeToString()
 
