@@ -5,7 +5,7 @@ those of numpy to the last bit, and it merges some operators (as those of GELU) 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Final
@@ -24,6 +24,10 @@ BOUNDING: Final = ("Relu", "Clip")
 """Operators that only bound: they commute with rounding and with the maximum."""
 
 
+DEEPEST: Final = 100
+"""Functions of functions of an element."""
+
+
 class Element(Enum):
     """The element that a function is of."""
 
@@ -38,11 +42,20 @@ class Expression:
     """The elementwise ONNX operator of `node` on its `operands`.
 
     These are functions of the same element, the element itself, constants of one number, and None
-    for optional inputs that are left out.
+    for optional inputs that are left out. Functions of functions are at most `DEEPEST` deep:
+    TilefoldError beyond.
     """
 
     node: Node
     operands: tuple["Operand | None", ...]
+    depth: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        inner = (each.depth for each in self.operands if isinstance(each, Expression))
+        depth = 1 + max(inner, default=0)
+        if depth > DEEPEST:
+            raise TilefoldError(f"{self.node}: more than {DEEPEST} functions of one another")
+        object.__setattr__(self, "depth", depth)
 
     @property
     def bounds(self) -> bool:

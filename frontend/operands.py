@@ -28,6 +28,9 @@ SCALES: Mapping[str, Sequence[int]] = {
 }
 """The inputs that are scales; the one behind each is the zero point."""
 
+RAW = ("QGemm", 7)
+"""The one scale that may be left out: then the result are the sums."""
+
 CONVOLUTIONS: Mapping[str, tuple[int, int]] = {
     "Conv": (1, 2),
     "ConvTranspose": (1, 2),
@@ -64,6 +67,10 @@ def _scales_of(node: Node) -> Sequence[int]:
 
 def _check_parameters(graph: Graph, node: Node, place: int) -> None:
     """Check the scale at input `place` and the zero point behind it, where they are constants."""
+    if not node.input(place):
+        if (node.op_type, place) == RAW:
+            return
+        raise TilefoldError(f"{node}: input {place}, the scale, is left out")
     scales = graph.constants.get(node.input(place))
     zeros = graph.constants.get(node.input(place + 1))
     linear = node.op_type in ("QuantizeLinear", "DequantizeLinear")

@@ -324,17 +324,30 @@ class _Cutter:
 
     def _take(self, part: _Part, place: int, made: set[str]) -> None:
         """Add a node behind what it reads."""
-        node = self._graph.nodes[place]
+        waiting = [place]
+        while waiting:
+            node = self._graph.nodes[waiting[-1]]
+            maker = self._fetch(part, node, made)
+            if maker is None:
+                part.nodes.append(node)
+                waiting.pop()
+            else:
+                made.update(self._graph.nodes[maker].outputs)
+                waiting.append(maker)
+
+    def _fetch(self, part: _Part, node: Node, made: set[str]) -> int | None:
+        """Let a segment have what a node reads; the free node that must be added before, if any."""
         for name in read_by(node):
             maker = self._wiring.maker.get(name)
             if name in self._graph.constants:
                 part.constants[name] = self._graph.constants[name]
-            elif maker in self._wiring.free and name not in made:
-                made.update(self._graph.nodes[maker].outputs)
-                self._take(part, maker, made)
-            elif name not in made:
+            elif name in made:
+                continue
+            elif maker is not None and maker in self._wiring.free:
+                return maker
+            else:
                 self._receive(part, name, made)
-        part.nodes.append(node)
+        return None
 
     def _receive(self, part: _Part, name: str, made: set[str]) -> None:
         """Let a segment read what another one makes: the integers of a quantised view."""

@@ -69,23 +69,29 @@ class Wiring:
 
     def sources(self, place: int) -> Iterator[tuple[int, str]]:
         """The nodes that are not free whose results a node reads, also through free nodes."""
-        for name in read_by(self.graph.nodes[place]):
+        names, seen = list(read_by(self.graph.nodes[place]))[::-1], set[str]()
+        while names:
+            name = names.pop()
             maker = self.maker.get(name)
-            if maker is None:
+            if maker is None or name in seen:
                 continue
+            seen.add(name)
             if maker in self.free:
-                yield from self.sources(maker)
+                names += read_by(self.graph.nodes[maker])[::-1]
             else:
                 yield maker, name
 
     def users(self, name: str) -> Iterator[int]:
         """The nodes that are not free that read a value, also through free nodes."""
-        for place in self.readers.get(name, ()):
-            if place in self.free:
-                for result in self.graph.nodes[place].outputs:
-                    yield from self.users(result)
-            else:
-                yield place
+        names, seen = [name], {name}
+        while names:
+            for place in self.readers.get(names.pop(), ()):
+                if place not in self.free:
+                    yield place
+                    continue
+                results = [each for each in self.graph.nodes[place].outputs if each not in seen]
+                seen.update(results)
+                names += results[::-1]
 
 
 def read_by(node: Node) -> tuple[str, ...]:

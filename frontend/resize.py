@@ -64,11 +64,11 @@ def _nearest(scope: Scope, node: Node, x: SSAValue) -> SSAValue:
     size = (1, channels, rows, columns)
     by_row = np.broadcast_to(np.arange(rows, dtype=np.float32)[:, None], size)
     by_column = np.broadcast_to(np.arange(columns, dtype=np.float32), size)
-    taken = [_resized(scope, node, image)[0] for image in (by_row, by_column)]
-    if len(taken[0]) != channels:
-        raise TilefoldError(f"{node}: only rows and columns can be resized")
-    x = selected(scope, node, x, 2, taken[0][0, :, 0].astype(int).tolist())
-    return selected(scope, node, x, 3, taken[1][0, 0].astype(int).tolist())
+    taken = [_resized(scope, node, image) for image in (by_row, by_column)]
+    if taken[0].shape[1] != channels or not taken[0].size:
+        raise TilefoldError(f"{node}: only rows and columns can be resized, to at least one each")
+    x = selected(scope, node, x, 2, taken[0][0, 0, :, 0].astype(int).tolist())
+    return selected(scope, node, x, 3, taken[1][0, 0, 0].astype(int).tolist())
 
 
 def _factors(scope: Scope, node: Node, shape: Sequence[int]) -> tuple[int, int]:

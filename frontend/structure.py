@@ -67,8 +67,9 @@ def _check_names(model: ModelProto) -> None:
     for number, node in enumerate(_nested(graph.node)):
         what = f"node {number}"
         _check_name(node.name, what)
-        for name in (node.op_type, node.domain, *node.input, *node.output):
-            _check_name(name, f"{what}, '{node.name}', or what it reads or makes")
+        attributes = [attribute.name for attribute in node.attribute]
+        for name in (node.op_type, node.domain, *node.input, *node.output, *attributes):
+            _check_name(name, f"{what}, '{node.name}', or something of it,")
         if not node.op_type:
             raise TilefoldError(f"{what}, '{node.name}', is of no operator: its type is missing")
     for function in model.functions:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from xdsl.ir import SSAValue
 
 from ..dialects import nn
+from ..dialects.isa_operands import U8
 from ..dialects.nn_shapes import same_pads
 from ..dialects.nn_types import shape_of
 from ..errors import TilefoldError
@@ -71,6 +72,8 @@ def window_of(node: Node, size: Sequence[int], kernel: Sequence[int]) -> Window:
         raise TilefoldError(
             f"{node}: kernel, strides and dilations must be positive, and pads not negative"
         )
+    if max(*strides, *dilations) > U8[1]:
+        raise TilefoldError(f"{node}: strides and dilations beyond {U8[1]} are not supported")
     spans = [dilation * (taps - 1) + 1 for taps, dilation in zip(kernel, dilations, strict=True)]
     auto_pad = node.text("auto_pad", "NOTSET")
     if auto_pad in ("SAME_UPPER", "SAME_LOWER"):

@@ -168,6 +168,9 @@ class _Quantizer:
             self.round_nearest(op)
             return
         product, moments = Product(op), self._moments(op, walk)
+        if not moments.finite:
+            self.round_nearest(op)
+            return
         given = product.rows(read_constant(op.inputs[1], self.store)).astype(np.float64)
         rows, together = given, self._rounds_together(given)
         if together:

@@ -63,10 +63,16 @@ class Moments:
             total.count += x.shape[-1]
             total.x += x.sum(axis=-1, dtype=np.float64)
             total.y += y.sum(axis=-1, dtype=np.float64)
-            total.xy += x @ transposed
-            total.yy += y @ transposed
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is seen later
+                total.xy += x @ transposed
+                total.yy += y @ transposed
         assert total is not None, "there are samples"
         return total
+
+    @property
+    def finite(self) -> bool:
+        """Whether float32 has held the sums of all products."""
+        return bool(np.isfinite(self.xy).all() and np.isfinite(self.yy).all())
 
     @property
     def covariances(self) -> tuple[Doubles, Doubles]:
@@ -129,7 +135,11 @@ def rounded(
     `scales` [groups, rows] are the rows' own to begin with, and to the end without `fit`.
     """
     metric = damped(moments.covariances[1], DAMPING)
-    codes = _rounded_in_order(rows, scales, most, metric)
+    try:
+        codes = _rounded_in_order(rows, scales, most, metric)
+    except np.linalg.LinAlgError:  # samples that hardly vary: rounding is all that sums leave
+        metric = np.broadcast_to(np.eye(metric.shape[-1]), metric.shape)
+        codes = _rounded_in_order(rows, scales, most, metric)
     for _ in range(ROUNDS):
         codes = _settled(rows, codes, scales, most, metric)
         scales = _fitted(rows, codes, scales, metric) if fit else scales

@@ -541,6 +541,18 @@ def attribute_of_no_function(model: ModelProto) -> None:
     node_of(model, "flat").attribute.append(made)
 
 
+@case("", "not printable")
+def line_break_in_an_attribute(model: ModelProto) -> None:
+    attribute(model, "relu", "al\npha", 1)
+
+
+@case("bomb", "the scale, is left out")
+def operator_of_onnxruntime_without_a_scale(model: ModelProto) -> None:
+    """onnxruntime itself would crash."""
+    ends = ("x:scale", "x:zero", "x:q:0", "", "x:zero")
+    beside(model, "QLinearConcat", *ends, rank=4, domain="com.microsoft", axis=1)
+
+
 # ---- types and ranks
 
 

@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+from tilefold import onnx_backend
+from tilefold.errors import TilefoldError
 from tilefold.tests.support import hostile_files, hostile_models
+from tilefold.tests.support.model_mutations import parsed
 
 SECONDS = 5
 KILOBYTES = 1 << 20
@@ -14,7 +19,8 @@ KILOBYTES = 1 << 20
 
 def test_each_is_refused_in_a_line_or_two(tmp_path: Path) -> None:
     """One process goes through all of them; it must survive, and leave nothing at the output."""
-    command = [sys.executable, "-m", "tilefold.tests.support.hostile_sweep", str(tmp_path)]
+    module = "tilefold.tests.support.hostile_sweep"
+    command = [sys.executable, "-Werror::RuntimeWarning", "-m", module, str(tmp_path)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     rows = [json.loads(line) for line in found.stdout.splitlines()]
     begun, ended = rows[::2], rows[1::2]
@@ -28,6 +34,22 @@ def test_each_is_refused_in_a_line_or_two(tmp_path: Path) -> None:
     ]
     assert not mistakes, "\n".join(mistakes)
     assert ended[-1]["peak"] < KILOBYTES
+
+
+@pytest.mark.parametrize("floating", [False, True])
+def test_the_backend_refuses_them_too(floating: bool) -> None:
+    """But for those that only `quantize` objects to, and dimensions that inputs make known."""
+    image = np.zeros(hostile_models.SHAPE, np.float32)
+    ran: set[str] = set()
+    for name, case in hostile_models.CASES.items():
+        if case.floating == floating and (model := parsed(case.content())) is not None:
+            try:
+                onnx_backend.prepare(model, machine="tiny").run([image])
+                ran.add(name)
+            except TilefoldError as error:
+                assert len(str(error).splitlines()) <= 2, name
+    fine = {name for name, case in hostile_models.CASES.items() if case.floating}
+    assert ran == (fine if floating else {"dynamic_dimensions", "dimension_of_zero"})
 
 
 def mistakes_of(name: str, end: dict) -> list[str]:
