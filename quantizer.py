@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 from onnx import ModelProto
+from xdsl.dialects.builtin import ModuleOp
 
 from .dialects import nn
 from .dialects.nn_network import Network, network_of
@@ -91,6 +92,46 @@ class Quantised:
         return Samples.of(arrays, self.network)
 
 
+@dataclass(frozen=True)
+class Calibrated:
+    """A network of real numbers whose values have been seen on samples, ready to be quantised."""
+
+    module: ModuleOp
+    store: Store
+    samples: Samples
+    original: ModelProto
+
+    def samples_of(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Samples:
+        """Samples that fit the network; TilefoldError where they do not."""
+        return Samples.of(arrays, network_of(self.module))
+
+    def quantised(
+        self,
+        options: Quantisation,
+        layers: Mapping[str, Widths] | None = None,
+        progress: Progress | None = None,
+    ) -> Quantised:
+        """The network with these widths; it may be quantised again with others."""
+        module = self.module.clone()
+        options.value_pass.quantize(module, self.store, layers or {})
+        options.weight_pass.quantize(
+            module, self.store, layers or {}, self.samples, _told(progress, "rounding weights")
+        )
+        network = network_of(module)
+        made = list(network.function.body.block.ops)
+        values = sum(isinstance(op, nn.QuantizeOp) for op in made)
+        if not values:
+            raise TilefoldError(
+                "nothing in the network can be quantised: machines compute none of it"
+            )
+        products = sum(
+            is_operator(op, *PRODUCTS) and isinstance(op.operands[1].owner, nn.DequantizeOp)
+            for op in made
+        )
+        model = onnx_model(module, self.store)
+        return Quantised(model, self.original, self.samples, products, values, network)
+
+
 def quantize(
     model: Model,
     samples: Mapping[str, npt.NDArray[Any]],
@@ -121,28 +162,28 @@ def quantised(
     progress: Progress | None = None,
 ) -> Quantised:
     """The same as `quantize`, with what is needed to look at the result."""
+    ready = calibrated(model, arrays, options, shapes=shapes, progress=progress)
+    return ready.quantised(options, layers, progress)
+
+
+def calibrated(
+    model: Model,
+    arrays: Mapping[str, npt.NDArray[Any]],
+    options: Quantisation = Quantisation(),
+    *,
+    shapes: Shapes | None = None,
+    progress: Progress | None = None,
+) -> Calibrated:
+    """The first half of `quantised`, which the widths of single layers do not change."""
     store = Store()
     module = import_real(model, store, shapes)
-    network = network_of(module)
-    samples = Samples.of(arrays, network)
+    samples = Samples.of(arrays, network_of(module))
     fold_batch_norm(module, store)
     if options.equalize:
-        equalize(module, store, samples)
+        equalize(module, store, samples, options.weights, options.activations)
     original = onnx_model(module, store)
     calibrate(module, store, samples, _told(progress, "calibrating"))
-    options.value_pass.quantize(module, store, layers or {})
-    options.weight_pass.quantize(
-        module, store, layers or {}, samples, _told(progress, "rounding weights")
-    )
-    made = list(network.function.body.block.ops)
-    values = sum(isinstance(op, nn.QuantizeOp) for op in made)
-    if not values:
-        raise TilefoldError("nothing in the network can be quantised: machines compute none of it")
-    products = sum(
-        is_operator(op, *PRODUCTS) and isinstance(op.operands[1].owner, nn.DequantizeOp)
-        for op in made
-    )
-    return Quantised(onnx_model(module, store), original, samples, products, values, network)
+    return Calibrated(module, store, samples, original)
 
 
 def _told(progress: Progress | None, text: str) -> Callable[[int, int], None] | None:

@@ -1,4 +1,4 @@
-"""nn-calibrate: run a network of real numbers on samples, and note the histograms of its values.
+"""nn-calibrate: run a network of real numbers on samples; histograms of what is to be stored.
 
 Before:
 
@@ -23,18 +23,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from xdsl.context import Context
-from xdsl.dialects.builtin import Float32Type, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
-from ..dialects import nn
 from ..dialects.nn_network import network_of
-from ..dialects.nn_types import tensor_of
 from ..dialects.store import Store, store_of
 from ..interpreters.onnx_model import onnx_model, value_names
 from ..interpreters.onnx_session import OnnxSession
 from ..interpreters.samples import Samples, read_samples
 from .quantising.observed import BINS, Histogram, set_observed
+from .quantising.plan import Plan
 
 Progress = Callable[[int, int], None]
 """Called with the samples that have been run, and how many runs there are in all."""
@@ -61,21 +60,16 @@ class NnCalibratePass(ModulePass):
 def calibrate(
     module: ModuleOp, store: Store, samples: Samples, progress: Progress | None = None
 ) -> None:
-    """Note the histograms of all real values of the network in `module` on `samples`.
+    """Note the histograms of what is to be stored of the network in `module` on `samples`.
 
     Raises TilefoldError where onnxruntime cannot run it.
     """
     function = network_of(module).function
-    made = [op.results for op in function.body.block.ops if isinstance(op, nn.OnnxOp)]
-    values = [value for value in (*function.body.block.args, *sum(made, ())) if _is_real(value)]
+    values = Plan(function).with_ranges
     names = value_names(module)
     session = OnnxSession(onnx_model(module, store, values), optimise=False)
     seen = _Seen(session, samples, {names[value]: value for value in values}, progress)
     set_observed(function, seen.histograms(), store)
-
-
-def _is_real(value: SSAValue) -> bool:
-    return isinstance(tensor_of(value).element_type, Float32Type)
 
 
 @dataclass
