@@ -1,6 +1,7 @@
 """From a network of real numbers and some samples to one of integers, in ONNX's QDQ form."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,51 @@ class Quantised:
         return Samples.of(_without(arrays, self.fixed), self.network)
 
 
+@dataclass(frozen=True)
+class Calibrated:
+    """A network of real numbers whose values have been seen on samples, ready to be quantised.
+
+    `original` is the network once scales have been folded and channels equalised; operators named
+    in `host` are those that machines cannot run; `fixed` as in `Quantised`.
+    """
+
+    module: ModuleOp
+    store: Store
+    samples: Samples
+    original: ModelProto
+    host: Container[str]
+    fixed: Mapping[str, int]
+
+    def samples_of(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Samples:
+        """Samples that fit the network; TilefoldError where they do not."""
+        return Samples.of(_without(arrays, self.fixed), network_of(self.module))
+
+    def quantised(
+        self,
+        options: Quantisation,
+        layers: Mapping[str, Widths] | None = None,
+        progress: Progress | None = None,
+    ) -> Quantised:
+        """The network with these widths; it may be quantised again with others."""
+        module, store = self.module.clone(), self.store
+        options.value_pass.quantize(module, store, layers or {}, self.host)
+        rounding = _told(progress, "rounding weights")
+        options.weight_pass.quantize(module, store, layers or {}, self.samples, rounding)
+        network = network_of(module)
+        made = list(network.function.body.block.ops)
+        values = sum(isinstance(op, nn.QuantizeOp) for op in made)
+        if not values:
+            raise TilefoldError(
+                "nothing in the network can be quantised: machines compute none of it"
+            )
+        products = sum(
+            is_operator(op, *PRODUCTS) and isinstance(op.operands[1].owner, nn.DequantizeOp)
+            for op in made
+        )
+        model = onnx_model(module, store)
+        return Quantised(model, self.original, self.samples, products, values, network, self.fixed)
+
+
 def quantize(
     model: Model,
     samples: Mapping[str, npt.NDArray[Any]],
@@ -130,22 +176,44 @@ def quantised(
     progress: Progress | None = None,
 ) -> Quantised:
     """The same as `quantize`, with what is needed to look at the result."""
+    with _named(model):
+        ready = _calibrated(model, arrays, options, layers or {}, shapes, progress)
+        return ready.quantised(options, layers, progress)
+
+
+def calibrated(
+    model: Model,
+    arrays: Mapping[str, npt.NDArray[Any]],
+    options: Quantisation = Quantisation(),
+    *,
+    layers: Mapping[str, Widths] | None = None,
+    shapes: Shapes | None = None,
+    progress: Progress | None = None,
+) -> Calibrated:
+    """The first half of `quantised`, which the widths of single layers hardly change."""
+    with _named(model):
+        return _calibrated(model, arrays, options, layers or {}, shapes, progress)
+
+
+@contextmanager
+def _named(model: Model) -> Generator[None]:
+    """Let errors begin with the name of the model's file."""
     try:
-        return _quantised(model, arrays, options, layers or {}, shapes, progress)
+        yield
     except TilefoldError as error:
         file = "" if isinstance(model, ModelProto) else f"{model}: "
         message = str(error)
         raise TilefoldError(message if message.startswith(file) else file + message) from error
 
 
-def _quantised(
+def _calibrated(
     model: Model,
     arrays: Mapping[str, npt.NDArray[Any]],
     options: Quantisation,
     layers: Mapping[str, Widths],
     shapes: Shapes | None,
     progress: Progress | None,
-) -> Quantised:
+) -> Calibrated:
     store = Store()
     proto = model if isinstance(model, ModelProto) else read_model(Path(model))
     fixed = choosing_inputs(proto, arrays)
@@ -160,23 +228,14 @@ def _quantised(
     samples = Samples.of(arrays, network)
     fold_batch_norm(module, store)
     if options.equalize:
-        equalize(module, store, samples)
+        equalize(module, store, samples, options.weights, options.activations)
     original = onnx_model(module, store)
-    calibrate(module, store, samples, _told(progress, "calibrating"))
+    told = _told(progress, "calibrating")
+    calibrate(module, store, samples, told)
     host = _left_to_the_host(module.clone(), store, options, layers)
-    options.value_pass.quantize(module, store, layers, host)
-    rounding = _told(progress, "rounding weights")
-    options.weight_pass.quantize(module, store, layers, samples, rounding)
-    made = list(network.function.body.block.ops)
-    values = sum(isinstance(op, nn.QuantizeOp) for op in made)
-    if not values:
-        raise TilefoldError("nothing in the network can be quantised: machines compute none of it")
-    products = sum(
-        is_operator(op, *PRODUCTS) and isinstance(op.operands[1].owner, nn.DequantizeOp)
-        for op in made
-    )
-    model = onnx_model(module, store)
-    return Quantised(model, original, samples, products, values, network, fixed)
+    if host:
+        calibrate(module, store, samples, told, host)
+    return Calibrated(module, store, samples, original, host, fixed)
 
 
 def _without(

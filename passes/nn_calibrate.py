@@ -1,4 +1,4 @@
-"""nn-calibrate: run a network of real numbers on samples, and note the histograms of its values.
+"""nn-calibrate: run a network of real numbers on samples; histograms of what is to be stored.
 
 Before:
 
@@ -15,7 +15,7 @@ After:
 onnxruntime runs the network twice on each sample: for ranges, then for counts between them.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,13 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
-from ..dialects import nn
 from ..dialects.nn_network import network_of
-from ..dialects.nn_types import is_real
 from ..dialects.store import Store, store_of
 from ..interpreters.onnx_model import onnx_model, value_names
 from ..interpreters.onnx_session import OnnxSession
 from ..interpreters.samples import Samples, read_samples
-from .quantising.observed import BINS, Histogram, set_observed
+from .quantising.observed import BINS, Histogram, observed, set_observed
+from .quantising.plan import Plan
 
 Progress = Callable[[int, int], None]
 """Called with the samples that have been run, and how many runs there are in all."""
@@ -59,15 +58,21 @@ class NnCalibratePass(ModulePass):
 
 
 def calibrate(
-    module: ModuleOp, store: Store, samples: Samples, progress: Progress | None = None
+    module: ModuleOp,
+    store: Store,
+    samples: Samples,
+    progress: Progress | None = None,
+    host: Container[str] = (),
 ) -> None:
-    """Note the histograms of all real values of the network in `module` on `samples`.
+    """Note the histograms of what is to be stored of the network in `module` on `samples`.
 
+    Operators named in `host` are left in real numbers; what has been noted before is kept.
     Raises TilefoldError where onnxruntime cannot run it.
     """
     function = network_of(module).function
-    made = [op.results for op in function.body.block.ops if isinstance(op, nn.OnnxOp)]
-    values = [value for value in (*function.body.block.args, *sum(made, ())) if is_real(value)]
+    values = [value for value in Plan(function, host).with_ranges if observed(value, store) is None]
+    if not values:
+        return
     names = value_names(module)
     session = OnnxSession(onnx_model(module, store, values), optimise=False)
     seen = _Seen(session, samples, {names[value]: value for value in values}, progress)

@@ -167,14 +167,15 @@ class _Quantizer:
         ):
             self.round_nearest(op)
             return
-        product, moments = Product(op), self._moments(op, walk)
+        product, halves = Product(op), self._moments(op, walk)
+        moments = halves[0] + halves[1]
         if not moments.finite:
             self.round_nearest(op)
             return
         given = product.rows(read_constant(op.inputs[1], self.store)).astype(np.float64)
         rows, together = given, self._rounds_together(given)
         if together:
-            rows = adapted(given, moments)
+            rows = adapted(given, halves)
         adjusted = np.ascontiguousarray(product.weight(rows), np.float32)
         element, scales, axis = self._type_of(op, adjusted)
         steps = np.broadcast_to(scales.astype(np.float64), rows.shape[0] * rows.shape[1])
@@ -198,18 +199,20 @@ class _Quantizer:
         """Whether the weights of a row are rounded together: they must not be too many."""
         return self.options.rounding == Rounding.RECONSTRUCTED and rows.shape[-1] <= COLUMNS
 
-    def _moments(self, op: nn.OnnxOp, walk: Walk) -> Moments:
-        """The moments of a product's input on the samples of `walk`."""
+    def _moments(self, op: nn.OnnxOp, walk: Walk) -> tuple[Moments, Moments]:
+        """The moments of a product's input on either half of the samples of `walk`."""
         product, both = Product(op), walk.values[op.inputs[0]]
         seeds = self.generator.integers(1 << 32, size=len(both.real))
 
         def columns(array: Weights, seed: int) -> Weights:
             return product.columns(array, np.random.default_rng(seed), POSITIONS)
 
-        return Moments.of(
-            (columns(real, seed), columns(stored, seed))
-            for real, stored, seed in zip(both.real, both.stored, seeds, strict=True)
+        pairs = list(zip(both.real, both.stored, seeds, strict=True))
+        halves = (
+            Moments.of((columns(real, seed), columns(stored, seed)) for real, stored, seed in half)
+            for half in (pairs[::2], pairs[1::2] or pairs)
         )
+        return next(halves), next(halves)
 
     def _bias(self, op: nn.OnnxOp) -> npt.NDArray[np.float64] | None:
         """The bias of a product [channels] or [1]; None where it has none."""

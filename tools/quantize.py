@@ -1,23 +1,26 @@
 """`tilefold quantize`: from a network of real numbers to one of integers.
 
 `tilefold quantize net.onnx --calibrate samples.npz -o net_int8.onnx`
+
+With `--budget POINTS` the widths of layers are searched for, as few bits as lose no more than that.
 """
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 from rich.table import Table
 
+from ..bit_allocation import Allocation, allocate
 from ..errors import TilefoldError
 from ..frontend.quality import Quality, layer_quality, quality
 from ..interpreters.arrays import read_array, read_arrays
 from ..passes.nn_quantize_weights import Rounding
 from ..passes.quantising.widths import read_widths
-from ..quantizer import Quantisation, Quantised, quantised
+from ..quantizer import Quantisation, Quantised, calibrated
 from .command import console, progress_of, write_files
 
 CalibrateOption = Annotated[
@@ -42,6 +45,21 @@ def quantize(
     layers: Annotated[
         Path | None, typer.Option(help="widths of single layers", metavar="FILE.json")
     ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            help="search for the fewest bits that lose no more than these points on the test "
+            "samples, or on those of the calibration",
+            metavar="POINTS",
+            show_default=False,
+        ),
+    ] = None,
+    found_layers: Annotated[
+        Path | None,
+        typer.Option(
+            "--layers-output", help="write the widths that were found", metavar="FILE.json"
+        ),
+    ] = None,
     method: Annotated[
         str, typer.Option(help="how ranges are found: auto, minmax, percentile or mse")
     ] = "auto",
@@ -64,39 +82,80 @@ def quantize(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Quantise a float model by samples; writes a QDQ model that onnxruntime runs, too."""
-    if labels is not None and test is None:
-        raise TilefoldError("--labels are of samples: give these by --test FILE.npz")
+    _check(labels, test, budget, layers, found_layers)
     options = Quantisation(
         weights, activations, first, last, input_bits, method, rounding.value,
         symmetric, per_channel, equalize,
     )  # fmt: skip
     widths = read_widths(str(layers) if layers else "")
     with progress_of(f"reading {model.name}") as update:
-        made = quantised(model, read_arrays(calibrate), options, layers=widths, progress=update)
-        found = None
-        if test is not None:
-            classes = None if labels is None else read_array(labels, "labels")
-            samples = made.samples_of(read_arrays(test))
-            found = quality(
-                made.original,
-                made.model,
-                samples,
-                classes,
-                lambda done, total: update("comparing", done, total),
+        ready = calibrated(model, read_arrays(calibrate), options, layers=widths, progress=update)
+        samples = None if test is None else ready.samples_of(read_arrays(test))
+        classes = None if labels is None else read_array(labels, "labels")
+        files: dict[Path, bytes] = {}
+        found, allocation = None, None
+        if budget is None:
+            made = ready.quantised(options, widths, update)
+            if samples is not None:
+                found = quality(
+                    made.original,
+                    made.model,
+                    samples,
+                    classes,
+                    lambda done, total: update("comparing", done, total),
+                )
+        else:
+            allocation = allocate(
+                ready, budget, options, test=samples, labels=classes, progress=update
             )
+            made, found = allocation.made, allocation.quality
+            if found_layers is not None:
+                files[found_layers] = json.dumps(allocation.as_json(), indent=1).encode()
         rows: Mapping[str, float] = {}
         if by_layer:
             rows = layer_quality(made.original, made.model, made.samples)
-        write_files({output: made.model.SerializeToString()})
+        write_files({output: made.model.SerializeToString(), **files})
     if as_json:
-        record = {"quality": None if found is None else vars(found), "layers": rows}
+        record: dict[str, Any] = {
+            "quality": None if found is None else vars(found),
+            "layers": rows,
+        }
+        if allocation is not None:
+            record["widths"] = allocation.as_json()
         typer.echo(json.dumps(record, indent=1))
         return
     typer.echo(f"{output}: {summary(made, options)}")
+    if allocation is not None:
+        typer.echo(allocation_line(allocation))
     if found is not None:
         typer.echo(quality_line(found))
     if rows:
         console().print(_table(rows), highlight=False)
+
+
+def _check(
+    labels: Path | None,
+    test: Path | None,
+    budget: float | None,
+    layers: Path | None,
+    found_layers: Path | None,
+) -> None:
+    """Refuse options that mean nothing together."""
+    if labels is not None and test is None:
+        raise TilefoldError("--labels are of samples: give these by --test FILE.npz")
+    if budget is not None and layers is not None:
+        raise TilefoldError("--budget finds the widths of layers: leave --layers out")
+    if budget is None and found_layers is not None:
+        raise TilefoldError("--layers-output is for widths that are found: give a --budget POINTS")
+
+
+def allocation_line(found: Allocation) -> str:
+    """What a search for widths has found, in one line."""
+    part = found.bit_operations / max(found.widest, 1)
+    return (
+        f"{len(found.layers)} layers with widths of their own: {part:.0%} of the bit operations, "
+        f"{found.lost:.2f} points lost, {found.trials} networks judged"
+    )
 
 
 def summary(made: Quantised, options: Quantisation) -> str:

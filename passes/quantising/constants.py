@@ -9,6 +9,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from ...dialects import nn
 from ...dialects.location import name_of, set_name
+from ...dialects.nn_types import tensor_of
 from ...dialects.store import Store
 from ...errors import TilefoldError
 from ...interpreters.onnx_model import dequantised
@@ -30,3 +31,14 @@ def replace_operand(op: nn.OnnxOp, place: int, constant: nn.ConstantOp, name: st
     set_name(real, dequantised(name))
     Rewriter.insert_op([constant, real], InsertPoint.before(op))
     op.operands[place] = real.result
+
+
+def replace_real(op: nn.OnnxOp, place: int, array: npt.NDArray[np.floating], store: Store) -> None:
+    """Let an operator read other real numbers in place of a constant."""
+    before = op.inputs[place]
+    assert isinstance(before.owner, nn.ConstantOp)
+    element = tensor_of(before).element_type
+    constant = nn.ConstantOp(np.ascontiguousarray(array, np.float32), element, store)
+    constant.location = before.owner.location
+    Rewriter.insert_op(constant, InsertPoint.before(op))
+    op.operands[place] = constant.result

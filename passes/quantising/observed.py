@@ -103,7 +103,7 @@ def set_observed(function: FuncOp, histograms: Mapping[SSAValue, Histogram], sto
     for op in block.ops:
         if any(value in attributes for value in op.results):
             op.attributes[OBSERVED] = ArrayAttr(
-                attributes.get(value, UnitAttr()) for value in op.results
+                attributes.get(value) or _attribute_of(value) or UnitAttr() for value in op.results
             )
 
 

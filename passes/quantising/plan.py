@@ -74,6 +74,12 @@ class Plan:
         values = [*block.args, *(value for values in made for value in values)]
         return [value for value in values if self._is_stored(value)]
 
+    @property
+    def with_ranges(self) -> Sequence[SSAValue]:
+        """The stored values with parameters of their own, in the order in which they are made."""
+        stored = dict.fromkeys(self.stored)
+        return [value for value in stored if same_parameters(value) not in stored]
+
     def _find_leaf(self, op: nn.OnnxOp) -> None:
         """Find the one value that an elementwise operator is a function of; itself for others."""
         live = {value for value in op.inputs if not _is_scalar(value)}

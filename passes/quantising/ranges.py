@@ -116,6 +116,14 @@ def squared_errors(
     return np.concatenate(errors)
 
 
+def stored_error(histogram: Histogram, element: UniformType) -> float:
+    """The summed squared error of storing values with this histogram in a type."""
+    values, scale = histogram.centres, float(element.scale)
+    codes = np.clip(np.rint(values / scale) + element.zero_point, element.qmin, element.qmax)
+    stored = (codes - element.zero_point) * scale
+    return float((stored - values) ** 2 @ histogram.counts)
+
+
 def weight_scales(
     weight: npt.NDArray[np.float32], axis: int | None, bits: int, method: Method
 ) -> npt.NDArray[np.float32]:

@@ -25,8 +25,11 @@ Floats = npt.NDArray[np.float32]
 DAMPING = 0.01
 """When weights are rounded, over the mean of the diagonal of E[y y']."""
 
-CAUTION = 0.05
-"""The same when they are adapted, which few samples could lead astray."""
+CAUTIONS = (0.02, 0.1, 0.5, 2.0, 10.0)
+"""The same when they are adapted, which few samples could lead astray: held-out ones decide."""
+
+ALIKE = 4
+"""Positions that count as one sample: neighbours in an image tell much the same."""
 
 PRECISION = 1e-5
 """What sums of float32 products are exact to: of mean squares less than that is no variance."""
@@ -69,6 +72,15 @@ class Moments:
         assert total is not None, "there are samples"
         return total
 
+    def __add__(self, other: "Moments") -> "Moments":
+        return Moments(
+            self.count + other.count,
+            self.x + other.x,
+            self.y + other.y,
+            self.xy + other.xy,
+            self.yy + other.yy,
+        )
+
     @property
     def finite(self) -> bool:
         """Whether float32 has held the sums of all products."""
@@ -76,22 +88,27 @@ class Moments:
 
     @property
     def covariances(self) -> tuple[Doubles, Doubles]:
-        """E[x y'] and E[y y'] about the means, as far as so many samples can be trusted.
+        """E[x y'] and E[y y'] about the means."""
+        mean_x, mean_y = self.x / self.count, self.y / self.count
+        return (
+            self.xy / self.count - mean_x[:, :, None] * mean_y[:, None, :],
+            self.yy / self.count - mean_y[:, :, None] * mean_y[:, None, :],
+        )
+
+    @property
+    def trusted(self) -> tuple[Doubles, Doubles]:
+        """The covariances as far as so many samples can be trusted.
 
         What columns have in common is taken less seriously the more columns there are for each
         sample: off the diagonal by the factor 1 - columns / (columns + samples) (after Ledoit and
         Wolf, J. Portfolio Management 30(4), 2004, with their intensity replaced by this rule).
         """
-        mean_x, mean_y = self.x / self.count, self.y / self.count
-        columns = mean_x.shape[-1]
-        trust = np.full((columns, columns), self.count / (columns + self.count))
+        columns, samples = self.x.shape[-1], self.count / ALIKE
+        trust = np.full((columns, columns), samples / (columns + samples))
         np.fill_diagonal(trust, 1)
-        squares = self.yy / self.count
-        least = PRECISION * squares * np.eye(columns)
-        return (
-            (self.xy / self.count - mean_x[:, :, None] * mean_y[:, None, :]) * trust,
-            (squares - mean_y[:, :, None] * mean_y[:, None, :]) * trust + least,
-        )
+        xy, yy = self.covariances
+        least = PRECISION * self.yy / self.count * np.eye(columns)
+        return xy * trust, yy * trust + least
 
 
 def _batches(samples: Iterable[tuple[Floats, Floats]]) -> Iterator[tuple[Floats, Floats]]:
@@ -119,12 +136,34 @@ def damped(covariance: Doubles, part: float) -> Doubles:
     return (covariance + damping[:, None, None] * identity).astype(np.float64)
 
 
-def adapted(rows: Doubles, moments: Moments) -> Doubles:
-    """Rows [groups, rows, columns] that on stored columns give what `rows` give on real ones."""
-    xy, yy = moments.covariances
-    whole = damped(yy, CAUTION)
+def adapted(rows: Doubles, halves: tuple[Moments, Moments]) -> Doubles:
+    """Rows [groups, rows, columns] that on stored columns give what `rows` give on real ones.
+
+    The damping is the one of `CAUTIONS` with which rows adapted to either half of the samples are
+    the nearest on the other half; where it is best not to, rows stay as they are.
+    """
+    errors = [0.0] * len(CAUTIONS)
+    kept = 0.0
+    for known, held_out in (halves, halves[::-1]):
+        kept += _apart(rows, rows, held_out)
+        for place, caution in enumerate(CAUTIONS):
+            errors[place] += _apart(rows, _solved(rows, known, caution), held_out)
+    best = int(np.argmin(errors))
+    return rows if kept <= errors[best] else _solved(rows, halves[0] + halves[1], CAUTIONS[best])
+
+
+def _solved(rows: Doubles, moments: Moments, caution: float) -> Doubles:
+    """The real solution with some damping."""
+    xy, yy = moments.trusted
+    whole = damped(yy, caution)
     right = rows @ (xy + (whole - yy))
     return np.asarray(np.linalg.solve(whole, right.swapaxes(1, 2)), np.float64).swapaxes(1, 2)
+
+
+def _apart(rows: Doubles, found: Doubles, moments: Moments) -> float:
+    """E |w x - v y|^2 about the means, summed over rows w and v, less what `rows` alone decide."""
+    xy, yy = moments.covariances
+    return float((found * (found @ yy - 2 * (rows @ xy))).sum())
 
 
 def rounded(
@@ -134,7 +173,7 @@ def rounded(
 
     `scales` [groups, rows] are the rows' own to begin with, and to the end without `fit`.
     """
-    metric = damped(moments.covariances[1], DAMPING)
+    metric = damped(moments.trusted[1], DAMPING)
     try:
         codes = _rounded_in_order(rows, scales, most, metric)
     except np.linalg.LinAlgError:  # samples that hardly vary: rounding is all that sums leave

@@ -233,8 +233,36 @@ def test_adapted_rows_make_good_a_gain() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1, 6, 4000)).astype(np.float32)
     rows = rng.normal(size=(1, 3, 6))
-    found = adapted(rows, Moments.of([(x, 2 * x)]))
+    halves = [Moments.of([(half, 2 * half)]) for half in (x[:, :, ::2], x[:, :, 1::2])]
+    found = adapted(rows, (halves[0], halves[1]))
     np.testing.assert_allclose(found, rows / 2, rtol=0.1, atol=0.02)
+
+
+def test_rows_are_not_adapted_to_chance() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(1, 3, 200))
+    halves: list[Moments] = []
+    for _ in range(2):
+        x = rng.normal(size=(1, 200, 12)).astype(np.float32)
+        halves.append(Moments.of([(x, x)]))
+    apart = np.abs(adapted(rows, (halves[0], halves[1])) - rows).max()
+    assert apart < 1e-9
+    noise = rng.normal(size=(1, 200, 12)).astype(np.float32)
+    noisy = Moments.of([(x, x + 1e-2 * noise)])
+    assert np.abs(adapted(rows, (noisy, halves[0])) - rows).max() < 0.1
+
+
+def test_equalising_takes_the_exponents_with_the_least_noise() -> None:
+    """With coarse values their noise decides, with coarse weights that of weights."""
+    ratios: dict[tuple[int, int], list[float]] = {}
+    for widths in ((8, 4), (3, 8)):
+        for equal in (False, True):
+            options = Quantisation(*widths, input=8, rounding="nearest", equalize=equal)
+            made = quantised(uneven(0), samples(), options)
+            found = quality(made.original, made.model, made.samples_of(samples(seed=3)))
+            ratios.setdefault(widths, []).append(found.signal_to_noise)
+    assert ratios[8, 4][1] > ratios[8, 4][0] + 3
+    assert ratios[3, 8][1] > ratios[3, 8][0] - 0.1
 
 
 def test_ranges_by_error_clip_what_is_rare() -> None:
