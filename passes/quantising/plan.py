@@ -115,10 +115,18 @@ def is_computed(op: nn.OnnxOp) -> bool:
     if not is_operator(op, *COMPUTED) or not all(map(_is_real, op.outputs)):
         return False
     if _is(op, PRODUCTS):
-        return all(isinstance(value.owner, nn.ConstantOp) for value in op.inputs[1:])
+        return all(map(_is_constant, op.inputs[1:])) or _is_of_two(op)
     if _is(op, MOVING) or op.op_type in ("BatchNormalization", "Clip", "ReduceMean", "Resize"):
         return _is_real(op.inputs[0]) and all(map(_is_constant, op.inputs[1:]))
     return all(map(_is_real, op.inputs))
+
+
+def _is_of_two(op: nn.OnnxOp) -> bool:
+    """Whether an operator is a product of two activations, as machines compute it."""
+    if op.op_type != "MatMul" or any(map(_is_constant, op.inputs)):
+        return False
+    left, right = (shape_of(value) for value in op.inputs)
+    return len(left) == len(right) and left[:1] == right[:1] == (1,) and len(left) in (3, 4)
 
 
 def same_parameters(value: SSAValue) -> SSAValue | None:
