@@ -28,7 +28,7 @@ SUMS = (
 MOVING = (
     "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "MaxPool", "GlobalMaxPool",
     "ReduceMax", "Pad", "Slice", "Split", "Gather", "Expand", "DepthToSpace", "SpaceToDepth",
-    "Identity", "Dropout", "Upsample",
+    "Identity", "Dropout", "Tile", "Upsample",
 )
 """Operators whose results are among their first inputs: both are stored by the same parameters."""
 
@@ -74,6 +74,8 @@ class Plan:
         live = {value for value in op.inputs if not _is_scalar(value)}
         leaves = {self._leaf(value) for value in live}
         alone = op in self.computed and _is(op, FUNCTIONS) and len(leaves) == 1
+        # A stored value and itself are added and multiplied as integers, like any two of them.
+        alone = alone and not (_is(op, ("Add", "Mul")) and leaves.issuperset(op.inputs))
         if alone and _is(op, BOUNDS) and len(live) == 1 and self._can_bound(value := live.pop()):
             self._bounded.add(value)
             alone = False
