@@ -138,7 +138,7 @@ class ConvOp(ProductOp):
 
 @irdl_op_definition
 class MatmulOp(ProductOp):
-    """Product of `[.., M, K]` by `[K, N]`."""
+    """Product of `[.., M, K]` by `[K, N]`, which is a constant or what the network computes."""
 
     name = "nn.matmul"
     WEIGHT_AXIS: ClassVar[int] = 1

@@ -13,9 +13,10 @@ from ..dialects.nn_types import accumulator_type, element_of, shape_of
 from ..dialects.quant import UniformType
 from ..errors import TilefoldError
 from .graph import Node
+from .matrices import fit, product_of_two
 from .operators import MICROSOFT, Constraint, attribute_is, operator
 from .scope import Scope, quantised, view_of
-from .values import Array, Clamp, ConstantView, Integers, Pending, Value
+from .values import Array, Clamp, ConstantView, Integers, Pending, Value, View
 from .windows import IMAGE_OR_ROW, WINDOW, as_image, ranked_as, window_of
 
 ACCUMULATOR_LIMIT = 2**31
@@ -295,6 +296,27 @@ def _matrix(weight: int) -> Constraint:
     return constant_weight(weight, 2, "The right operand is a constant matrix.")
 
 
+OF_TWO = (
+    "Of two quantised tensors, matrix by matrix; those on the right are packed as weights are "
+    "before each product."
+)
+
+
+def _operands(right: int) -> Constraint:
+    constant = _matrix(right)
+
+    def holds(scope: Scope, node: Node) -> bool:
+        if isinstance(scope.value(node, right), View | Integers):
+            return fit(scope.shape(node, 0), scope.shape(node, right))
+        return constant.holds(scope, node)
+
+    return Constraint(
+        "The right operand is a constant matrix; or both are tensors of as many matrices, "
+        "[1, M, K] and [1, K, N], or [1, H, M, K] and [1, H or 1, K, N].",
+        holds,
+    )
+
+
 GEMM = (
     attribute_is("transA", 0, "transA is 0."),
     attribute_is("alpha", 1, "alpha is 1."),
@@ -326,10 +348,12 @@ def gemm(scope: Scope, node: Node) -> Value:
     return product.with_quantised_bias(2).pending()
 
 
-@operator("MatMul", "Product with a constant matrix [K, N] on the right.", _matrix(1))
+@operator("MatMul", f"Product with a constant matrix [K, N] on the right. {OF_TWO}", _operands(1))
 def matmul(scope: Scope, node: Node) -> Value:
     """The product, waiting for its bias or QuantizeLinear."""
     x = scope.plain_view(node, 0)
+    if not isinstance(scope.view(node, 1), ConstantView):
+        return product_of_two(scope, node, x, scope.plain_view(node, 1))
     product = _matmul(scope, node, x, weight_view(scope, node, 1))
     return product.pending(biasable=len(shape_of(x)) == 2)
 
@@ -342,10 +366,14 @@ def qlinear_conv(scope: Scope, node: Node) -> Value:
     return _requantised(scope, product, 6, 7)
 
 
-@operator("QLinearMatMul", "As MatMul, on integers.", _matrix(3))
+@operator("QLinearMatMul", "As MatMul, on integers.", _operands(3))
 def qlinear_matmul(scope: Scope, node: Node) -> Value:
     """The requantised product."""
     x = scope.integers(node, 0, 1, 2)
+    if isinstance(scope.value(node, 3), Integers):
+        pending = product_of_two(scope, node, x, scope.integers(node, 3, 4, 5))
+        element = scope.activation_type(node, 6, 7, element_of(x).numpy_dtype)
+        return Integers(pending.build(element, None))
     return _requantised(scope, _matmul(scope, node, x, _weights(scope, node, 3, 4, 5, 1)), 6, 7)
 
 

@@ -148,8 +148,7 @@ def _shown(folds: list[RankedFold], count: int) -> list[RankedFold]:
 
 def _activations(op: Operation) -> list[SSAValue]:
     """The operands that are no constants."""
-    operands = [op.input] if isinstance(op, nn.ConvOp | nn.MatmulOp) else list(op.operands)
-    return [value for value in operands if not isinstance(value.owner, nn.ConstantOp)]
+    return [value for value in op.operands if not isinstance(value.owner, nn.ConstantOp)]
 
 
 def _source(value: SSAValue) -> str:

@@ -168,6 +168,8 @@ def obstacle(layer: Operation) -> str | None:
     for reader in readers:
         if not _in_place(reader):
             return f"{name_of(reader)}, which reads it, does not compute in place"
+        if isinstance(reader, nn.MatmulOp) and reader.weight.owner in offsets:
+            return f"it becomes the weights of {name_of(reader)}"
     if container_of(value).bits != 8:
         return "its elements do not take whole bytes"
     return None

@@ -25,6 +25,7 @@ from ..dialects import nn
 from ..dialects.nn_network import network_of
 from ..dialects.store import Store, store_of
 from .fuse_epilogue import EPILOGUE, epilogue_of, other_operand
+from .lowering.computed_weights import is_computed
 from .lowering.convolution import conv_shape
 from .lowering.sharing import SHARED, Convolution
 
@@ -71,7 +72,8 @@ def _shares(op: Convolution, run: Sequence[Convolution], store: Store) -> bool:
     ]
     epilogues = [epilogue_of(each) for each in (first, op)]
     return (
-        constants[0] == constants[1]
+        not is_computed(first.weight)
+        and constants[0] == constants[1]
         and kinds[0] == kinds[1]
         and type(epilogues[0]) is type(epilogues[1])
         and first.attributes.get("fold") == op.attributes.get("fold")

@@ -18,7 +18,8 @@ from ...dialects.nn_types import element_of, shape_of
 from ...dialects.store import Store
 from ...errors import TilefoldError
 from ..fuse_epilogue import Epilogue, epilogue_of, other_operand
-from .elementwise import storable
+from .computed_weights import is_computed, packed_on_machine
+from .elementwise import byte_wide, storable
 from .nest import HERE, Access, Nest, Place, Position, ints
 from .parts import container_of, strides_of
 from .shapes import ConvShape, Tile
@@ -110,8 +111,12 @@ def _conv(op: nn.ConvOp, store: Store) -> tuple[ConvShape, IntArray]:
 
 
 def _matmul(op: nn.MatmulOp, store: Store) -> tuple[ConvShape, IntArray]:
-    weights = constant_of(op.weight, store, op)
-    c, k = weights.shape
+    c, k = shape_of(op.weight)
+    weight_type = container_of(op.weight)
+    if is_computed(op.weight):
+        weights, weight_type = np.zeros((c, k), np.int8), byte_wide(weight_type)
+    else:
+        weights = constant_of(op.weight, store, op)
     image = shape_of(op.input)
     rows = image[1] if len(image) == 4 else 1
     columns = prod(image[:-1]) // rows
@@ -129,7 +134,7 @@ def _matmul(op: nn.MatmulOp, store: Store) -> tuple[ConvShape, IntArray]:
         pads=(0, 0),
         multiplier=0,
         input_type=container_of(op.input),
-        weight_type=container_of(op.weight),
+        weight_type=weight_type,
         output_type=_made_type(op),
         stored_type=_stored_type(op),
         input_strides=_input_strides(op),
@@ -204,7 +209,6 @@ class _ConvolutionNest:
     def build(self, members: Sequence["_ConvolutionNest"]) -> None:
         """Build everything, for this layer and all `members` that share its weights."""
         state, shape, tile = self.state, self.shape, self.tile
-        state.builder.insert(schedule.ConfigureOp(self.fold))
         blocks = pack_blocks(
             self.layer.weights,
             self.layer.words,
@@ -212,7 +216,11 @@ class _ConvolutionNest:
             shape.kernel[1] if shape.depthwise else tile.c,
             shape.weight_type.bits,
         )
-        weights = state.constant(name_of(self.op), blocks)
+        weights = None
+        if isinstance(self.op, nn.MatmulOp) and is_computed(self.op.weight):
+            weights = packed_on_machine(state, self.op, blocks, tile, shape.weight_type)
+        state.builder.insert(schedule.ConfigureOp(self.fold))
+        weights = weights or state.constant(name_of(self.op), blocks)
         element = self.shape.stored_type
         assert storable(element, self._stored().strides) == element, name_of(self.op)
         with ExitStack() as stack:

@@ -22,7 +22,7 @@ from .elementwise import (
     storable,
     value_side,
 )
-from .parts import container_of, is_dense, place_in_slice, strides_of
+from .parts import container_of, is_dense, part_type, place_in_slice, strides_of
 from .state import Lowering, numbers
 from .tables import looked_up, moved, stored
 
@@ -202,7 +202,8 @@ def lower_slice(state: Lowering, op: nn.SliceOp) -> None:
     """A slice: part of its input where that can be worked on there, else a copy from within it."""
     offset = place_in_slice(op)
     if offset is not None:
-        state.tensors[op.result] = state.part(state.tensor(op.input), offset, op.result)
+        type = part_type(op.result, name_of(op))
+        state.tensors[op.result] = state.part(state.tensor(op.input), offset, type)
         return
     result = value_side(state.result(op.result), op.result)
     source = value_side(state.tensor(op.input), op.input, starts=numbers(op.starts))

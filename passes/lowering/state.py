@@ -104,16 +104,15 @@ class Lowering:
             assert isinstance(value.owner, Operation)
             if place := place_in_concat(value):
                 concat, offset = place
-                self.tensors[value] = self.part(self.result(concat.result), offset, value)
+                whole, type = self.result(concat.result), part_type(value, name_of(value.owner))
+                self.tensors[value] = self.part(whole, offset, type)
             else:
                 box = box_type(value, name_of(value.owner))
                 self.tensors[value] = self.temporary(box, address_of(value))
         return self.tensors[value]
 
-    def part(self, tensor: SSAValue, offset: int, value: SSAValue) -> SSAValue:
-        """The tensor of a value that lies in `tensor` from byte `offset` on."""
-        assert isinstance(value.owner, Operation)
-        type = part_type(value, name_of(value.owner))
+    def part(self, tensor: SSAValue, offset: int, type: schedule.TensorType) -> SSAValue:
+        """What lies in `tensor` from byte `offset` on, as a tensor of a type."""
         return self.builder.insert(schedule.PartOp(tensor, offset, type)).result
 
     def temporary(self, type: schedule.TensorType, kept: int | None = None) -> SSAValue:

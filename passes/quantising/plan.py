@@ -28,7 +28,7 @@ SUMS = (
 MOVING = (
     "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "MaxPool", "GlobalMaxPool",
     "ReduceMax", "Pad", "Slice", "Split", "Gather", "Expand", "DepthToSpace", "SpaceToDepth",
-    "Identity", "Dropout", "Upsample",
+    "Identity", "Dropout", "Tile", "Upsample",
 )
 """Operators whose results are among their first inputs: both are stored by the same parameters."""
 
@@ -85,6 +85,8 @@ class Plan:
         live = {value for value in op.inputs if not _is_scalar(value)}
         leaves = {self._leaf(value) for value in live}
         alone = op in self.computed and _is(op, FUNCTIONS) and len(leaves) == 1
+        # A stored value and itself are added and multiplied as integers, like any two of them.
+        alone = alone and not (_is(op, ("Add", "Mul")) and leaves.issuperset(op.inputs))
         if alone and _is(op, BOUNDS) and len(live) == 1 and self._can_bound(value := live.pop()):
             self._bounded.add(value)
             alone = False
@@ -128,10 +130,18 @@ def is_computed(op: nn.OnnxOp) -> bool:
     if not all(_is_constant(value) or _is_single(value) for value in (*op.inputs, *op.outputs)):
         return False
     if _is(op, PRODUCTS):
-        return all(isinstance(value.owner, nn.ConstantOp) for value in op.inputs[1:])
+        return all(map(_is_constant, op.inputs[1:])) or _is_of_two(op)
     if _is(op, MOVING) or op.op_type in ("BatchNormalization", "Clip", "ReduceMean", "Resize"):
         return is_real(op.inputs[0]) and all(map(_is_constant, op.inputs[1:]))
     return all(map(is_real, op.inputs))
+
+
+def _is_of_two(op: nn.OnnxOp) -> bool:
+    """Whether an operator is a product of two activations, as machines compute it."""
+    if op.op_type != "MatMul" or any(map(_is_constant, op.inputs)):
+        return False
+    left, right = (shape_of(value) for value in op.inputs)
+    return len(left) == len(right) and left[:1] == right[:1] == (1,) and len(left) in (3, 4)
 
 
 def same_parameters(value: SSAValue) -> SSAValue | None:

@@ -191,7 +191,8 @@ def qdq_binary(
     """`build` of two dequantised inputs with parameters of their own."""
     x = net.qdq(net.input(shapes[0], "x"), X_SCALE, net.zero(120))
     z = net.qdq(net.input(shapes[1], "z"), 0.013, net.zero(77))
-    net.output(net.qdq(build(net, x, z), y[0], net.zero(y[1])))
+    result = net.qdq(build(net, x, z), y[0], net.zero(y[1]))
+    net.output(result, rank=max(map(len, shapes)))
     return net.model()
 
 
@@ -271,6 +272,15 @@ def qlinear_matmul(net: Net) -> ModelProto:
     inputs += [net.constant(net.integers((40, 10))), *parameters(net, 0.005, np.int8(0))]
     inputs += parameters(net, 0.1, net.zero(100))
     return integer_output(net, net.op("QLinearMatMul", *inputs, name="matmul"), 2)
+
+
+def qlinear_matmul_of_two(net: Net) -> ModelProto:
+    """QLinearMatMul of two inputs."""
+    a = integer_input(net, (1, 5, 12))
+    b = integer_input(net, (1, 12, 9), "z")
+    both = [*parameters(net, X_SCALE, net.zero(120)), b, *parameters(net, 0.03, net.zero(90))]
+    ends = parameters(net, 0.1, net.zero(100))
+    return integer_output(net, net.op("QLinearMatMul", a, *both, *ends, name="matmul"), 3)
 
 
 def qgemm(net: Net, quantised: bool = True) -> ModelProto:

@@ -272,7 +272,7 @@ def scaled_product(net: Net) -> ModelProto:
 
 @case("layer", "a constant matrix")
 def product_of_activations(net: Net) -> ModelProto:
-    return m.qdq_binary(net, m.simple("MatMul"), ((1, 6, 9, 11), (1, 6, 11, 9)))
+    return m.qdq_binary(net, m.simple("MatMul"), ((1, 1, 9, 11), (1, 6, 11, 9)))
 
 
 @case("layer", "the number 0")

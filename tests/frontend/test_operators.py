@@ -91,7 +91,26 @@ def equal_parts(net: Net, x: str) -> str:
     return "parts:1"
 
 
+def of_two(*shapes: tuple[int, ...], perm: tuple[int, ...] = (), relu: bool = False) -> Build:
+    """MatMul of two tensors, the right one transposed before."""
+
+    def product(net: Net, x: str, z: str) -> str:
+        z = net.op("Transpose", z, perm=perm) if perm else z
+        y = net.op("MatMul", x, z, name="layer")
+        return m.relu(net, y) if relu else y
+
+    return lambda net: m.qdq_binary(net, product, shapes, (0.05, 0 if relu else 100))
+
+
 OTHERS: dict[str, Build] = {
+    "matmul of two": of_two((1, 5, 7), (1, 7, 9)),
+    "matmul of two, relu": of_two((1, 20, 33), (1, 33, 17), relu=True),
+    "matmul of two, turned": of_two((1, 5, 7), (1, 9, 7), perm=(0, 2, 1)),
+    "matmul of heads": of_two((1, 3, 5, 7), (1, 3, 7, 4)),
+    "matmul of heads, turned": of_two((1, 3, 5, 7), (1, 3, 4, 7), perm=(0, 1, 3, 2)),
+    "matmul of heads by one": of_two((1, 3, 5, 7), (1, 1, 7, 4)),
+    "matmul of one head": of_two((1, 1, 5, 7), (1, 1, 7, 4)),
+    "qlinear matmul of two": m.qlinear_matmul_of_two,
     "add": lambda n: m.qdq_binary(n, m.simple("Add")),
     "add relu": lambda n: m.qdq_binary(
         n, lambda net, x, z: m.relu(net, net.op("Add", x, z)), y=(0.03, 0)

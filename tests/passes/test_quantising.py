@@ -477,6 +477,34 @@ def test_a_function_goes_on_from_what_it_is_a_function_of() -> None:
     assert gated.input[1] not in stored
 
 
+def test_a_value_and_itself_are_added_as_integers() -> None:
+    net = Reals(0)
+    a = net.op("Tanh", net.op("Add", "x", "x"))
+    net.constants.append(numpy_helper.from_array(np.array([1, 1, 1, 2]), "repeats"))
+    a = net.op("Tile", net.op("Mul", a, a), "repeats")
+    model = net.model([1, 3, 8, 8], net.op("Conv", a, net.constant(4, 3, 3, 3)))
+    made = quantize(model, samples())
+    assert not on_host(made)
+    expected = Judge(made).run(samples(2))
+    emulated = emulate(compile(made, "tiny"), samples(2)).outputs
+    for name, value in expected.items():
+        np.testing.assert_array_equal(emulated[name], value)
+
+
+def test_attention_is_the_machines_but_for_softmax() -> None:
+    net = Reals(0)
+    q, k, v = (net.op("MatMul", "x", net.constant(8, 4, scale=0.4)) for _ in range(3))
+    scores = net.op("MatMul", q, net.op("Transpose", k, perm=[0, 1, 3, 2]))
+    weights = net.op("Softmax", scores, axis=3)
+    model = net.model([1, 3, 8, 8], net.op("MatMul", weights, v))
+    made = quantize(model, samples())
+    assert on_host(made) <= {"Softmax", "QuantizeLinear"}
+    expected = Judge(made).run(samples(2))
+    emulated = emulate(compile(made, "tiny"), samples(2)).outputs
+    for name, value in expected.items():
+        np.testing.assert_array_equal(emulated[name], value)
+
+
 def test_axes_and_parameters_are_no_values_to_store() -> None:
     net = Reals(0)
     a = net.op("Relu", "x")

@@ -173,6 +173,22 @@ def _matmul(net: _Network, x: SSAValue) -> SSAValue:
     return _product(net, x, weight, len(shape) - 1, build)
 
 
+def _matmul_of_two(net: _Network, x: SSAValue) -> SSAValue:
+    """By any other activation, as a matrix of as many rows as there are columns."""
+    shape = shape_of(x)
+    _require(2 <= len(shape) <= 4)
+    fitting = [y for y in net.activations if prod(shape_of(y)) % shape[-1] == 0]
+    other = net.rng.choice(fitting or [x])
+    size = prod(shape_of(other))
+    _require(size % shape[-1] == 0 and size // shape[-1] <= 2 * MAX_CHANNELS)
+    weight = net.add(nn.ReshapeOp(other, (shape[-1], size // shape[-1])))
+
+    def build(kind: UniformType, clamp: list[int] | None = None) -> nn.MatmulOp:
+        return nn.MatmulOp(x, weight, None, kind, clamp=clamp)
+
+    return _product(net, x, weight, len(shape) - 1, build)
+
+
 def _product(
     net: _Network,
     x: SSAValue,
@@ -326,6 +342,7 @@ def _slice(net: _Network, x: SSAValue) -> SSAValue:
 OPERATORS: Mapping[Draw, int] = {
     _conv: 14,
     _matmul: 3,
+    _matmul_of_two: 2,
     _add: 4,
     _max_pool: 4,
     _avg_pool: 4,

@@ -42,8 +42,8 @@ fabric.machine @small {hz = 1000, src = "assumed"} {
   fabric.vector @act {lanes = 4, paths = [[@acc, @sram], [@sram, @sram]], src = "assumed"}
 }
 // CHECK: fc: weights and biases must be constants of the network
-func.func @main(%x: !x, %w: !w) -> !x {
-  %y = nn.matmul %x, %w : (!x, !w) -> !x loc("fc")
+func.func @main(%x: !x, %w: !w, %b: tensor<4xi32>) -> !x {
+  %y = nn.matmul %x, %w, %b : (!x, !w, tensor<4xi32>) -> !x loc("fc")
   func.return %y : !x
 }
 
