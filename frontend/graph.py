@@ -1,6 +1,6 @@
 """A checked ONNX graph: inputs of static shapes, constants folded, every node named."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from onnx import AttributeProto, ModelProto, NodeProto, numpy_helper
+from onnx import AttributeProto, ModelProto, NodeProto, defs, numpy_helper
 
 from ..errors import TilefoldError
 from .branches import with_branches
@@ -161,6 +161,8 @@ def _prepare(model: ModelProto, file: str, name: str, shapes: Shapes, oldest: in
         model = inferred_again(model, nodes, constants)
     used = {value for node in nodes for value in (*node.input, *captured(node))}
     used |= {output.name for output in model.graph.output}
+    for node in nodes:
+        _leave_out_unread(node, used, opsets)
     return Graph(
         name=name,
         file=file,
@@ -223,6 +225,19 @@ def _needed(nodes: list[NodeProto], outputs: list[str]) -> list[NodeProto]:
             wanted.update((*node.input, *captured(node)))
             kept.append(node)
     return kept[::-1]
+
+
+def _leave_out_unread(node: NodeProto, used: Container[str], opsets: Mapping[str, int]) -> None:
+    """Remove the last outputs of a node that nothing reads, as Dropout's mask, where it may be."""
+    if node.domain not in ("", "ai.onnx") or node.output[-1] in used:
+        return
+    optional = {
+        place
+        for place, output in enumerate(defs.get_schema(node.op_type, opsets[""]).outputs)
+        if output.option == defs.OpSchema.FormalParameterOption.Optional
+    }
+    while len(node.output) - 1 in optional and node.output[-1] not in used:
+        del node.output[-1]
 
 
 def captured(node: NodeProto) -> Iterator[str]:
