@@ -20,8 +20,7 @@ import numpy as np
 from onnx import ModelProto
 from pages import with_tables
 from tilefold import emulate
-from tilefold.compiler import Compilation, PackageCompilation, compile_network
-from tilefold.dialects.nn_network import network_of
+from tilefold.compiler import PackageCompilation, compile_network
 from tilefold.frontend.loading import load
 from tilefold.frontend.partition import partition
 from tilefold.frontend.quality import decibels, quality
@@ -77,7 +76,6 @@ def measured(subject: Subject) -> Row:
     given = {name[key]: array[: subject.calibration] for key, array in arrays.items()}
     made = quantised(model, given)
     test = made.samples_of({name[k]: array[subject.calibration :] for k, array in arrays.items()})
-    first = next(iter(test))
     graph = load(made.model)
     nodes = [node for node in partition(graph).nodes if node.operator not in BRIDGES]
     host = sorted({node.operator for node in nodes if not node.on_machine})
@@ -92,7 +90,7 @@ def measured(subject: Subject) -> Row:
         sum(node.macs for node in nodes if node.on_machine) / macs,
         quality(made.original, made.model, test).agreement if subject.classes else None,
         signal_to_noise(made, test),
-        {machine: run_on(made.model, machine, first) for machine in MACHINES},
+        runs_of(made.model, next(iter(test))),
     )
 
 
@@ -109,30 +107,28 @@ def signal_to_noise(made: Quantised, samples: Samples) -> float:
     return min(decibels(*each) for each in sums.values())
 
 
-def run_on(model: ModelProto, machine: str, sample: Mapping[str, Array]) -> Run:
-    """Compile a quantised network for a machine, emulate it, and hold it against its reference."""
-    compiled = compile_network(model, machine)
-    if isinstance(compiled, PackageCompilation):
-        result = emulate(compiled.package, sample)
-        reports = [each.report for each in result.programs]
-        expected = compiled.values(sample)
-    else:
-        result = emulate(compiled.program, sample)
-        reports = [result.report]
-        expected = _reference(compiled, sample)
-    equal = all(np.array_equal(array, expected[name]) for name, array in result.outputs.items())
-    totals = [report.total for report in reports]
-    most = sum(total.working * total.peak for total in totals)
-    return Run(
-        sum(total.cycles for total in totals), sum(total.macs for total in totals) / most, equal
-    )
+def runs_of(model: ModelProto, sample: Mapping[str, Array]) -> dict[str, Run]:
+    """Compile a quantised network for the machines, and emulate a sample on each.
 
-
-def _reference(compiled: Compilation, sample: Mapping[str, Array]) -> Mapping[str, Array]:
-    network = network_of(compiled.source)
-    return interpret(
-        compiled.source, {n: sample[n] for n in network.input_names}, compiled.context.store
-    )
+    What it must give is the same on all: the reference interpreter knows no machine.
+    """
+    runs: dict[str, Run] = {}
+    expected: Mapping[str, Array] = {}
+    for machine in MACHINES:
+        compiled = compile_network(model, machine)
+        if isinstance(compiled, PackageCompilation):
+            result = emulate(compiled.package, sample)
+            totals = [each.report.total for each in result.programs]
+            expected = expected or compiled.values(sample)
+        else:
+            result = emulate(compiled.program, sample)
+            totals = [result.report.total]
+            expected = expected or interpret(compiled.source, sample, compiled.context.store)
+        equal = all(np.array_equal(array, expected[name]) for name, array in result.outputs.items())
+        most = sum(total.working * total.peak for total in totals)
+        macs = sum(total.macs for total in totals)
+        runs[machine] = Run(sum(total.cycles for total in totals), macs / most, equal)
+    return runs
 
 
 def tables(rows: Sequence[Row]) -> dict[str, list[list[str]]]:
@@ -162,19 +158,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("networks", nargs="*", help="of these alone")
     parser.add_argument("--docs", action="store_true", help="put the tables into the page")
-    parser.add_argument("--json", type=Path, help="write the figures")
+    parser.add_argument(
+        "--json", type=Path, help="write the figures; those of networks not measured now are kept"
+    )
     options = parser.parse_args()
-    rows: list[Row] = []
+    rows = read(options.json) if options.json and options.json.exists() else {}
+    order = [subject.name for subject in subjects()]
     for subject in subjects():
-        if subject.name in (options.networks or [subject.name]):
-            rows.append(measured(subject))
-            console().print(rows[-1])
+        if subject.name in (options.networks or order):
+            rows[subject.name] = measured(subject)
+            console().print(rows[subject.name])
+            rows = {name: rows[name] for name in (*order, *rows) if name in rows}
             if options.json:
-                figures = json.dumps([asdict(row) for row in rows], indent=1)
+                figures = json.dumps([asdict(row) for row in rows.values()], indent=1)
                 write_files({options.json: figures.encode()})
     if options.docs:
         left = {"where": 3, "cycles": 1}
-        write_files({PAGE: with_tables(PAGE, tables(rows), left).encode()})
+        write_files({PAGE: with_tables(PAGE, tables([*rows.values()]), left).encode()})
+
+
+def read(file: Path) -> dict[str, Row]:
+    """Rows that were measured before, by network."""
+    rows: dict[str, Row] = {}
+    for record in json.loads(file.read_text(encoding="utf-8")):
+        runs = {machine: Run(**run) for machine, run in record.pop("runs").items()}
+        rows[record["network"]] = Row(**record, runs=runs)
+    return rows
 
 
 if __name__ == "__main__":

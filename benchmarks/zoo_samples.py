@@ -32,7 +32,7 @@ class Subject:
     """A float network, and what makes so many samples of it by input name.
 
     `calibration` and `test` are how many it is quantised by and judged on; `classes` says whether
-    the largest of its outputs is its answer, `long` whether it takes minutes.
+    the largest of its outputs is its answer.
     """
 
     name: str
@@ -41,7 +41,6 @@ class Subject:
     classes: bool = False
     calibration: int = 16
     test: int = 16
-    long: bool = False
 
     def load(self) -> onnx.ModelProto:
         """The model."""
@@ -120,7 +119,7 @@ def subjects() -> list[Subject]:
     found: list[Subject] = []
     if EFFICIENTNET.exists():
         samples = photographs("input", 224, 224, (127,) * 3, (128,) * 3)
-        found.append(Subject("efficientnet_lite0", EFFICIENTNET, samples, True, 50, 100, True))
+        found.append(Subject("efficientnet_lite0", EFFICIENTNET, samples, True, 50, 100))
     for source in SOURCES:
         if source.file.exists():
             classes = source.name in CLASSIFIERS
@@ -128,5 +127,5 @@ def subjects() -> list[Subject]:
             found.append(Subject(source.name, source.file, PIXELS[source.name], classes, 16, count))
     images = photographs("image", 224, 224, _scaled(MEAN), _scaled(DEVIATION))
     for name in light.names():
-        found.append(Subject(name, None, images, True, 4, 8, True))
+        found.append(Subject(name, None, images, True, 4, 4))
     return found

@@ -1,6 +1,6 @@
 """Reading a model, checking and preparing it: what comes out is a `Graph`."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,8 @@ def _prepare(model: ModelProto, file: str, name: str, shapes: Shapes, oldest: in
     check_values(model)
     used = {value for node in nodes for value in (*node.input, *captured(node))}
     used |= {output.name for output in model.graph.output}
+    for node in nodes:
+        _leave_out_unread(node, used, opsets)
     graph = Graph(
         name=name,
         file=file,
@@ -124,6 +126,19 @@ def _needed(nodes: list[NodeProto], outputs: list[str]) -> list[NodeProto]:
             wanted.update((*node.input, *captured(node)))
             kept.append(node)
     return kept[::-1]
+
+
+def _leave_out_unread(node: NodeProto, used: Container[str], opsets: Mapping[str, int]) -> None:
+    """Remove the last outputs of a node that nothing reads, as Dropout's mask, where it may be."""
+    if node.domain not in ("", "ai.onnx") or node.output[-1] in used:
+        return
+    optional = {
+        place
+        for place, output in enumerate(defs.get_schema(node.op_type, opsets[""]).outputs)
+        if output.option == defs.OpSchema.FormalParameterOption.Optional
+    }
+    while len(node.output) - 1 in optional and node.output[-1] not in used:
+        del node.output[-1]
 
 
 def _array(tensor: Any) -> Array:

@@ -115,6 +115,20 @@ def test_shapes_that_follow_from_constants_are_constants() -> None:
     assert [node.op_type for node in graph.nodes] == ["Reshape"] * 3
 
 
+def test_outputs_that_nothing_reads_are_left_out() -> None:
+    """Old exporters write Dropout's mask; the parts of a Split are not optional."""
+    builder = net()
+    x = builder.input((1, 6, 2, 2))
+    builder.output(builder.op("Dropout", builder.op("Split", x, axis=1, num_outputs=2)))
+    model = builder.model()
+    model.opset_import[0].version = 18
+    model.graph.node[0].output.append("other")
+    model.graph.node[1].output.append("mask")
+    split, dropout = load(model).nodes
+    assert split.outputs == ("split0:0", "other")
+    assert dropout.outputs == ("dropout1:0",)
+
+
 def test_external_data_is_read(tmp_path: Path) -> None:
     model = m.qdq_conv(net(), channels=64)
     whole, split = tmp_path / "whole.onnx", tmp_path / "split.onnx"
