@@ -57,6 +57,8 @@ def check_operands(graph: Graph) -> None:
             raise TilefoldError(f"{node}: auto_pad is '{padding}', not of {', '.join(PADDINGS)}")
         if node.op_type in CONVOLUTIONS:
             _check_convolution(graph, node)
+        if node.op_type == "Gemm":
+            _check_gemm(graph, node)
 
 
 def _scales_of(node: Node) -> Sequence[int]:
@@ -81,7 +83,7 @@ def _check_parameters(graph: Graph, node: Node, place: int) -> None:
     if not scales.dtype.name.startswith(("float", "bfloat")):
         raise TilefoldError(f"{node}: the scale is {scales.dtype}; it must be a real number")
     values = scales.astype(np.float32)
-    if not (np.isfinite(values).all() and (values > 0).all()):
+    if not (scales.size and np.isfinite(values).all() and (values > 0).all()):
         raise TilefoldError(f"{node}: scales must be positive, finite numbers")
     if zeros is not None and scales.size != zeros.size and 1 not in (scales.size, zeros.size):
         raise TilefoldError(f"{node}: {scales.size} scales but {zeros.size} zero points")
@@ -93,6 +95,8 @@ def _check_parameters(graph: Graph, node: Node, place: int) -> None:
 
 
 def _check_zero_points(graph: Graph, node: Node, zeros: Array) -> None:
+    if not zeros.size:
+        raise TilefoldError(f"{node}: the zero point is empty")
     if not zeros.dtype.name.startswith(("int", "uint", "float8", "float4")):
         raise TilefoldError(f"{node}: the zero point is {zeros.dtype}; it must be an integer")
     stored = graph.constants.get(node.input(0))
@@ -129,6 +133,16 @@ def _check_convolution(graph: Graph, node: Node) -> None:
     bias = _shape(graph, node.input(bias_place)) if bias_place > 0 else None
     if bias is not None and bias != (made,):
         raise TilefoldError(f"{node}: the bias is {list(bias)} for {made} channels")
+
+
+def _check_gemm(graph: Graph, node: Node) -> None:
+    """Check that the bias spreads over the result, as far as their shapes are known."""
+    bias, result = _shape(graph, node.input(2)), _shape(graph, node.outputs[0])
+    if bias is None or result is None:
+        return
+    pairs = zip(bias[::-1], result[::-1], strict=False)
+    if len(bias) > len(result) or any(size not in (1, whole) for size, whole in pairs):
+        raise TilefoldError(f"{node}: the bias {list(bias)} does not spread over {list(result)}")
 
 
 def _shape(graph: Graph, name: str) -> tuple[int, ...] | None:

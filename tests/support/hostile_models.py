@@ -639,6 +639,21 @@ def weights_of_text(model: ModelProto) -> None:
     )
 
 
+@case("x:q", "the zero point is empty")
+def no_zero_point(model: ModelProto) -> None:
+    put(model, "x:zero", np.zeros(0, np.uint8))
+
+
+@case("x:q", "scales must be positive")
+def no_scale(model: ModelProto) -> None:
+    put(model, "x:scale", np.zeros(0, np.float32))
+
+
+@case("gemm", "does not spread over [1, 5]")
+def bias_of_four_dimensions(model: ModelProto) -> None:
+    node_of(model, "gemm").input.append("conv:wdq:0")
+
+
 @case("conv", "bias")
 def bias_of_another_length(model: ModelProto) -> None:
     node_of(model, "conv").input.append(constant(model, np.zeros(9, np.float32)))

@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 from google.protobuf.message import DecodeError
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, TensorProto, checker, helper
 from onnx import numpy_helper as arrays
 from tilefold.tests.frontend import models as m
 from tilefold.tests.support import hostile_models as hostile
@@ -128,11 +128,21 @@ def kind(rng: Random, model: ModelProto) -> None:
         rng.choice(model.graph.initializer).data_type = number
 
 
+def sound_tensor(rng: Random, model: ModelProto) -> TensorProto | None:
+    """A constant that no mutation has broken, if there is one."""
+    tensor = rng.choice(model.graph.initializer) if model.graph.initializer else None
+    try:
+        checker.check_tensor(tensor)
+        arrays.to_array(tensor)
+    except Exception:
+        return None
+    return tensor
+
+
 def constant(rng: Random, model: ModelProto) -> None:
     """Other values, dimensions or type of a constant, the file being sound otherwise."""
-    if not model.graph.initializer:
+    if (tensor := sound_tensor(rng, model)) is None:
         return
-    tensor = rng.choice(model.graph.initializer)
     values = np.array(arrays.to_array(tensor))
     match rng.randrange(5):
         case 0 if values.size:
@@ -244,8 +254,7 @@ def version(rng: Random, model: ModelProto) -> None:
 def gentle(rng: Random, model: ModelProto) -> None:
     """What leaves most models sound: other numbers, sizes, or functions."""
     match rng.randrange(4):
-        case 0 if model.graph.initializer:
-            tensor = rng.choice(model.graph.initializer)
+        case 0 if tensor := sound_tensor(rng, model):
             values = np.array(arrays.to_array(tensor))
             with np.errstate(all="ignore"):
                 factor = rng.choice((0.0, 0.5, 2.0, 1e-6, 1e4, -1.0))
