@@ -8,6 +8,7 @@ from typing import Any
 import numpy.typing as npt
 from onnx import ModelProto
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 
 from .dialects import nn
 from .dialects.nn_network import Network, network_of
@@ -38,7 +39,7 @@ class Quantisation:
 
     `weights` and `activations` are bits from 2 to 8; `first` and `last`, where not 0, those of the
     weights of the first and last product, `input` those of the inputs. Ranges of `activations` come
-    by `method`, "auto" standing for "minmax" at 8 bits and "mse" below.
+    by `method` (see `ranges.Method`).
     """
 
     weights: int = 8
@@ -46,7 +47,7 @@ class Quantisation:
     first: int = 0
     last: int = 0
     input: int = 0
-    method: str = "auto"
+    method: str = Method.AUTO.value
     rounding: str = Rounding.RECONSTRUCTED.value
     symmetric: bool = False
     per_channel: bool = True
@@ -55,10 +56,7 @@ class Quantisation:
     @property
     def value_pass(self) -> NnQuantizePass:
         """The pass that quantises values."""
-        method = self.method
-        if method == "auto":
-            method = (Method.MINMAX if self.activations == 8 else Method.MSE).value
-        return NnQuantizePass(self.activations, self.input, "", method, self.symmetric)
+        return NnQuantizePass(self.activations, self.input, "", self.method, self.symmetric)
 
     @property
     def weight_pass(self) -> NnQuantizeWeightsPass:
@@ -124,10 +122,7 @@ class Calibrated:
             raise TilefoldError(
                 "nothing in the network can be quantised: machines compute none of it"
             )
-        products = sum(
-            is_operator(op, *PRODUCTS) and isinstance(op.operands[1].owner, nn.DequantizeOp)
-            for op in made
-        )
+        products = sum(is_operator(op, *PRODUCTS) and _has_stored_weights(op) for op in made)
         model = onnx_model(module, self.store)
         return Quantised(model, self.original, self.samples, products, values, network)
 
@@ -184,6 +179,12 @@ def calibrated(
     original = onnx_model(module, store)
     calibrate(module, store, samples, _told(progress, "calibrating"))
     return Calibrated(module, store, samples, original)
+
+
+def _has_stored_weights(op: Operation) -> bool:
+    """Whether a product reads integers that are constant."""
+    weights = op.operands[1].owner
+    return isinstance(weights, nn.DequantizeOp) and isinstance(weights.input.owner, nn.ConstantOp)
 
 
 def _told(progress: Progress | None, text: str) -> Callable[[int, int], None] | None:

@@ -459,6 +459,15 @@ def test_values_must_be_finite() -> None:
         quantize(model, {"x": np.full((2, 4), 200, np.float32)})
 
 
+def test_products_of_two_values_have_no_weights() -> None:
+    net = Reals(0)
+    model = net.model([1, 3, 8, 8], net.op("MatMul", net.op("Relu", "x"), "x"))
+    made = quantised(model, samples(4), Quantisation(4, 8))
+    assert (made.products, made.values) == (0, 4)
+    found = quality(made.original, made.model, made.samples)
+    assert found.signal_to_noise > 30
+
+
 def test_inputs_have_as_many_samples() -> None:
     net = Reals(0)
     model = net.model([1, 4], net.op("Relu", "x"))
