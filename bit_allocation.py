@@ -41,6 +41,7 @@ from .passes.quantising.ranges import (
     Method,
     activation_type,
     codes_of,
+    method_of,
     stored_error,
     weight_scales,
 )
@@ -134,8 +135,9 @@ def allocate(
             f"{options.activations} of values: more than the budget of {budget:g}"
         )
     probes = _Probes(ready, options, progress)
-    steps, works = list(_steps(probes.noise(), probes.works, options)), probes.works
-    start = _start(probes.noise(), options)
+    works, noise = probes.works, probes.noise()
+    start = _start(noise, works, options)
+    steps = list(_steps(noise, works, start, options))
     found, low, high = widest, 0, len(steps)
     while low < high and trials.count <= TRIALS:
         place = (low + high + 1) // 2
@@ -145,7 +147,7 @@ def allocate(
         else:
             high = place - 1
     operations = [
-        bit_operations(works, bits, options) for bits in ({**start, **dict(steps[:low])}, start)
+        bit_operations(works, bits, options) for bits in (start | dict(steps[:low]), start)
     ]
     return replace(found, bit_operations=operations[0], widest=operations[1], trials=trials.count)
 
@@ -159,11 +161,15 @@ def bit_operations(works: Sequence[Work], bits: Bits, options: Quantisation) -> 
     )
 
 
-def _start(sites: Iterable[Site], options: Quantisation) -> dict[Site, int]:
+def _start(sites: Iterable[Site], works: Sequence[Work], options: Quantisation) -> dict[Site, int]:
     """The widest widths."""
-    return {
+    bits = {
         site: options.weights if site.kind == WEIGHTS else options.activations for site in sites
     }
+    ends = ((works[-1], options.last), (works[0], options.first)) if works else ()
+    for work, own in ends:
+        bits[work.weights] = own or bits[work.weights]
+    return bits
 
 
 def _layers(steps: Sequence[tuple[Site, int]]) -> dict[str, Widths]:
@@ -175,25 +181,28 @@ def _layers(steps: Sequence[tuple[Site, int]]) -> dict[str, Widths]:
 
 
 def _steps(
-    noise: Mapping[Site, Mapping[int, float]], works: Sequence[Work], options: Quantisation
+    noise: Mapping[Site, Mapping[int, float]],
+    works: Sequence[Work],
+    start: Bits,
+    options: Quantisation,
 ) -> Iterator[tuple[Site, int]]:
     """Sites and the bits that they get, one bit less at a time, the best bargain first."""
-    bits = _start(noise, options)
-    while True:
-        best: tuple[float, Site] | None = None
-        for site, now in bits.items():
-            if now == WIDTHS[0]:
-                continue
-            saved = bit_operations(works, bits, options) - bit_operations(
-                works, {**bits, site: now - 1}, options
-            )
-            added = max(noise[site][now - 1] - noise[site][now], TINY)
-            if saved and (best is None or saved / added > best[0]):
-                best = saved / added, site
-        if best is None:
-            return
-        bits[best[1]] -= 1
-        yield best[1], bits[best[1]]
+    bits = dict(start)
+    concerned = {
+        site: [work for work in works if site in (work.weights, work.values)] for site in bits
+    }
+
+    def bargain(site: Site) -> float:
+        """Bit operations saved by one bit less, over the noise that it adds."""
+        less = {**bits, site: bits[site] - 1}
+        saved = bit_operations(concerned[site], bits, options)
+        saved -= bit_operations(concerned[site], less, options)
+        return saved / max(noise[site][less[site]] - noise[site][bits[site]], TINY)
+
+    while wide := [site for site in bits if concerned[site] and bits[site] > WIDTHS[0]]:
+        best = max(wide, key=bargain)
+        bits[best] -= 1
+        yield best, bits[best]
 
 
 class _Trials:
@@ -293,7 +302,9 @@ class _Probes:
     def _element(self, value: SSAValue, bits: int) -> UniformType:
         histogram = observed(value, self._ready.store)
         assert histogram is not None, "the network is calibrated"
-        return activation_type(histogram, bits, Method.MSE, self._options.symmetric)
+        return activation_type(
+            histogram, bits, method_of(self._options.method), self._options.symmetric
+        )
 
     def _errors_of_weight(self, op: nn.OnnxOp) -> Mapping[int, float]:
         weight = read_constant(op.inputs[1], self._ready.store).astype(np.float64)

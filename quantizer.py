@@ -9,6 +9,7 @@ from typing import Any
 import numpy.typing as npt
 from onnx import ModelProto
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 
 from .dialects import nn
 from .dialects.location import name_of
@@ -46,7 +47,7 @@ class Quantisation:
 
     `weights` and `activations` are bits from 2 to 8; `first` and `last`, where not 0, those of the
     weights of the first and last product, `input` those of the inputs. Ranges of `activations` come
-    by `method`, "auto" standing for "minmax" at 8 bits and "mse" below.
+    by `method` (see `ranges.Method`).
     """
 
     weights: int = 8
@@ -54,7 +55,7 @@ class Quantisation:
     first: int = 0
     last: int = 0
     input: int = 0
-    method: str = "auto"
+    method: str = Method.AUTO.value
     rounding: str = Rounding.RECONSTRUCTED.value
     symmetric: bool = False
     per_channel: bool = True
@@ -63,10 +64,7 @@ class Quantisation:
     @property
     def value_pass(self) -> NnQuantizePass:
         """The pass that quantises values."""
-        method = self.method
-        if method == "auto":
-            method = (Method.MINMAX if self.activations == 8 else Method.MSE).value
-        return NnQuantizePass(self.activations, self.input, "", method, self.symmetric)
+        return NnQuantizePass(self.activations, self.input, "", self.method, self.symmetric)
 
     @property
     def weight_pass(self) -> NnQuantizeWeightsPass:
@@ -139,10 +137,7 @@ class Calibrated:
             raise TilefoldError(
                 "nothing in the network can be quantised: machines compute none of it"
             )
-        products = sum(
-            is_operator(op, *PRODUCTS) and isinstance(op.operands[1].owner, nn.DequantizeOp)
-            for op in made
-        )
+        products = sum(is_operator(op, *PRODUCTS) and _has_stored_weights(op) for op in made)
         model = onnx_model(module, store)
         return Quantised(model, self.original, self.samples, products, values, network, self.fixed)
 
@@ -271,6 +266,12 @@ def _check_real(network: Network) -> None:
             raise TilefoldError(
                 f"node '{name_of(op)}' ({kind}): it is quantised already; compile it as it is"
             )
+
+
+def _has_stored_weights(op: Operation) -> bool:
+    """Whether a product reads integers that are constant."""
+    weights = op.operands[1].owner
+    return isinstance(weights, nn.DequantizeOp) and isinstance(weights.input.owner, nn.ConstantOp)
 
 
 def _told(progress: Progress | None, text: str) -> Callable[[int, int], None] | None:

@@ -138,7 +138,7 @@ def ablation(subject: Subject, options: Quantisation) -> Iterator[Row]:
     done: list[Quantisation] = []
     for by, changes in METHODS.items():
         changed = replace(options, **changes)
-        if changed.value_pass.method == "minmax":
+        if changed.activations == 8:  # where "auto" is "minmax"
             changed = replace(changed, method="minmax")
         if changed not in done:
             yield measured(subject, changed, by)

@@ -48,8 +48,8 @@ class NnQuantizePass(ModulePass):
     """Quantise the values that machines compute with.
 
     `bits` are from 2 to 8, those of the network's inputs `input`, if it is not 0. `layers` is a
-    JSON file of exceptions (see `widths`). `method` says how ranges are found: "minmax",
-    "percentile" or "mse". `symmetric` values are signed with zero point 0.
+    JSON file of exceptions (see `widths`). `method` says how ranges are found: "auto",
+    "minmax", "percentile" or "mse". `symmetric` values are signed with zero point 0.
     """
 
     name = "nn-quantize"

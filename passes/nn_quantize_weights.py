@@ -138,9 +138,12 @@ class NnQuantizeWeightsPass(ModulePass):
 
 
 def _is_stored(op: Operation) -> bool:
-    """Whether an operation is a product of a stored input and constant weights."""
-    stored = is_operator(op, *PRODUCTS) and isinstance(op.operands[0].owner, nn.DequantizeOp)
-    return stored and isinstance(op.operands[1].owner, nn.ConstantOp)
+    """Whether an operation is a product of a stored input and constants."""
+    if not is_operator(op, *PRODUCTS):
+        return False
+    first, *others = (value.owner for value in op.operands)
+    constant = all(isinstance(owner, nn.ConstantOp) for owner in others)
+    return isinstance(first, nn.DequantizeOp) and constant
 
 
 @dataclass

@@ -23,8 +23,12 @@ SMALLEST = 1e-9
 
 
 class Method(StrEnum):
-    """How a range is found: all values, all but the rarest, or the least squared error."""
+    """How a range is found: all values, all but the rarest, or the least squared error.
 
+    "auto" stands for all values at 8 bits, which cut nothing off, and the least error below.
+    """
+
+    AUTO = "auto"
     MINMAX = "minmax"
     PERCENTILE = "percentile"
     MSE = "mse"
@@ -69,6 +73,8 @@ def parameters(
 
 def _range(histogram: Histogram, bits: int, method: Method, symmetric: bool) -> tuple[float, float]:
     counts = histogram.counts
+    if method is Method.AUTO:
+        method = Method.MINMAX if bits == 8 else Method.MSE
     if not counts.any() or method is Method.MINMAX:
         return histogram.low, histogram.high
     if method is Method.PERCENTILE:
@@ -129,12 +135,12 @@ def weight_scales(
 ) -> npt.NDArray[np.float32]:
     """Scales [channels along `axis`] (or [1]) of symmetric types for a weight.
 
-    With `Method.MSE` each is the one among shares of the largest magnitude with the least error.
+    With "mse" or "auto" each is the one among shares of the largest magnitude with the least error.
     """
     flat = rows_along(weight, axis).astype(np.float64)
     largest = np.maximum(np.abs(flat).max(axis=1), SMALLEST)
     most = storage_range(bits, True)[1]
-    if method is not Method.MSE:
+    if method not in (Method.MSE, Method.AUTO):
         return (largest / most).astype(np.float32)
     best: Doubles = largest / most
     least: Doubles = np.full(len(flat), np.inf)
