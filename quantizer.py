@@ -29,6 +29,7 @@ from .passes.nn_equalize import equalize
 from .passes.nn_fold_batch_norm import fold_batch_norm
 from .passes.nn_quantize import NnQuantizePass
 from .passes.nn_quantize_weights import NnQuantizeWeightsPass, Rounding
+from .passes.nn_rows import products_as_rows
 from .passes.quantising.plan import PRODUCTS
 from .passes.quantising.ranges import Method
 from .passes.quantising.widths import Widths
@@ -142,6 +143,7 @@ def quantised(
     network = network_of(module)
     samples = Samples.of(arrays, network)
     fold_batch_norm(module, store)
+    products_as_rows(module, store)
     if options.equalize:
         equalize(module, store, samples)
     original = onnx_model(module, store)

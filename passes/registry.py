@@ -19,6 +19,7 @@ from .nn_frames import NnFramesPass
 from .nn_fuse import NnFusePass
 from .nn_quantize import NnQuantizePass
 from .nn_quantize_weights import NnQuantizeWeightsPass
+from .nn_rows import NnRowsPass
 from .order_layers import OrderLayersPass
 from .pipelines import NnToIsaPass
 from .predict_cycles import PredictCyclesPass
@@ -35,6 +36,7 @@ from .verify_semantics import VerifySemanticsPass
 
 PASSES: tuple[type[ModulePass], ...] = (
     NnFoldBatchNormPass,
+    NnRowsPass,
     NnEqualizePass,
     NnCalibratePass,
     NnQuantizePass,

@@ -472,6 +472,28 @@ def test_what_stays_on_the_host_stays_real() -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["Gemm", "MatMul"])
+def test_products_of_many_rows_are_computed(kind: str) -> None:
+    """Steps of a sequence lie in the place of the batch behind a recurrent layer."""
+    net = Reals(0)
+    units, gates = 6, 24
+    steps = net.op("Transpose", "x", perm=[1, 0, 2])
+    matrices = [net.constant(1, gates, size, scale=0.5) for size in (4, units)]
+    state = net.op("LSTM", steps, *matrices, hidden_size=units)
+    rows = net.op("Squeeze", state)
+    bias = [net.constant(5)] if kind == "Gemm" else []
+    product = net.op(kind, rows, net.constant(units, 5), *bias)
+    model = net.model([1, 7, 4], product)
+    samples = {"x": net.rng.normal(size=(8, 7, 4)).astype(np.float32)}
+    package = compile(model, "tiny", samples=samples)
+    assert isinstance(package, Package)
+    macs = {node.operator: node.macs for node in package.nodes if node.on_machine and node.macs}
+    assert macs == {"MatMul": 7 * units * 5}
+    expected = OnnxSession(model).run({"x": samples["x"][:1]})["y"]
+    actual = emulate(package, {"x": samples["x"][:1]}).outputs["y"]
+    assert np.abs(actual - expected).max() < 0.03 * np.abs(expected).max()
+
+
 def test_products_of_two_activations_stay_as_they_are() -> None:
     net = Reals(0)
     a = net.op("MatMul", "x", net.constant(6, 6))
