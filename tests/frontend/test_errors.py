@@ -102,7 +102,7 @@ def control_flow(net: Net) -> ModelProto:
         [],
         [helper.make_tensor_value_info("inner", TensorProto.FLOAT, [1, 2])],
     )
-    condition = net.constant(np.array(True))
+    condition = net.input((), "condition", TensorProto.BOOL)
     branches = {"then_branch": body, "else_branch": body}
     net.output(net.op("If", condition, name="branch", **branches), rank=2)
     return net.model()
