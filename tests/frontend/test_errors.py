@@ -322,6 +322,7 @@ def pool_with_indices(net: Net) -> ModelProto:
     def build(net: Net, x: str) -> str:
         pooled = net.op("MaxPool", x, name="layer", kernel_shape=[2, 2])
         net.nodes[-1].output.append("indices")
+        net.output("indices", TensorProto.INT64)
         return pooled
 
     return m.qdq_unary(net, build)
