@@ -102,7 +102,7 @@ def control_flow(net: Net) -> ModelProto:
         [],
         [helper.make_tensor_value_info("inner", TensorProto.FLOAT, [1, 2])],
     )
-    condition = net.op("Cast", net.op("ReduceMax", x), to=TensorProto.BOOL)
+    condition = net.input((), "condition", TensorProto.BOOL)
     branches = {"then_branch": body, "else_branch": body}
     net.output(net.op("If", condition, name="branch", **branches), rank=2)
     return net.model()
@@ -322,6 +322,7 @@ def pool_with_indices(net: Net) -> ModelProto:
     def build(net: Net, x: str) -> str:
         pooled = net.op("MaxPool", x, name="layer", kernel_shape=[2, 2])
         net.nodes[-1].output.append("indices")
+        net.output("indices", TensorProto.INT64)
         return pooled
 
     return m.qdq_unary(net, build)
