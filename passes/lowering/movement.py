@@ -22,7 +22,14 @@ from .elementwise import (
     storable,
     value_side,
 )
-from .parts import container_of, is_dense, part_type, place_in_slice, strides_of
+from .parts import (
+    container_of,
+    is_dense,
+    part_type,
+    place_in_concat,
+    place_in_slice,
+    strides_of,
+)
 from .state import Lowering, numbers
 from .tables import looked_up, moved, stored
 
@@ -224,7 +231,8 @@ def lower_concat(state: Lowering, op: nn.ConcatOp) -> None:
         element = storable(element, (1,), starts)
     with stored(state, op, element) as target:
         for value, start in zip(op.inputs, starts, strict=True):
-            if _part_of(target, state.tensor(value)):
+            # Another name of what is made in its place may be wanted in a second place.
+            if place_in_concat(value) and _part_of(target, state.tensor(value)):
                 continue
             source = value_side(state.tensor(value), value)
             box = source.extents

@@ -70,3 +70,26 @@ def test_concatenations_nest_deeply(machine: str) -> None:
     program = compile_levels(module, machine, store=store).program
     expected = run(module, {"input0": x}, store)["output0"]
     assert np.array_equal(emulate(program, {"input0": x}).outputs["output0"], expected)
+
+
+TWICE = """
+!x = tensor<1x11x1x!quant.uniform<u8:f32, 0.5:3>>
+!y = tensor<1x22x1x!quant.uniform<u8:f32, 0.5:3>>
+func.func @main(%x: !x, %z: !x) -> !y {
+  %a = nn.add %x, %z : (!x, !x) -> !x loc("sum")
+  %b = nn.rearrange %a {split = [1, 11, 1], perm = [0, 2, 1], shape = [1, 11, 1]} : (!x) -> !x
+      loc("named anew")
+  %y = nn.concat %a, %b {axis = 1} : (!x, !x) -> !y loc("join")
+  func.return %y : !y
+}
+"""
+
+
+def test_what_is_made_in_one_place_under_two_names_is_copied_to_the_other() -> None:
+    store = Store()
+    module = Parser(context_for(store), TWICE).parse_module()
+    rng = np.random.default_rng(0)
+    inputs = {name: rng.integers(0, 256, (1, 11, 1), np.uint8) for name in ("input0", "input1")}
+    expected = run(module, inputs, store)["output0"]
+    outputs = emulate(compile_levels(module, "tiny", store=store).program, inputs).outputs
+    assert np.array_equal(outputs["output0"], expected)
