@@ -14,7 +14,7 @@
 // RUN: tilefold-opt %s -p 'nn-calibrate{samples="%t-wide.npz"}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix WIDE
 // RUN: tilefold-opt %s -p 'nn-calibrate{samples="%t-two.npz"}' --verify-diagnostics --split-input-file | filecheck %s --check-prefix TWO
 
-// METHOD: no method "best" to find ranges by; there are minmax, percentile, mse
+// METHOD: no method "best" to find ranges by; there are auto, minmax, percentile, mse
 // BITS: 9 bits: widths are from 2 to 8
 // JSON: .json: not readable as JSON: Expecting value
 // LIST: -list.json: must be an object with an entry for each layer
