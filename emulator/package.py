@@ -228,6 +228,8 @@ def _host_batch(port: HostPort, values: Array) -> Array:
     one, rest = (shape[0], tuple(shape[1:])) if shape else (1, ())
     if values.dtype.name != port.dtype:
         raise TilefoldError(f"input '{port.name}' has elements {values.dtype}; give {port.dtype}")
+    if values.ndim > len(shape) and values.shape[1:] == tuple(shape) and len(values):
+        return values
     fits = values.ndim == len(shape) and values.shape[1:] == rest
     empty = values.size == 0 and tuple(shape) == values.shape
     if empty:
@@ -235,6 +237,6 @@ def _host_batch(port: HostPort, values: Array) -> Array:
     if not fits or (values.ndim and (not len(values) or len(values) % one)):
         raise TilefoldError(
             f"input '{port.name}' has shape {list(values.shape)}, not {shape} "
-            "(or a multiple of its first dimension)"
+            "(or a multiple of its first dimension, or more of them stacked)"
         )
     return values.reshape(-1, *shape)

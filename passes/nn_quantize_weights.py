@@ -49,7 +49,7 @@ from .quantising.constants import read_constant, replace_operand
 from .quantising.plan import PRODUCTS
 from .quantising.products import Product
 from .quantising.ranges import Method, codes_of, method_of, weight_scales
-from .quantising.rounding import Moments, adapted, rounded
+from .quantising.rounding import COLUMNS, Moments, adapted, rounded
 from .quantising.walk import Progress, Walk
 from .quantising.widths import Widths, check_layers, check_width, read_widths
 
@@ -58,9 +58,6 @@ BIAS_ROOM = 2.0**30
 
 POSITIONS = 256
 """Output positions of a sample that are looked at."""
-
-COLUMNS = 2400
-"""Most weights of a row that are rounded together."""
 
 Weights = npt.NDArray[np.float32]
 

@@ -95,6 +95,23 @@ def test_an_input_that_goes_straight_out_comes_in_batches_too() -> None:
         tilefold.emulate(package, {"x": x, "through": through[:2]})
 
 
+def test_inputs_of_the_host_are_stacked_or_stand_behind_one_another() -> None:
+    """What has no batch, as the state of a recurrent layer, may be stacked along one of its own."""
+    builder = mixed.net()
+    state = builder.input((2, 1, 4), "state")
+    builder.output(builder.op("Mul", state, builder.input((), "gain"), name="scaled"), rank=3)
+    package = tilefold.compile(builder.model(), "tiny")
+    states, gain = np.arange(24, dtype=np.float32).reshape(3, 2, 1, 4), np.arange(3, dtype="f")
+    expected = (states * gain[:, None, None, None]).reshape(6, 1, 4)
+    for given in (states, states.reshape(6, 1, 4)):
+        outputs = tilefold.emulate(package, {"state": given, "gain": gain}).outputs
+        assert np.array_equal(outputs["scaled:0"], expected)
+    one = {"state": states[1], "gain": gain[1]}
+    assert np.array_equal(tilefold.emulate(package, one).outputs["scaled:0"], states[1])
+    with pytest.raises(TilefoldError, match=r"or more of them stacked\)"):
+        tilefold.emulate(package, {"state": states[:, 0], "gain": gain})
+
+
 def test_sums_that_the_host_reads_are_the_machines() -> None:
     """Without QuantizeLinear onnxruntime convolves in float, and rounds as it goes."""
     builder = mixed.net()

@@ -37,6 +37,9 @@ PRECISION = 1e-5
 BLOCK = 64
 """Columns of a block."""
 
+COLUMNS = 2400
+"""Most weights of a row that are rounded together: the moments of more take too much memory."""
+
 ROUNDS = 3
 """How often integers and scales are improved in turn."""
 
@@ -46,7 +49,10 @@ BATCH = 8192
 
 @dataclass
 class Moments:
-    """Sums over what rows meet, real (x) and stored (y): [groups, columns(, columns)]."""
+    """Sums over what rows meet, real (x) and stored (y): [groups, columns(, columns)].
+
+    Those of products are empty where there are more than `COLUMNS` columns.
+    """
 
     count: int
     x: Doubles
@@ -60,12 +66,15 @@ class Moments:
         total: Moments | None = None
         for x, y in _batches(samples):
             if total is None:
-                vector, matrix = np.zeros(x.shape[:2]), np.zeros((*x.shape[:2], x.shape[1]))
+                columns = x.shape[1] if x.shape[1] <= COLUMNS else 0
+                vector, matrix = np.zeros(x.shape[:2]), np.zeros((len(x), columns, columns))
                 total = Moments(0, vector, vector.copy(), matrix, matrix.copy())
             transposed = y.swapaxes(1, 2)
             total.count += x.shape[-1]
             total.x += x.sum(axis=-1, dtype=np.float64)
             total.y += y.sum(axis=-1, dtype=np.float64)
+            if not total.yy.size:
+                continue
             with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is seen later
                 total.xy += x @ transposed
                 total.yy += y @ transposed

@@ -32,7 +32,14 @@ from tilefold.passes.nn_quantize_weights import NnQuantizeWeightsPass
 from tilefold.passes.quantising.observed import Histogram
 from tilefold.passes.quantising.products import Product
 from tilefold.passes.quantising.ranges import Method, activation_type, weight_scales
-from tilefold.passes.quantising.rounding import DAMPING, Moments, adapted, damped, rounded
+from tilefold.passes.quantising.rounding import (
+    COLUMNS,
+    DAMPING,
+    Moments,
+    adapted,
+    damped,
+    rounded,
+)
 from tilefold.passes.quantising.walk import Walk
 from tilefold.passes.quantising.widths import Widths, read_widths
 from tilefold.quantizer import Quantisation, quantised, quantize
@@ -608,6 +615,15 @@ def test_what_stays_on_the_host_stays_real() -> None:
         "Relu",
         "QuantizeLinear",
     ]
+
+
+def test_wide_products_take_no_memory_for_their_moments() -> None:
+    """Those of a row of 25,088 weights would be 5 GB each."""
+    x = np.ones((1, COLUMNS + 1, 3), np.float32)
+    wide = Moments.of([(x, 2 * x)])
+    assert (wide.count, wide.x[0, 0], wide.y[0, -1]) == (3, 3, 6)
+    assert wide.xy.size == wide.yy.size == 0
+    assert Moments.of([(x[:, :9], x[:, :9])]).yy.shape == (1, 9, 9)
 
 
 @pytest.mark.parametrize("kind", ["Gemm", "MatMul"])
