@@ -37,6 +37,7 @@ ELSEWHERE = {
     ": lost the layer name of ": "passes/test_nn_passes.py",
     "no layer is called '": "passes/test_explanation.py",
     ": its values are not finite: ": "passes/test_quantising.py",
+    '" is there twice': "support/hostile_files.py",
     "' is part of several layers: ": "passes/test_explanation.py",
 }
 """Messages that no IR can cause, only assembly, Python or a bug, and the tests that cause them."""

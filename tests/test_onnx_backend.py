@@ -97,7 +97,7 @@ def test_all_of_onnxs_tests(part: int) -> None:
     [
         ("simple", "test_single_relu_model"),
         ("simple", "test_sign_model"),
-        ("pytorch-converted", "test_ZeroPad2d"),
+        ("pytorch-converted", "test_PixelShuffle"),
     ],
 )
 def test_models_run_on_the_host(kind: str, name: str) -> None:

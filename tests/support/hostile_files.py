@@ -305,7 +305,7 @@ def samples_of_another_shape(folder: Path) -> list[str]:
 
 @case("but must be float32")
 def samples_of_another_type(folder: Path) -> list[str]:
-    return with_samples(folder, npz(x=good_samples().astype(np.float64)))
+    return with_samples(folder, npz(x=good_samples().astype(np.int32)))
 
 
 @case("but must be float32")

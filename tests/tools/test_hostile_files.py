@@ -30,7 +30,7 @@ def test_each_is_refused_in_a_line_or_two(tmp_path: Path) -> None:
     mistakes = [
         f"{start['arguments']} of {start['name']}: {mistake}"
         for start, end in zip(begun, ended, strict=True)
-        for mistake in mistakes_of(start["name"], end)
+        for mistake in mistakes_of(start, end)
     ]
     assert not mistakes, "\n".join(mistakes)
     assert ended[-1]["peak"] < KILOBYTES
@@ -49,15 +49,19 @@ def test_the_backend_refuses_them_too(floating: bool) -> None:
             except TilefoldError as error:
                 assert len(str(error).splitlines()) <= 2, name
     fine = {name for name, case in hostile_models.CASES.items() if case.floating}
-    assert ran == (fine if floating else {"dynamic_dimensions", "dimension_of_zero"})
+    assert ran == (fine if floating else SHAPED)
 
 
-def mistakes_of(name: str, end: dict) -> list[str]:
+SHAPED = {"dynamic_dimensions", "negative_dimension", "dimension_of_zero"}
+
+
+def mistakes_of(start: dict, end: dict) -> list[str]:
     """What is wrong with how a case was refused."""
-    case = hostile_models.CASES.get(name) or hostile_files.CASES[name]
+    case = hostile_models.CASES.get(start["name"]) or hostile_files.CASES[start["name"]]
     parts = [case.text]
-    if isinstance(case, hostile_models.Case) and case.node:
-        parts.append(f"node '{case.node}")
+    if isinstance(case, hostile_models.Case):
+        parts = [case.by_samples if start["arguments"][0] == "quantize" else case.text]
+        parts += [f"node '{case.node}"] if case.node else []
     lines = end["errors"].splitlines()
     found = [f"no '{part}' in {lines}" for part in parts if part not in end["errors"]]
     if end["code"] != 1:
