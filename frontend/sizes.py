@@ -19,6 +19,9 @@ LARGEST = 1 << 28
 ROOM = 1 << 25
 """Elements that may come of constants alone, beside 4 for each element of the model's own."""
 
+STRUCTURE = 5 << 25
+"""The same of ConstantOfShape, by which structures have weights, of VGG-19 even."""
+
 HIGHEST_RANK = 64
 """Dimensions of a value: numpy's bound."""
 
@@ -58,6 +61,7 @@ class Room:
 
     def __init__(self, constants: Mapping[str, Array], opset: int) -> None:
         self._left = ROOM + 4 * sum(array.size for array in constants.values())
+        self._structure = STRUCTURE
         self.opset = opset
         self._known = set(constants)
 
@@ -79,8 +83,12 @@ class Room:
         found = [shapes[name] for name in node.output if name in shapes]
         if len(found) < len(node.output) and all(n in constants for n in node.input if n):
             found = _inferred(node, constants, self.opset) or found
-        self._left -= sum(map(prod, found))
-        if self._left < 0:
+        count = sum(map(prod, found))
+        if node.op_type == "ConstantOfShape":
+            self._structure -= count
+        else:
+            self._left -= count
+        if min(self._left, self._structure) < 0:
             size = "x".join(map(str, found[0]))
             raise TilefoldError(
                 f"{label(node)}: {size} elements computed from constants are too many"

@@ -891,6 +891,13 @@ def folded_bomb(model: ModelProto) -> None:
     beside(model, "Expand", one, constant(model, shape), rank=2)
 
 
+@case("bomb", "elements")
+def bomb_of_one_number(model: ModelProto) -> None:
+    """As structures have their weights, but more than networks have."""
+    shape = constant(model, np.array([2**14, 2**14]))
+    beside(model, "ConstantOfShape", shape, rank=2)
+
+
 @case("tile", "elements")
 def bomb_in_parts(model: ModelProto) -> None:
     """Many constants, each small enough, of the host's."""

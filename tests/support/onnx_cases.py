@@ -181,11 +181,17 @@ def reason(outcome: Outcome) -> str:
 REASONS = (
     (AS_ONNXRUNTIME, AS_ONNXRUNTIME),
     (r"is string|no tensor of numbers", "text"),
-    (r"no tensor|is not known", "sequences, optional values and maps"),
-    (r"NOT_IMPLEMENTED", "onnxruntime has no kernel for the operator and type"),
-    (r"ValidateOpset|operator set", "an operator set that is too old, or newer than onnxruntime's"),
+    (r"no tensor|is not known|is undefined", "sequences, optional values and maps"),
+    (
+        r"NOT_IMPLEMENTED|Could not find an implementation",
+        "onnxruntime has no kernel for the operator and type",
+    ),
+    (
+        r"only \*guarantees\* support|ValidateOpset|operator set",
+        "an operator set that is too old, or newer than onnxruntime's",
+    ),
     (r"onnxruntime", "onnxruntime refuses the operator, its form or its types"),
-    (r"^node '[^']*' \(|FLOAT8|One and only one", "ONNX cannot infer its shapes"),
+    (r"FLOAT8|One and only one|MeanVariance", "ONNX cannot infer its shapes"),
 )
 
 MEANINGS = frozenset(meaning for _, meaning in REASONS)
