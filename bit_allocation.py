@@ -36,7 +36,7 @@ from .passes.nn_quantize_weights import POSITIONS, output_axis
 from .passes.quantising.constants import read_constant, replace_real
 from .passes.quantising.observed import observed
 from .passes.quantising.plan import PRODUCTS, Plan, same_parameters
-from .passes.quantising.products import Product
+from .passes.quantising.products import Product, has_rows
 from .passes.quantising.ranges import (
     Method,
     activation_type,
@@ -243,7 +243,7 @@ class _Probes:
         self._samples = ready.samples.first(PROBED)
         self._noise: dict[Site, dict[int, float]] = {}
         plan = Plan(network_of(ready.module).function, ready.host)
-        self._values, self._products = _values(plan), _products(plan)
+        self._values, self._products = plan.with_ranges, _products(plan)
         self._wanted = self._outputs(ready.module)
         self._means = self._input_means()
 
@@ -323,7 +323,7 @@ class _Probes:
     def _with_value(self, place: int) -> ModuleOp:
         """The network with one value at `PROBE` bits."""
         module = self._ready.module.clone()
-        value = _values(Plan(network_of(module).function, self._ready.host))[place]
+        value = Plan(network_of(module).function, self._ready.host).with_ranges[place]
         quantize = nn.QuantizeOp(value, self._element(value, PROBE))
         real = nn.DequantizeOp(quantize.result)
         value.replace_uses_with_if(real.result, lambda use: use.operation is not quantize)
@@ -348,7 +348,7 @@ class _Probes:
 
     def _input_means(self) -> Mapping[int, Doubles]:
         """The means of what the rows of products meet [groups, columns], by their places."""
-        rows = {place: op for place, op in enumerate(self._products) if _has_rows(op)}
+        rows = {place: op for place, op in enumerate(self._products) if has_rows(op)}
         names = value_names(self._ready.module)
         shown = list(dict.fromkeys(op.inputs[0] for op in rows.values()))
         session = OnnxSession(onnx_model(self._ready.module, self._ready.store, shown))
@@ -362,10 +362,6 @@ class _Probes:
         return {place: np.mean(means, axis=0) for place, means in found.items()}
 
 
-def _values(plan: Plan) -> Sequence[SSAValue]:
-    return plan.with_ranges
-
-
 def _products(plan: Plan) -> Sequence[nn.OnnxOp]:
     """The products whose weights will be quantised."""
     stored = set(plan.stored)
@@ -376,12 +372,6 @@ def _products(plan: Plan) -> Sequence[nn.OnnxOp]:
         and op.inputs[0] in stored
         and isinstance(op.inputs[1].owner, nn.ConstantOp)
     ]
-
-
-def _has_rows(op: nn.OnnxOp) -> bool:
-    """Whether a product is one of rows and columns."""
-    matrix = not is_operator(op, "MatMul") or len(shape_of(op.inputs[1])) == 2
-    return matrix and not is_operator(op, "ConvTranspose")
 
 
 def _site_of(value: SSAValue) -> Site | None:

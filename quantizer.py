@@ -173,7 +173,7 @@ def quantised(
 ) -> Quantised:
     """The same as `quantize`, with what is needed to look at the result."""
     with _named(model):
-        ready = _calibrated(model, arrays, options, layers or {}, shapes, progress)
+        ready = calibrated(model, arrays, options, layers=layers, shapes=shapes, progress=progress)
         return ready.quantised(options, layers, progress)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy.typing as npt
 from onnx import GraphProto, NodeProto, helper, numpy_helper
 
+from ..interpreters.onnx_graphs import graphs_of
+
 Array = npt.NDArray[Any]
 
 
@@ -59,9 +61,8 @@ def _rename(node: NodeProto, names: Mapping[str, str]) -> None:
     for values in (node.input, node.output):
         for place, name in enumerate(values):
             values[place] = names.get(name, name)
-    for attribute in node.attribute:
-        for graph in (attribute.g, *attribute.graphs):
-            for inner in graph.node:
-                _rename(inner, names)
-            for value in graph.output:
-                value.name = names.get(value.name, value.name)
+    for graph in graphs_of(node):
+        for inner in graph.node:
+            _rename(inner, names)
+        for value in graph.output:
+            value.name = names.get(value.name, value.name)

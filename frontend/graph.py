@@ -9,6 +9,7 @@ import numpy.typing as npt
 from onnx import ModelProto, NodeProto
 
 from ..errors import TilefoldError
+from ..interpreters.onnx_graphs import graphs_of
 
 Array = npt.NDArray[Any]
 
@@ -130,14 +131,13 @@ def check_batch(port: Port) -> None:
 def captured(node: NodeProto) -> Iterator[str]:
     """The names that the graphs among a node's attributes use and do not make, each once."""
     seen = set[str]()
-    for attribute in node.attribute:
-        for graph in (attribute.g, *attribute.graphs):
-            made = {value.name for value in (*graph.input, *graph.initializer)}
-            used = [value.name for value in graph.output]
-            for inner in graph.node:
-                used += [*inner.input, *captured(inner)]
-                made.update(inner.output)
-            for name in used:
-                if name and name not in made and name not in seen:
-                    seen.add(name)
-                    yield name
+    for graph in graphs_of(node):
+        made = {value.name for value in (*graph.input, *graph.initializer)}
+        used = [value.name for value in graph.output]
+        for inner in graph.node:
+            used += [*inner.input, *captured(inner)]
+            made.update(inner.output)
+        for name in used:
+            if name and name not in made and name not in seen:
+                seen.add(name)
+                yield name

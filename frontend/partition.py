@@ -23,6 +23,7 @@ from onnx import (
 
 from ..dialects.nn_types import element_of
 from ..errors import TilefoldError
+from ..interpreters.onnx_graphs import graphs_of
 from ..interpreters.onnx_session import unoptimised
 from ..interpreters.placed_node import PlacedNode
 from .graph import Array, Graph, Node, Port, ValueType, check_batch
@@ -117,8 +118,9 @@ def _since(node: NodeProto, opset: int) -> int:
     """The operator set that a node and those of its graphs are defined by."""
     known = node.domain in ("", "ai.onnx")
     since = defs.get_schema(node.op_type, opset).since_version if known else 0
-    graphs = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
-    return max([since, *(_since(inner, opset) for graph in graphs for inner in graph.node)])
+    return max(
+        [since, *(_since(inner, opset) for graph in graphs_of(node) for inner in graph.node)]
+    )
 
 
 def _declared(graph: Graph, port: Port) -> tuple[str, int, Sequence[int | None] | None]:

@@ -9,7 +9,8 @@ import onnx
 from onnx import ModelProto, NodeProto, TensorProto, TypeProto, helper, numpy_helper
 
 from ..errors import TilefoldError
-from .structure import graphs_of, label
+from ..interpreters.onnx_graphs import graphs_of
+from .structure import label
 
 Array = npt.NDArray[Any]
 

@@ -3,12 +3,13 @@
 ONNX's own checker says less of what is wrong, and says it of fewer nodes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from ..errors import TilefoldError
+from ..interpreters.onnx_graphs import graphs_of, nested
 
 LONGEST_NAME = 4096
 """Characters of a name."""
@@ -36,22 +37,6 @@ def label(node: NodeProto) -> str:
     return f"node '{node.name}' ({node.op_type})"
 
 
-def graphs_of(node: NodeProto) -> Iterator[GraphProto]:
-    """The graphs among a node's attributes."""
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
-
-
-def _nested(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
-    """Nodes, and those of the graphs in them."""
-    for node in nodes:
-        yield node
-        for graph in graphs_of(node):
-            yield from _nested(graph.node)
-
-
 def _check_names(model: ModelProto) -> None:
     graph = model.graph
     for value in (*graph.input, *graph.output, *graph.value_info):
@@ -64,7 +49,7 @@ def _check_names(model: ModelProto) -> None:
             raise TilefoldError(
                 f"initializer '{tensor.name}' is of the unknown type {tensor.data_type}"
             )
-    for number, node in enumerate(_nested(graph.node)):
+    for number, node in enumerate(nested(graph.node)):
         what = f"node {number}"
         _check_name(node.name, what)
         attributes = [attribute.name for attribute in node.attribute]
@@ -173,7 +158,7 @@ def _check_functions(model: ModelProto) -> None:
     functions = {_key(function): function for function in model.functions}
     if len(functions) < len(model.functions):
         raise TilefoldError("two of the model's functions have the same name")
-    calls = {key: [_callee(node) for node in _nested(f.node)] for key, f in functions.items()}
+    calls = {key: [_callee(node) for node in nested(f.node)] for key, f in functions.items()}
     try:
         order = list(TopologicalSorter(calls).static_order())
     except CycleError as error:
@@ -187,7 +172,7 @@ def _check_functions(model: ModelProto) -> None:
         depth[key] = 1 + max((depth[each] for each in called), default=0)
         if depth[key] > DEEPEST:
             raise TilefoldError(f"function '{key[1]}' calls others more than {DEEPEST} deep")
-    if functions and sum(size.get(_callee(node), 1) for node in _nested(model.graph.node)) > (
+    if functions and sum(size.get(_callee(node), 1) for node in nested(model.graph.node)) > (
         MOST_NODES
     ):
         raise TilefoldError(f"the model's functions unfold to more than {MOST_NODES} nodes")

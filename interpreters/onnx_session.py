@@ -7,7 +7,7 @@ dot-product instructions agree.
 import importlib
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto
+from onnx import ModelProto
 
 from ..errors import TilefoldError
+from .onnx_graphs import nested
 
 Array = npt.NDArray[Any]
 Options = Any
@@ -86,18 +87,9 @@ def exact(model: ModelProto) -> Session:
 
     Raises TilefoldError where onnxruntime refuses it.
     """
-    if any(QUANTISED.fullmatch(node.op_type) for node in _nodes(model.graph)):
+    if any(QUANTISED.fullmatch(node.op_type) for node in nested(model.graph.node)):
         return compiled(model).session
     return session(model, session_options(SETTINGS[0]), INEXACT)
-
-
-def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
-    """The nodes of a graph and of those in it."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                yield from _nodes(inner)
 
 
 def _compile(model: ModelProto, entries: Mapping[str, str], disabled: Iterable[str]) -> Compiled:

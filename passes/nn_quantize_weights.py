@@ -47,7 +47,7 @@ from ..errors import TilefoldError
 from ..interpreters.samples import Samples, read_samples
 from .quantising.constants import read_constant, replace_operand
 from .quantising.plan import PRODUCTS
-from .quantising.products import Product
+from .quantising.products import Product, has_rows
 from .quantising.ranges import Method, codes_of, method_of, weight_scales
 from .quantising.rounding import COLUMNS, Moments, adapted, rounded
 from .quantising.walk import Progress, Walk
@@ -162,9 +162,7 @@ class _Quantizer:
 
     def round_on_samples(self, op: nn.OnnxOp, walk: Walk) -> None:
         """Store the weights of a product so that its results on samples change little."""
-        if is_operator(op, "ConvTranspose") or (
-            is_operator(op, "MatMul") and len(shape_of(op.inputs[1])) != 2
-        ):
+        if not has_rows(op):
             self.round_nearest(op)
             return
         product, halves = Product(op), self._moments(op, walk)

@@ -2,29 +2,22 @@
 
 import json
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tilefold.examples import fashion
 from tilefold.quantizer import Quantisation
+from tilefold.tests.support.benchmarks import script
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
 def accuracy() -> Any:
-    """The benchmark as a module; it is a script, not part of the package."""
-    folder = ROOT / "benchmarks"
-    if not folder.exists():
-        pytest.skip("the benchmarks are not there")
+    """The benchmark as a module."""
     pytest.importorskip("PIL.Image", reason="needs pillow to read images")
-    sys.path.insert(0, str(folder))
-    try:
-        return import_module("accuracy")
-    finally:
-        sys.path.remove(str(folder))
+    return script("accuracy")
 
 
 @pytest.fixture

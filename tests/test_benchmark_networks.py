@@ -2,8 +2,6 @@
 
 import csv
 import json
-import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +18,10 @@ from tilefold.interpreters.nn import run
 from tilefold.machines import load_machine
 from tilefold.passes.attach_machine import attach_machine
 from tilefold.passes.pipelines import nn_passes, run_passes, schedule_passes
+from tilefold.tests.support.benchmarks import script
 
 ROOT = Path(__file__).resolve().parents[1]
 CSV = ROOT.parent / "shared" / "data" / "mera_cycles.csv"
-
-
-def script(name: str) -> Any:
-    """A benchmark as a module; it is a script, not part of the package."""
-    folder = ROOT / "benchmarks"
-    if not folder.exists():
-        pytest.skip("the benchmarks are not there")
-    sys.path.insert(0, str(folder))
-    try:
-        return import_module(name)
-    finally:
-        sys.path.remove(str(folder))
 
 
 @pytest.fixture(scope="module")

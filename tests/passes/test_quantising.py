@@ -468,6 +468,14 @@ def on_host(model: onnx.ModelProto) -> set[str]:
     return {node.operator for node in compiled.nodes if not node.on_machine}
 
 
+def emulated_as_judged(made: onnx.ModelProto) -> None:
+    """The emulator gives the judge's elements for a quantised model."""
+    expected = Judge(made).run(samples(2))
+    emulated = emulate(compile(made, "tiny"), samples(2)).outputs
+    for name, value in expected.items():
+        np.testing.assert_array_equal(emulated[name], value)
+
+
 def test_a_function_goes_on_from_what_it_is_a_function_of() -> None:
     """An output inside a function is stored for those who read it, and not for the function."""
     net = Reals(0)
@@ -492,10 +500,7 @@ def test_a_value_and_itself_are_added_as_integers() -> None:
     model = net.model([1, 3, 8, 8], net.op("Conv", a, net.constant(4, 3, 3, 3)))
     made = quantize(model, samples())
     assert not on_host(made)
-    expected = Judge(made).run(samples(2))
-    emulated = emulate(compile(made, "tiny"), samples(2)).outputs
-    for name, value in expected.items():
-        np.testing.assert_array_equal(emulated[name], value)
+    emulated_as_judged(made)
 
 
 def test_attention_is_the_machines_but_for_softmax() -> None:
@@ -506,10 +511,7 @@ def test_attention_is_the_machines_but_for_softmax() -> None:
     model = net.model([1, 3, 8, 8], net.op("MatMul", weights, v))
     made = quantize(model, samples())
     assert on_host(made) <= {"Softmax", "QuantizeLinear"}
-    expected = Judge(made).run(samples(2))
-    emulated = emulate(compile(made, "tiny"), samples(2)).outputs
-    for name, value in expected.items():
-        np.testing.assert_array_equal(emulated[name], value)
+    emulated_as_judged(made)
 
 
 def test_axes_and_parameters_are_no_values_to_store() -> None:
@@ -542,10 +544,7 @@ def test_models_of_old_operator_sets_get_scales_by_channel(opset: int) -> None:
     model = net.model([1, 3, 8, 8], net.op("Conv", "x", net.constant(4, 3, 3, 3)))
     model.opset_import[0].version = opset
     made = quantize(model, samples(), Quantisation(per_channel=True))
-    expected = Judge(made).run(samples(2))
-    emulated = emulate(compile(made, "tiny"), samples(2)).outputs
-    for name, value in expected.items():
-        np.testing.assert_array_equal(emulated[name], value)
+    emulated_as_judged(made)
 
 
 def test_resizing_of_operator_set_11_keeps_its_meaning() -> None:
