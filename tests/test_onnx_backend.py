@@ -106,7 +106,7 @@ def test_models_run_on_the_host(kind: str, name: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", set(onnx_cases.KINDS) - {"node"})
+@pytest.mark.parametrize("kind", sorted({*onnx_cases.KINDS} - {"node"}))
 def test_all_of_onnxs_models(kind: str) -> None:
     outcomes = [onnx_cases.run(case) for case in onnx_cases.cases(kind).values()]
     skipped = [outcome for outcome in outcomes if outcome.skipped]
