@@ -37,7 +37,7 @@ class ScheduleBufferDepthPass(ModulePass):
     name = "schedule-buffer-depth"
 
     depth: int = 2
-    constant_depth: int = 32
+    constant_depth: int = 256
     share: int = 2
     constants_only: bool = False
 

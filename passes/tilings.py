@@ -444,8 +444,8 @@ class _Candidates:
                 exposed = exposed + transfer // self.options.lag
                 continue
             exposed = exposed + transfer
-            # A slot of the ring is free again only after its transfer and the work on it.
-            turns = (each.count * transfer + compute) // self.depth
+            # A slot is free again only after its transfer and the work on it, to its last result.
+            turns = (each.count * (transfer + latency) + compute) // self.depth
             ring = np.maximum(ring, np.where(each.count > 1, turns, 0))
         vector = drain + epilogue * self._results
         dma = reduce(np.maximum, busy.values(), as_array(0))

@@ -134,7 +134,7 @@ func.func @main(%x: !x) -> !x {
 
 def test_one_configuration_is_taken_where_estimates_are_off() -> None:
     """Transfers bind these layers: what the cost of arrays has as second best is faster."""
-    text = load_machine("tiny").text.replace("bytes_per_cycle = 8", "bytes_per_cycle = 2")
+    text = load_machine("tiny").text.replace("bytes_per_cycle = 8", "bytes_per_cycle = 1")
     slow, store = parse_machine(text, "tiny"), Store()
     module = Parser(context_for(store), SHORT_LAYERS).parse_module()
     found = compile_levels(module, slow, store=store, effort=2)

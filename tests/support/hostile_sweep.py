@@ -7,7 +7,6 @@ import contextlib
 import io
 import json
 import os
-import resource
 import signal
 import sys
 import time
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tilefold.tests.support import hostile_files, hostile_models
+from tilefold.tests.support.memory import peak
 from tilefold.tools.tilefold import main
 
 HANGS = 30
@@ -61,7 +61,7 @@ def refuse(arguments: list[str]) -> dict[str, object]:
         "code": code,
         "errors": errors.getvalue(),
         "written": sorted(str(path) for path in Path("out").rglob("*")),
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak": peak(),
     }
 
 

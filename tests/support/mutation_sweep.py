@@ -4,7 +4,6 @@ A process of its own: what crashes or eats memory does so here.
 """
 
 import json
-import resource
 import signal
 import sys
 import time
@@ -22,6 +21,7 @@ from tilefold.frontend.loading import load
 from tilefold.frontend.macs import macs
 from tilefold.interpreters.nn import run
 from tilefold.quantizer import quantize
+from tilefold.tests.support.memory import peak
 from tilefold.tests.support.model_mutations import mutated
 
 HANGS = 30
@@ -108,8 +108,7 @@ def checked(seed: int, file: Path) -> dict[str, object]:
         found, wrong = "broken", traceback.format_exc()
     signal.alarm(0)
     seconds = time.process_time() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"outcome": found, "wrong": wrong, "seconds": seconds, "peak": peak}
+    return {"outcome": found, "wrong": wrong, "seconds": seconds, "peak": peak()}
 
 
 if __name__ == "__main__":
