@@ -38,7 +38,7 @@ from tilefold.machines import load_machine
 from tilefold.machines.model import Machine, parse_machine
 from tilefold.passes.attach_machine import attach_machine
 from tilefold.passes.choose_fold import ChooseFoldPass
-from tilefold.passes.folding.space import layer_cost
+from tilefold.passes.folding.space import Placement, layer_cost
 from tilefold.passes.fuse_epilogue import FuseEpiloguePass
 from tilefold.passes.keep_on_chip import KeepOnChipPass
 from tilefold.passes.lower_to_isa import LowerToIsaPass
@@ -271,7 +271,7 @@ def fold_cycles(module: ModuleOp, machine: Machine, store: Store) -> dict[str, i
     for layer in module.walk():
         fold = layer.attributes.get("fold")
         if isinstance(layer, nn.ConvOp | nn.MatmulOp) and isinstance(fold, FoldAttr):
-            cost = layer_cost(machine, fold, conv_shape(layer, store))
+            cost = layer_cost(machine, Placement.of(fold), conv_shape(layer, store))
             cycles[name_of(layer)] = int(as_array(cost.occupancy))
     return cycles
 

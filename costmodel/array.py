@@ -115,8 +115,8 @@ def conv_cost(
 
     room = array.accumulator.lines * array.accumulator.planes
     spilled = outputs * (passes.sums > room) * ((1 - begin) + (1 - end))
-    moved = (outputs * end + spilled) * (drain_lanes > 0)
-    lanes = max(drain_lanes, 1)
+    moved = (outputs * end + spilled) * (as_array(drain_lanes) > 0)
+    lanes = np.maximum(drain_lanes, 1)
     pace = _pace(array, flow, passes)
     busy, after = _busy(array, passes, pace, ceil_div(moved, passes.blocks * lanes))
     works = (macs > 0).astype(np.int64)

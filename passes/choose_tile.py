@@ -25,6 +25,7 @@ from ..dialects.store import Store, store_of
 from ..errors import LayerError, TilefoldError
 from ..machines.model import Machine, Operand
 from .attach_machine import machine_of
+from .folding.space import Placement
 from .fuse_epilogue import EPILOGUE, epilogue_of, other_operand
 from .keep_on_chip import room_in
 from .lowering.budget import does_not_fit
@@ -91,7 +92,8 @@ class ChooseTilePass(ModulePass):
     ) -> TilingAttr | None:
         shape = conv_shape(layer, store)
         extras = extras_of(layer, shape)
-        ranked = ranked_tilings(machine, shape, fold, extras, self.options, skipped + 1)
+        place = Placement.of(fold)
+        ranked = ranked_tilings(machine, shape, place, extras, self.options, skipped + 1)
         return ranked[-1].tiling if ranked else None
 
     @property
@@ -106,7 +108,7 @@ def tilings_of(
     """The `count` cheapest tilings of a layer that has a fold, and of those that do not fit."""
     fold, shape, room = layer.attributes["fold"], conv_shape(layer, store), room_in(machine, layer)
     assert isinstance(fold, FoldAttr)
-    given = (room, shape, fold, extras_of(layer, shape), options, count)
+    given = (room, shape, Placement.of(fold), extras_of(layer, shape), options, count)
     return ranked_tilings(*given), ranked_tilings(*given, fitting=False)
 
 

@@ -31,11 +31,10 @@ from ..costmodel.banks import Inputs
 from ..costmodel.dma import transfer_cost
 from ..costmodel.integers import IntArray, as_array, ceil_div
 from ..costmodel.vector import elementwise_cycles
-from ..dialects.fabric import FoldAttr
 from ..dialects.isa_operands import ElementType
 from ..dialects.schedule import PARAMETER_BYTES, TilingAttr
 from ..machines.model import Direction, Machine, Operand
-from .folding.space import layer_cost, whole_input
+from .folding.space import Placement, layer_cost, whole_input
 from .lowering.budget import ceil_to
 from .lowering.shapes import ConvShape
 
@@ -103,7 +102,7 @@ class Options:
 def ranked_tilings(
     machine: Machine,
     shape: ConvShape,
-    fold: FoldAttr,
+    place: Placement,
     extras: Extras,
     options: Options,
     count: int,
@@ -115,10 +114,10 @@ def ranked_tilings(
     Of equal cycles the one of fewest tiles comes first. Rings have two slots, or one if nothing
     fits with two: then and there none that do not are listed.
     """
-    grid = _grid(shape, options, extras.whole_sums)
+    sizes = tile_sizes(shape, options, extras.whole_sums)
     for depth in (2, 1):
         every = [
-            _Candidates(machine, shape, fold, extras, depth, options, order, *grid)
+            Candidates(machine, shape, place, extras, depth, options, order, *sizes)
             for order in ORDERS
         ]
         fit = [candidates.fit() for candidates in every]
@@ -127,8 +126,8 @@ def ranked_tilings(
             for number, (candidates, fits) in enumerate(zip(every, fit, strict=True)):
                 chosen = np.flatnonzero(fits == fitting)
                 cycles, tiles = candidates.parts.cycles[chosen], candidates.tiles[chosen]
-                for place in np.lexsort((tiles, cycles))[:count]:
-                    key = int(cycles[place]), int(tiles[place]), number, int(chosen[place])
+                for index in np.lexsort((tiles, cycles))[:count]:
+                    key = int(cycles[index]), int(tiles[index]), number, int(chosen[index])
                     ranked.append(key)
             best = sorted(ranked)[:count]
             return [every[number].ranked(index, fitting) for _, _, number, index in best]
@@ -147,7 +146,7 @@ def _powers(size: int, step: int, _most: int) -> list[int]:
     return sorted({min(size, ceil_to(n, step)) for n in sizes})
 
 
-def _grid(shape: ConvShape, options: Options, whole_sums: bool) -> list[IntArray]:
+def tile_sizes(shape: ConvShape, options: Options, whole_sums: bool) -> list[IntArray]:
     """All combinations of rows, columns, k and c of a tile, one array each.
 
     Channels by powers of two fill arrays, whose sizes are such. Without overlap, what counts is
@@ -163,6 +162,11 @@ def _grid(shape: ConvShape, options: Options, whole_sums: bool) -> list[IntArray
     )
     axes = [_parts(shape.rows, 1, most), _parts(shape.columns, 1, most), k, c]
     return [as_array(axis.ravel()) for axis in np.meshgrid(*axes, indexing="ij")]
+
+
+def _least(values: IntArray) -> IntArray:
+    """The least over all tilings."""
+    return values.min(axis=-1, keepdims=True)
 
 
 def _packed_bytes(elements: IntArray, bits: int) -> IntArray:
@@ -184,7 +188,7 @@ def _runs_of(
 
 
 @dataclass
-class _Transfer:
+class Transfer:
     """A transfer that each candidate makes `count` times; cycles of its port and of the DRAM."""
 
     operand: Operand
@@ -219,16 +223,20 @@ class Parts:
 
 
 @dataclass
-class _Candidates:
-    """Tilings of one layer in one loop order, one array element each."""
+class Candidates:
+    """Tilings of one layer, one array element each, in one loop order or in one for each.
+
+    Numbers of the machine and of the fold may be arrays [machines, 1]: then all tilings [tilings]
+    are judged on all machines, and results are [machines, tilings].
+    """
 
     machine: Machine
     shape: ConvShape
-    fold: FoldAttr
+    place: Placement
     extras: Extras
     depth: int
     options: Options
-    order: str
+    order: str | npt.NDArray[np.str_]
     rows: IntArray
     columns: IntArray
     k: IntArray
@@ -252,7 +260,8 @@ class _Candidates:
         """The attribute of one candidate."""
         axes = (self.rows, self.columns, self.k, self.c)
         rows, columns, k, c = (IntAttr(int(axis[index])) for axis in axes)
-        return TilingAttr(rows, columns, k, c, StringAttr(self.order))
+        order = np.broadcast_to(self.order, self.k.shape)[index]
+        return TilingAttr(rows, columns, k, c, StringAttr(str(order)))
 
     def ranked(self, index: int, fits: bool) -> Ranked:
         """One candidate with all that is known of it."""
@@ -261,7 +270,7 @@ class _Candidates:
             return int(np.broadcast_to(values, self.k.shape)[index])
 
         parts = {each.name: of(getattr(self.parts, each.name)) for each in fields(Parts)}
-        moved = sum(of(each.count * each.moved) for each in self._transfers())
+        moved = sum(of(each.count * each.moved) for each in self.transfers())
         tiles, cycles = of(self.tiles), of(self.parts.cycles)
         return Ranked(self.tiling(index), self.depth, tiles, cycles, parts, moved, fits)
 
@@ -279,7 +288,7 @@ class _Candidates:
         rows, columns = self._window()
         return rows * columns * _packed_bytes(self._input_channels(), self.shape.input_type.bits)
 
-    def _weight_bytes(self) -> IntArray:
+    def weight_bytes(self) -> IntArray:
         shape, bits = self.shape, self.shape.weight_type.bits
         ky, kx = shape.kernel
         if shape.depthwise:
@@ -291,27 +300,26 @@ class _Candidates:
     def _output_bytes(self, element: ElementType) -> IntArray:
         return self.rows * self.columns * _packed_bytes(self.k, element.bits)
 
-    def _loads(self) -> tuple[IntArray, IntArray]:
+    def loads(self) -> tuple[IntArray, IntArray]:
         """How often input and weight tiles are loaded: all loops out of the innermost they need."""
         pixels, k, c = self.pixel_trips, self.k_trips, self.c_trips
-        every = pixels * k * c
+        every, outside = pixels * k * c, np.asarray(self.order) == ORDERS[0]
         if self.shape.depthwise:
             inputs = every
-            weights = k if self.order == "k y x" else np.where(k > 1, every, 1)
-        elif self.order == "k y x":
-            inputs = np.where(pixels * c > 1, every, 1)
-            weights = np.where(c > 1, every, k)
+            weights = np.where(outside, k, np.where(k > 1, every, 1))
         else:
-            inputs = np.where(c > 1, every, pixels)
-            weights = np.where(k * c > 1, every, 1)
+            across = np.where(c > 1, every, pixels)
+            inputs = np.where(outside, np.where(pixels * c > 1, every, 1), across)
+            along = np.where(c > 1, every, k)
+            weights = np.where(outside, along, np.where(k * c > 1, every, 1))
         return inputs * self.shape.groups, weights * self.shape.groups
 
     def fit(self) -> npt.NDArray[np.bool_]:
         """Which candidates fit the memories, with rings of their depth, and the accumulators."""
-        inputs, weights = self._loads()
-        outputs = self._results
+        inputs, weights = self.loads()
+        outputs = self.results
         used: dict[str, IntArray] = {}
-        needs: list[tuple[Operand, IntArray, IntArray]] = [("W", self._weight_bytes(), weights)]
+        needs: list[tuple[Operand, IntArray, IntArray]] = [("W", self.weight_bytes(), weights)]
         if not self.extras.keeps_input:
             needs.append(("I", self._input_bytes(), inputs))
         if self.extras.epilogue or not self.extras.keeps_result:
@@ -331,8 +339,10 @@ class _Candidates:
             used[memory.name] = used.get(memory.name, as_array(0)) + lines
         fits = np.ones(self.k.shape, bool)
         for name, size in used.items():
-            fits &= size <= self.machine.memory(name).bytes
-        partial = layer_cost(self.machine, self.fold, self.shape, self._tile(), finishes=False)
+            fits = fits & (size <= self.machine.memory(name).bytes)
+        if (self.c_trips == 1).all():
+            return fits
+        partial = layer_cost(self.machine, self.place, self.shape, self._tile(), finishes=False)
         return fits & ((self.c_trips == 1) | (as_array(partial.spilled) == 0))
 
     @property
@@ -372,49 +382,49 @@ class _Candidates:
         whole_rows = self.columns == shape.columns
         return _runs_of(self.rows, self.columns, channels, whole_pixels, whole_rows)
 
-    def _transfers(self) -> list[_Transfer]:
+    def transfers(self) -> list[Transfer]:
         """All transfers of the layer."""
-        inputs, weights = self._loads()
-        outputs = self._results
+        inputs, weights = self.loads()
+        outputs = self.results
         runs, run_bytes = self._runs()
         results = [element for operand, element in self.extras.tiles if operand == "O"]
         added = [element for operand, element in self.extras.tiles if operand == "I"]
         result = self._result_runs(results[0] if results else self.shape.output_type)
         given: list[tuple[Operand, Direction, IntArray, IntArray, IntArray]] = [
-            ("W", "load", weights, as_array(1), self._weight_bytes())
+            ("W", "load", weights, as_array(1), self.weight_bytes())
         ]
         if not self.extras.keeps_input:
             given.append(("I", "load", inputs, runs, run_bytes))
         if not self.extras.keeps_result:
             given.append(("O", "store", outputs, *result))
         given.extend(("I", "load", outputs, *self._result_runs(element)) for element in added)
-        transfers: list[_Transfer] = []
+        transfers: list[Transfer] = []
         for operand, direction, count, rows, row_bytes in given:
             dma = self.machine.dma_for_operand(operand, direction)
             price = transfer_cost(dma, self.machine.dram, rows=rows, row_bytes=row_bytes)
             port, dram = as_array(price.port_cycles), as_array(price.dram_cycles)
             moved = as_array(price.dram_bytes)
-            transfers.append(_Transfer(operand, dma.name, count, port, dram, moved))
+            transfers.append(Transfer(operand, dma.name, count, port, dram, moved))
         return transfers
 
     @cached_property
     def parts(self) -> Parts:
         """What the whole layer takes its cycles for."""
         cost = layer_cost(
-            self.machine, self.fold, self.shape, self._tile(), inputs=self._read_from()
+            self.machine, self.place, self.shape, self._tile(), inputs=self._read_from()
         )
         compute = as_array(cost.occupancy) * self.tiles
         if self.options.overlap:
-            drain = as_array(cost.drain) * self._results
+            drain = as_array(cost.drain) * self.results
             return self._overlapped(compute, as_array(cost.latency), drain)
         return self._serial(compute + as_array(cost.latency) * self.tiles)
 
     @property
-    def _results(self) -> IntArray:
+    def results(self) -> IntArray:
         """Tiles of results."""
         return self.pixel_trips * self.k_trips * self.shape.groups
 
-    def _epilogue(self) -> IntArray:
+    def epilogue_cycles(self) -> IntArray:
         """Cycles of the epilogue on one tile."""
         if not self.extras.epilogue:
             return as_array(0)
@@ -424,21 +434,21 @@ class _Candidates:
         return as_array(elementwise_cycles(vector, self.extras.epilogue, outputs))
 
     def _overlapped(self, compute: IntArray, latency: IntArray, drain: IntArray) -> Parts:
-        epilogue, ring = self._epilogue(), as_array(0)
+        epilogue, ring = self.epilogue_cycles(), as_array(0)
         if self.extras.epilogue:
             # A slot between array and epilogue is free again when both are done with it.
-            turns = (compute + (latency + epilogue) * self._results) // self.depth
-            ring = np.where(self._results > 1, turns, 0)
+            turns = (compute + (latency + epilogue) * self.results) // self.depth
+            ring = np.where(self.results > 1, turns, 0)
         exposed = latency + epilogue
         busy: dict[str, IntArray] = {}
         dram = as_array(0)
-        for each in self._transfers():
+        for each in self.transfers():
             once = as_array(0)
             if each.operand == "W" and self.ahead:
                 once = self.shape.groups * self.k_trips * self.c_trips
-            taken = each.count * each.port - (once * each.port).min()
+            taken = each.count * each.port - _least(once * each.port)
             busy[each.dma] = busy.get(each.dma, as_array(0)) + taken
-            dram = dram + each.count * each.dram - (once * each.dram).min()
+            dram = dram + each.count * each.dram - _least(once * each.dram)
             transfer = each.cycles(self.machine)
             if each.operand == "W" and self.ahead:
                 exposed = exposed + transfer // self.options.lag
@@ -447,13 +457,13 @@ class _Candidates:
             # A slot is free again only after its transfer and the work on it, to its last result.
             turns = (each.count * (transfer + latency) + compute) // self.depth
             ring = np.maximum(ring, np.where(each.count > 1, turns, 0))
-        vector = drain + epilogue * self._results
+        vector = drain + epilogue * self.results
         dma = reduce(np.maximum, busy.values(), as_array(0))
         return Parts(compute, vector, ring, dma, dram, exposed)
 
     def _serial(self, compute: IntArray) -> Parts:
         weights, alone = as_array(0), as_array(0)
-        for each in self._transfers():
+        for each in self.transfers():
             transfer = each.cycles(self.machine)
             if each.operand == "W":
                 weights = np.maximum(weights, each.count * transfer)

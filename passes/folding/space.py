@@ -47,6 +47,23 @@ class Configuration:
 
 
 @dataclass(frozen=True)
+class Placement:
+    """Where a layer runs: a mode of an array, a fold (or many, `Factors`), at so many bits."""
+
+    array: str
+    mode: int
+    fold: Fold | Factors
+    act_bits: int
+    wgt_bits: int
+
+    @staticmethod
+    def of(attribute: FoldAttr) -> "Placement":
+        """What an attribute says."""
+        bits = attribute.act_bits.data, attribute.wgt_bits.data
+        return Placement(attribute.array.data, attribute.mode.data, fold_of(attribute), *bits)
+
+
+@dataclass(frozen=True)
 class Work:
     """A layer to be placed: its name, its shape, and its bits of activations and weights.
 
@@ -177,21 +194,19 @@ def whole_input(machine: Machine, shape: ConvShape, spread: bool) -> Inputs | No
 
 def layer_cost(
     machine: Machine,
-    attribute: FoldAttr,
+    at: Placement,
     shape: ConvShape,
     tile: Mapping[str, Ints] | None = None,
     finishes: bool = True,
     inputs: Inputs | None = None,
 ) -> ConvCost:
-    """The cost of a layer, or of tiles of it, on a fold.
+    """The cost of a layer, or of tiles of it, where it is placed.
 
     `tile` may give `rows`, `cols`, `k` and `c` as arrays in place of the layer's own. Conflicts of
     banks are charged where `inputs` say how what is read lies in memory.
     """
-    array, bits = machine.array(attribute.array.data), (attribute.act_bits, attribute.wgt_bits)
-    act_bits, wgt_bits = (width.data for width in bits)
-    fold, mode = fold_of(attribute), attribute.mode.data
-    return _price(machine, array, mode, fold, shape, (act_bits, wgt_bits), inputs, tile, finishes)
+    array, bits = machine.array(at.array), (at.act_bits, at.wgt_bits)
+    return _price(machine, array, at.mode, at.fold, shape, bits, inputs, tile, finishes)
 
 
 def _price(

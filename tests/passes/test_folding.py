@@ -17,7 +17,14 @@ from tilefold.passes.folding.choice import (
     undominated,
     worth_it,
 )
-from tilefold.passes.folding.space import Configuration, Space, layer_cost, space_of, whole_input
+from tilefold.passes.folding.space import (
+    Configuration,
+    Placement,
+    Space,
+    layer_cost,
+    space_of,
+    whole_input,
+)
 from tilefold.tests.support.chunks import chunks
 from tilefold.tests.support.fold_choices import (
     candidates,
@@ -54,7 +61,10 @@ def test_space_has_every_candidate_at_its_price(seed: int) -> None:
         every = [column.attribute(work.bits) for column in space.columns]
         assert every == candidates(space.machine, work)
         inputs = whole_input(space.machine, work.shape, spread=True)
-        costs = [layer_cost(space.machine, fold, work.shape, inputs=inputs) for fold in every]
+        costs = [
+            layer_cost(space.machine, Placement.of(fold), work.shape, inputs=inputs)
+            for fold in every
+        ]
         groups = work.shape.groups
         assert space.cycles[row].tolist() == [int(c.occupancy) * groups for c in costs]
         assert space.latency[row].tolist() == [int(c.latency) for c in costs]

@@ -13,7 +13,7 @@ from tilefold.costmodel.reconfigure import reconfigure_cost
 from tilefold.dialects.fabric import FoldAttr
 from tilefold.dialects.isa_operands import ElementType
 from tilefold.machines.model import Array, Folds, Machine
-from tilefold.passes.folding.space import Work, layer_cost, whole_input
+from tilefold.passes.folding.space import Placement, Work, layer_cost, whole_input
 from tilefold.passes.lowering.shapes import ConvShape
 from tilefold.tests.support.random_machines import random_machine
 
@@ -95,7 +95,7 @@ def candidates(machine: Machine, work: Work) -> list[FoldAttr]:
 def own_cycles(machine: Machine, work: Work, fold: FoldAttr) -> tuple[int, int]:
     """Cycles of a layer, and from then until its last result."""
     inputs = whole_input(machine, work.shape, spread=True)
-    cost = layer_cost(machine, fold, work.shape, inputs=inputs)
+    cost = layer_cost(machine, Placement.of(fold), work.shape, inputs=inputs)
     return int(cost.occupancy) * work.shape.groups, int(cost.latency)
 
 
