@@ -1,7 +1,7 @@
 """Pareto fronts: which of many points no other one is better than in everything.
 
-A point is dominated where another one is nowhere worse and somewhere better. Points that are equal in
-all costs do not dominate each other, so a front has all of them or none.
+A point is dominated where another one is nowhere worse and somewhere better. Points that are equal
+in all costs do not dominate each other, so a front has all of them or none.
 """
 
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Every point that was evaluated, in a folder: Parquet files, and a page about where they come from.
+"""Every point that was evaluated, in a folder: Parquet files, and where they come from.
 
     study.json          what the points depend on, and the runs that evaluated them
     points/*.parquet    a file for each chunk of points that was evaluated
@@ -50,7 +50,7 @@ class Store:
         self._lock = (directory / ".lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.record = self._opened()
+            self.record: dict[str, Any] = self._opened()
             for unfinished in self._files.glob(".*.tmp"):
                 unfinished.unlink()
             self._error: type[Exception] = library("duckdb").Error
@@ -99,7 +99,9 @@ class Store:
             "chunk", {"point": points, **self._evaluator.space.columns(points), **results}
         )
         columns = ["point", *map(_quoted, self._evaluator.space.names)]
-        columns += [f"CASE WHEN valid THEN {_quoted(name)} END AS {_quoted(name)}" for name in metrics]
+        columns += [
+            f"CASE WHEN valid THEN {_quoted(name)} END AS {_quoted(name)}" for name in metrics
+        ]
         query = f"SELECT {', '.join(columns)}, valid, {run} AS run FROM chunk"
         self._database.execute(
             f"COPY ({query}) TO {_text(temporary)} (FORMAT parquet, COMPRESSION zstd)"
@@ -114,10 +116,13 @@ class Store:
         for file in self._paths():
             yield self._fetch(f"SELECT * FROM read_parquet({_text(file)})", file)
 
-    def query(self, sql: str) -> Columns:
+    def query(
+        self, sql: str, tables: Mapping[str, Mapping[str, npt.NDArray[Any]]] | None = None
+    ) -> Columns:
         """The result of a query of DuckDB, in which all rows are the table `points`.
 
-        Raises TilefoldError for a query that fails, or where nothing is stored.
+        There may be other `tables`, by name. Raises TilefoldError for a query that fails, or where
+        nothing is stored.
         """
         if not self._paths():
             raise TilefoldError(f"{self.directory}: no points are stored")
@@ -125,16 +130,21 @@ class Store:
         self._database.execute(
             f"CREATE OR REPLACE TEMP VIEW points AS SELECT * FROM read_parquet({files})"
         )
-        return self._fetch(sql, self._files)
+        for name, columns in (tables or {}).items():
+            self._database.register(name, columns)
+        try:
+            return self._fetch(sql, self._files)
+        finally:
+            for name in tables or {}:
+                self._database.unregister(name)
 
     def rows(self, points: IntArray) -> Columns:
         """The rows of `points` [n], which are stored, in their order."""
-        if not len(points):
-            return {}
-        self._database.register("wanted", {"wanted": points, "place": np.arange(len(points))})
-        every = self.query("SELECT points.* FROM points JOIN wanted ON point = wanted ORDER BY place")
-        self._database.unregister("wanted")
-        return every
+        wanted = {"wanted": points, "place": np.arange(len(points))}
+        return self.query(
+            "SELECT points.* FROM points JOIN wanted ON point = wanted ORDER BY place",
+            {"wanted": wanted},
+        )
 
     def export(self, file: Path) -> None:
         """Write all rows, by number, to a .csv, .json or .parquet file.
@@ -170,7 +180,7 @@ class Store:
 
     def _opened(self) -> dict[str, Any]:
         """The record in the folder, or a new one."""
-        wanted = {"format": _FORMAT, **identity(self._evaluator)}
+        wanted: dict[str, Any] = {"format": _FORMAT, **identity(self._evaluator)}
         file = self.directory / "study.json"
         if not file.exists():
             if self._paths():

@@ -79,28 +79,30 @@ class Judged:
 
 @dataclass(frozen=True)
 class Study:
-    """What came of an exploration: all that its store has, from this run and earlier ones.
+    """What came of an exploration.
 
-    `front` has the designs that keep the constraints and that no other one dominates; `best` the
-    best `TOP` by each objective's name. `asked` counts the sampler's points, `evaluated` those that
-    were not there yet; `stored`, `valid` and `kept` (valid, within the constraints) all that are.
+    `points` are the designs that the sampler asked for, by number, each once: all counts, the front
+    and the best are of these. `front` has those that keep the constraints and that no other one
+    dominates; `best` the best `TOP` by each objective's name. `asked` counts the sampler's points,
+    `evaluated` those that were not stored before; `kept` are valid and keep the constraints.
     """
 
     evaluator: Evaluator
     question: Question
     store: Store
+    run: Mapping[str, Any]
+    points: IntArray
     front: Front
     best: Mapping[str, Best]
     asked: int
     evaluated: int
-    stored: int
     valid: int
     kept: int
     seconds: float
 
 
 def objectives_of(evaluator: Evaluator, names: Iterable[str]) -> tuple[Metric, ...]:
-    """The metrics of those names, or their beginnings; raises TilefoldError if they are no goals."""
+    """The metrics of those names, with or without units; raises TilefoldError if one is no goal."""
     metrics = {metric.name: metric for metric in evaluator.metrics}
     goals = [name for name, metric in metrics.items() if metric.goal != "none"]
     chosen = tuple(metrics[resolved(name, goals, "objective")] for name in names)
@@ -120,8 +122,9 @@ def explore(
 ) -> Study:
     """Evaluate the sampler's points, unless the store has them, `chunk` at most at a time.
 
-    The result depends on the evaluator, the sampler, the question, and on what was stored: not on
-    the workers, nor on how often the exploration was interrupted and begun again.
+    What comes of it depends on the evaluator, the sampler and the question alone: not on the
+    workers, on what was stored before, or on how often the exploration was interrupted and begun
+    again.
     """
     run = _Run(evaluator, sampler, store, question, progress)
     if sampler.adaptive:
@@ -146,76 +149,84 @@ class _Run:
         self._question, self._progress = question, progress
         self._front = Front(len(question.objectives))
         self._best = {each.name: Best(TOP) for each in question.objectives}
-        self._asked = self._done = self._evaluated = self._valid = self._kept = self._stored = 0
-        self._known = _Known(len(question.objectives))
+        self._points: list[IntArray] = []
+        self._asked = self._done = self._evaluated = self._valid = self._kept = 0
         self._start = time.monotonic()
+        self._stored = _Known(len(question.objectives))
         for batch in store.batches():
-            self._take(batch["point"], batch)
-        self._number = store.begin(_settings(sampler, question))
+            self._stored.add(question.judge(evaluator, batch["point"], batch))
+        self._settings = _settings(sampler, question)
+        self._number = store.begin(self._settings)
 
     def in_one_go(self, workers: Workers, chunk: int) -> None:
-        """Batches that do not depend on results: workers never wait."""
-        stored = self._known
+        """Batches that do not depend on results, and have no point twice: workers never wait."""
 
         def missing() -> Iterator[IntArray]:
             while len(points := self._sampler.ask()):
                 self._asked += len(points)
-                new = points[~stored.has(points)]
-                self._done += len(points) - len(new)
-                yield from _pieces(new, chunk)
+                stored = self._stored.has(points)
+                self._take(self._stored.of(points[stored]))
+                yield from _pieces(points[~stored], chunk)
 
         for points, results in workers.run(self._evaluator, missing()):
-            self._add(points, results)
-            self._done += len(points)
+            self._take(self._evaluated_now(points, results))
             self._tell()
 
     def in_rounds(self, workers: Workers, chunk: int) -> None:
         """Batches that depend on the results of those before."""
+        seen = _Known(len(self._question.objectives))
         while len(points := self._sampler.ask()):
             self._asked += len(points)
             new = np.unique(points)
-            new = new[~self._known.has(new)]
-            size = min(chunk, -(-len(new) // _PARTS) or 1)
-            for part, results in workers.run(self._evaluator, _pieces(new, size)):
-                self._add(part, results)
-            told = self._known.of(points)
-            self._sampler.tell(points, told.costs, told.violation)
-            self._done += len(points)
+            new = new[~seen.has(new)]
+            stored = self._stored.has(new)
+            judged = [self._stored.of(new[stored])]
+            missing = new[~stored]
+            size = min(chunk, -(-len(missing) // _PARTS) or 1)
+            for part, results in workers.run(self._evaluator, _pieces(missing, size)):
+                judged.append(self._evaluated_now(part, results))
+            for each in judged:
+                self._take(each)
+                seen.add(each)
+            self._done += len(points) - len(new)
             self._tell()
+            told = seen.of(points)
+            self._sampler.tell(points, told.costs, told.violation)
 
     def study(self) -> Study:
         """What came of it."""
+        points = np.sort(np.concatenate([np.empty(0, np.int64), *self._points]))
         return Study(
             self._evaluator,
             self._question,
             self._store,
+            self._settings,
+            points,
             self._front,
             self._best,
             asked=self._asked,
             evaluated=self._evaluated,
-            stored=self._stored,
             valid=self._valid,
             kept=self._kept,
             seconds=time.monotonic() - self._start,
         )
 
-    def _add(self, points: IntArray, results: Results) -> None:
+    def _evaluated_now(self, points: IntArray, results: Results) -> Judged:
         self._store.write(self._number, points, results)
         self._evaluated += len(points)
-        self._take(points, results, new=True)
+        return self._question.judge(self._evaluator, points, results)
 
-    def _take(self, points: IntArray, results: Results, new: bool = False) -> None:
-        """Count stored points, and see whether they are good."""
-        judged = self._question.judge(self._evaluator, points, results)
+    def _take(self, judged: Judged) -> None:
+        """Count points that are asked for the first time, and see whether they are good."""
         kept = judged.kept
-        self._stored += len(points)
-        self._valid += int(np.count_nonzero(results["valid"]))
-        self._kept += int(np.count_nonzero(kept))
-        self._front.add(points[kept], judged.costs[kept])
+        points, costs = judged.points[kept], judged.costs[kept]
+        self._points.append(judged.points)
+        self._done += len(judged.points)
+        self._valid += int(np.count_nonzero(np.isfinite(judged.violation)))
+        self._kept += len(points)
+        self._front.add(points, costs)
         for column, best in enumerate(self._best.values()):
-            best.add(points[kept], judged.costs[kept, column])
-        if self._sampler.adaptive or not new:
-            self._known.add(judged)
+            best.add(points, costs[:, column])
 
     def _tell(self) -> None:
         if self._progress is None:
@@ -228,7 +239,7 @@ class _Run:
 
 
 class _Known:
-    """Points of which is known what came of them, for as many as fit in memory."""
+    """Points of which is known what came of them."""
 
     def __init__(self, objectives: int) -> None:
         self._parts: list[Judged] = []
@@ -236,7 +247,8 @@ class _Known:
 
     def add(self, judged: Judged) -> None:
         """Remember points, none of which was known."""
-        self._parts.append(judged)
+        if len(judged.points):
+            self._parts.append(judged)
 
     def has(self, points: IntArray) -> BoolArray:
         """Which of `points` [n] are known, [n]."""

@@ -18,10 +18,10 @@ _ROUNDS: Final = 8
 class Permutation:
     """A random permutation of 0..size-1 that is computed, not stored.
 
-    A Feistel network over the least even number of bits, applied again to whatever leaves the range:
-    J. Black and P. Rogaway, Ciphers with arbitrary finite domains, CT-RSA 2002. The rounds mix with
-    the finaliser of SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, Fast splittable pseudorandom
-    number generators, OOPSLA 2014).
+    A Feistel network over the least even number of bits, applied again to whatever leaves the
+    range: J. Black and P. Rogaway, Ciphers with arbitrary finite domains, CT-RSA 2002. The rounds
+    mix with the finaliser of SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, Fast splittable
+    pseudorandom number generators, OOPSLA 2014).
     """
 
     def __init__(self, size: int, seed: int) -> None:

@@ -15,18 +15,19 @@ PARTICLES: Final = 24
 _PARTITIONS: Final = {1: 1, 2: 6, 3: 3}
 _FEWEST_PARTITIONS: Final = 2
 _SUM: Final = 0.05
-"""How much the sum of all costs counts beside the largest, so that no weight of 0 forgets a cost."""
+"""How much the sum of all costs counts beside the largest: no weight of 0 forgets a cost."""
 
 
 class Pso:
     """Swarms of particles (pymoo's PSO) that move through places as if these were real numbers.
 
     A particle keeps its real position; evaluated is the design next to it. A swarm has one
-    objective, so there is one swarm for each of some evenly spread weights of the objectives (I. Das
-    and J. E. Dennis, SIAM J. Optimization 8(3), 1998), which makes the augmented weighted Chebyshev
-    distance least (R. E. Steuer and E.-U. Choo, Mathematical Programming 26, 1983): max(w z) + 0.05
-    sum(z). z are costs over the range that they have in the first batch with designs that keep the
-    constraints, and that range stays: particles remember distances. All swarms move in one batch.
+    objective, so there is one swarm for each of some evenly spread weights of the objectives (I.
+    Das and J. E. Dennis, SIAM J. Optimization 8(3), 1998), which makes the augmented weighted
+    Chebyshev distance least (R. E. Steuer and E.-U. Choo, Mathematical Programming 26, 1983):
+    max(w z) + 0.05 sum(z). z are costs over the range that they have in the first batch with
+    designs that keep the constraints, and that range stays: particles remember distances. All
+    swarms move in one batch.
     """
 
     adaptive = True

@@ -10,8 +10,9 @@ from ..space import IntArray
 class Sampler(Protocol):
     """Asks for batches of points and is told what came of them.
 
-    The points of a batch depend on the sampler's settings and on what it was told of earlier batches,
-    on nothing else: not on how many workers there are, nor on the order in which they finish.
+    The points of a batch depend on the sampler's settings and on what it was told of earlier
+    batches, on nothing else: not on how many workers there are, nor on the order in which they
+    finish. A sampler that is not adaptive asks for no point twice.
     """
 
     @property

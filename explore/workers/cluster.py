@@ -29,8 +29,8 @@ class Cluster:
     """The workers of a Dask scheduler; new ones are used as they come.
 
     The scheduler gives the chunk of a worker that died to another one. It also hands the evaluator
-    to every worker that there is or will be (a plugin does that; data that is scattered is lost when
-    all that hold it die).
+    to every worker that there is or will be (a plugin does that; data that is scattered is lost
+    when all that hold it die).
     """
 
     def __init__(self, client: Any, cluster: Any = None) -> None:
@@ -52,13 +52,13 @@ class Cluster:
         """A cluster of `jobs` processes of this machine that ends with this object."""
         check_jobs(jobs)
         with dask.config.set({"distributed.scheduler.allowed-failures": TRIES - 1}):
+            settings: dict[str, Any] = {"dashboard_address": None, "memory_limit": 0}
             cluster = LocalCluster(
                 n_workers=jobs,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
-                memory_limit=0,
                 silence_logs=logging.CRITICAL,
+                **settings,
             )
         return Cluster(Client(cluster, set_as_default=False), cluster)
 
@@ -66,7 +66,7 @@ class Cluster:
         """Each chunk with its results; see `Workers.run`."""
         self._send(evaluator)
         source, waiting = iter(chunks), dict[Any, IntArray]()
-        done = as_completed(loop=self._client.loop)
+        done: Any = as_completed(loop=self._client.loop)
         while True:
             wanted = AHEAD * max(1, sum(self._client.nthreads().values()))
             for points in islice(source, max(0, wanted - len(waiting))):

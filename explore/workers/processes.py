@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from types import TracebackType
@@ -37,9 +38,11 @@ class Processes:
     def run(self, evaluator: Evaluator, chunks: Iterable[IntArray]) -> Iterator[Done]:
         """Each chunk with its results; see `Workers.run`."""
         if evaluator is not self._evaluator:
-            self._close()
             self._evaluator, pickled = evaluator, pickle.dumps(evaluator)
-            self._pools = [_Pool(pickled) for _ in range(self._jobs)]
+            if not self._pools:
+                self._pools = [_Pool(pickled) for _ in range(self._jobs)]
+            for pool in self._pools:
+                pool.send(pickled)
         source, again = iter(chunks), deque[_Chunk]()
         while True:
             self._give_out(source, again)
@@ -59,7 +62,9 @@ class Processes:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close()
+        for pool in self._pools:
+            pool.close()
+        self._pools = []
 
     def _give_out(self, source: Iterator[IntArray], again: "deque[_Chunk]") -> None:
         """Fill up the pools, the emptiest first."""
@@ -71,11 +76,6 @@ class Processes:
                     if not again:
                         return
                     pool.submit(again.popleft())
-
-    def _close(self) -> None:
-        for pool in self._pools:
-            pool.close()
-        self._pools = []
 
 
 class _Chunk:
@@ -96,6 +96,13 @@ class _Pool:
     @property
     def futures(self) -> list[Future[Results]]:
         return [future for future, _ in self._chunks]
+
+    def send(self, pickled: bytes) -> None:
+        """Let the process have another evaluator from the next chunk on."""
+        if pickled != self._pickled:
+            self._pickled = pickled
+            with suppress(BrokenProcessPool):
+                self._executor.submit(_hold, pickled)
 
     def submit(self, chunk: _Chunk) -> None:
         try:
@@ -137,6 +144,10 @@ def _start(pickled: bytes) -> None:
     """Make this process a worker: ended by its parent alone, and with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, args=(parent_process(),), daemon=True).start()
+    _hold(pickled)
+
+
+def _hold(pickled: bytes) -> None:
     _here[:] = [pickle.loads(pickled)]
 
 
