@@ -1,0 +1,134 @@
+"""Evaluation by a Dask cluster."""
+
+import logging
+import pickle
+from asyncio import CancelledError
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from types import TracebackType
+from typing import Any, Final, Self
+from uuid import uuid4
+
+import dask.config
+from distributed import Client, LocalCluster, WorkerPlugin, as_completed
+from distributed.scheduler import KilledWorker
+
+from ...errors import TilefoldError
+from ..evaluator import Evaluator, Results
+from ..space import IntArray
+from .worker import AHEAD, TRIES, Done, check_jobs, guarded, lost
+
+_WAIT: Final = 20
+"""Seconds to wait for a scheduler."""
+
+_here: dict[str, Evaluator] = {}
+"""The evaluators of this process, if it is a worker, by the names of their plugins."""
+
+
+class Cluster:
+    """The workers of a Dask scheduler; new ones are used as they come.
+
+    The scheduler gives the chunk of a worker that died to another one. It also hands the evaluator
+    to every worker that there is or will be (a plugin does that; data that is scattered is lost
+    when all that hold it die).
+    """
+
+    def __init__(self, client: Any, cluster: Any = None) -> None:
+        self._client, self._cluster = client, cluster
+        self._evaluator: Evaluator | None = None
+        self._plugin = ""
+
+    @staticmethod
+    def at(address: str) -> "Cluster":
+        """The cluster of the scheduler at `address`; raises TilefoldError if none answers."""
+        try:
+            return Cluster(Client(address, timeout=_WAIT, set_as_default=False))
+        except (OSError, ValueError, TypeError) as error:
+            reason = str(error).splitlines()[0]
+            raise TilefoldError(f"--scheduler {address}: no scheduler answers: {reason}") from None
+
+    @staticmethod
+    def embedded(jobs: int) -> "Cluster":
+        """A cluster of `jobs` processes of this machine that ends with this object."""
+        check_jobs(jobs)
+        with dask.config.set({"distributed.scheduler.allowed-failures": TRIES - 1}):
+            settings: dict[str, Any] = {"dashboard_address": None, "memory_limit": 0}
+            cluster = LocalCluster(
+                n_workers=jobs,
+                threads_per_worker=1,
+                processes=True,
+                silence_logs=logging.CRITICAL,
+                **settings,
+            )
+        return Cluster(Client(cluster, set_as_default=False), cluster)
+
+    def run(self, evaluator: Evaluator, chunks: Iterable[IntArray]) -> Iterator[Done]:
+        """Each chunk with its results; see `Workers.run`."""
+        self._send(evaluator)
+        source, waiting = iter(chunks), dict[Any, IntArray]()
+        done: Any = as_completed(loop=self._client.loop)
+        while True:
+            wanted = AHEAD * max(1, sum(self._client.nthreads().values()))
+            for points in islice(source, max(0, wanted - len(waiting))):
+                future = self._client.submit(_evaluate, self._plugin, points, pure=False)
+                waiting[future] = points
+                done.add(future)
+            if not waiting:
+                return
+            future = next(done)
+            points = waiting.pop(future)
+            yield points, _result(future, points)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._plugin and kind is None:
+            self._client.unregister_worker_plugin(self._plugin)
+        self._client.close()
+        if self._cluster is not None:
+            self._cluster.close()
+
+    def _send(self, evaluator: Evaluator) -> None:
+        """Hand the evaluator to all workers, of now and later, unless they have it."""
+        if evaluator is self._evaluator:
+            return
+        if self._plugin:
+            self._client.unregister_worker_plugin(self._plugin)
+        self._evaluator, self._plugin = evaluator, f"tilefold-{uuid4().hex}"
+        self._client.register_plugin(Holder(self._plugin, pickle.dumps(evaluator)), self._plugin)
+
+
+class Holder(WorkerPlugin):
+    """Keeps an evaluator in each worker."""
+
+    def __init__(self, name: str, pickled: bytes) -> None:
+        self._name, self._pickled = name, pickled
+
+    def setup(self, worker: Any) -> None:
+        """Unpack it, once a worker."""
+        _here[self._name] = pickle.loads(self._pickled)
+
+    def teardown(self, worker: Any) -> None:
+        """Forget it."""
+        _here.pop(self._name, None)
+
+
+def _evaluate(name: str, points: IntArray) -> Results:
+    return guarded(_here[name], points)
+
+
+def _result(future: Any, points: IntArray) -> Results:
+    try:
+        return future.result()
+    except KilledWorker:
+        raise lost(points) from None
+    except (CancelledError, OSError) as error:
+        raise TilefoldError(
+            f"the Dask scheduler went away ({type(error).__name__}); the same command goes on"
+        ) from None
