@@ -51,9 +51,14 @@ def area(machine: Machine, technology: Technology) -> dict[str, float]:
 
 def leakage(machine: Machine, technology: Technology) -> float:
     """uW of all parts that `area` counts."""
-    logic = sum(_logic(machine, technology).values()) / 1e6
-    srams = sum(_srams(machine, technology, "leakage_uw").values())
-    return logic * technology.logic.leakage_uw_per_mm2 + srams
+    return sum(leakages(machine, technology).values())
+
+
+def leakages(machine: Machine, technology: Technology) -> dict[str, float]:
+    """uW by component of what `area` counts."""
+    rate = technology.logic.leakage_uw_per_mm2 / 1e6
+    logic = {name: um2 * rate for name, um2 in _logic(machine, technology).items()}
+    return {**logic, **_srams(machine, technology, "leakage_uw")}
 
 
 def _logic(machine: Machine, technology: Technology) -> dict[str, float]:

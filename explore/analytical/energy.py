@@ -1,0 +1,155 @@
+"""Energy and area of many machines at once: what layers do, times what the technology charges.
+
+Prices are those of `costmodel.energy`. A part's depend on few parameters of a family, so they are
+asked for once for each choice of these.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...costmodel.area import leakages
+from ...costmodel.energy import Action, Prices
+from ...costmodel.integers import IntArray
+from ...costmodel.technology.table import Technology
+from ...machines.model import Machine
+from .network import Movement, Product
+from .tiles import Costs
+
+FloatArray = npt.NDArray[np.float64]
+Values = Mapping[str, npt.NDArray[Any]]
+
+SUM_BITS = 32
+ADD_READS = 2
+"""Operands that an addition or product of an epilogue reads from memory for each element."""
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """What actions cost on the machines of a family.
+
+    `machine` makes one of a choice of all parameters; `depends` has the parameters that the prices,
+    area and leakage of a part depend on.
+    """
+
+    machine: Callable[[Mapping[str, Any]], Machine]
+    depends: Mapping[str, Sequence[str]]
+    technology: Technology
+    _known: dict[tuple[Any, ...], Prices] = field(default_factory=dict[tuple[Any, ...], Prices])
+
+    def pj(self, values: Values, action: Action) -> FloatArray:
+        """The price [machines] of an action."""
+        return self._each(values, action.where, lambda prices: prices.of(action).pj)
+
+    def area(self, values: Values) -> FloatArray:
+        """mm2 [machines] of all parts."""
+        return sum((self._each(values, part, _area_of(part)) for part in self.depends), np.zeros(1))
+
+    def leakage(self, values: Values) -> FloatArray:
+        """uW [machines] of all parts."""
+        return sum((self._each(values, part, _leak_of(part)) for part in self.depends), np.zeros(1))
+
+    def _each(self, values: Values, part: str, ask: Callable[[Prices], float]) -> FloatArray:
+        count = len(next(iter(values.values())))
+        names = self.depends[part]
+        if not names:
+            return np.full(
+                count, ask(self._prices(part, {name: v[0] for name, v in values.items()}))
+            )
+        codes = [np.unique(values[name], return_inverse=True) for name in names]
+        shape = [len(found) for found, _ in codes]
+        flat = np.ravel_multi_index([where for _, where in codes], shape)
+        distinct, first, where = np.unique(flat, return_index=True, return_inverse=True)
+        some = {name: column[first] for name, column in values.items()}
+        answers = [
+            ask(self._prices(part, {name: column[number] for name, column in some.items()}))
+            for number in range(len(distinct))
+        ]
+        return np.array(answers)[where]
+
+    def _prices(self, part: str, values: Mapping[str, Any]) -> Prices:
+        key = part, *(values[name] for name in self.depends[part])
+        if key not in self._known:
+            self._known[key] = Prices(self.machine(values), self.technology)
+        return self._known[key]
+
+
+def _area_of(part: str) -> Callable[[Prices], float]:
+    return lambda prices: _sum_of(part, prices.area)
+
+
+def _leak_of(part: str) -> Callable[[Prices], float]:
+    return lambda prices: _sum_of(part, leakages(prices.machine, prices.technology))
+
+
+def _sum_of(part: str, components: Mapping[str, float]) -> float:
+    """What belongs to a part, whose name its components begin with."""
+    return sum(value for name, value in components.items() if name.split(" ")[0] == part)
+
+
+@dataclass(frozen=True)
+class Meter:
+    """Adds up the energy of layers on a `batched` machine."""
+
+    tariff: Tariff
+    values: Values
+    machine: Machine
+    array: str
+    _prices: dict[Action, FloatArray] = field(default_factory=dict[Action, FloatArray])
+
+    def _pj(self, what: Any, where: str, *bits: int) -> FloatArray:
+        action = Action(what, where, *bits)
+        if action not in self._prices:
+            self._prices[action] = self.tariff.pj(self.values, action)
+        return self._prices[action]
+
+    def product(self, work: Product, cost: Costs, chain: IntArray) -> FloatArray:
+        """pJ [machines] of a product whose units form chains of so many; see `emulator.actions`."""
+        act, wgt = work.bits
+        data, memory = self.machine.memory_for("O").name, self.machine.memory_for("W").name
+        drain = self.machine.drain_for(self.machine.array(self.array)).name
+        results = work.shape.rows * work.shape.columns * work.shape.groups * work.shape.k
+        inputs, weights = cost.input_reads * act, cost.weight_loads * wgt
+        links = cost.accumulator_writes * SUM_BITS * (chain - 1)
+        several = np.asarray(self.machine.array(self.array).count).ravel() > 1
+        links = links + np.where(several, inputs + weights + results * SUM_BITS, 0)
+        read = inputs // 8 + cost.stored
+        written = results * work.shape.output_type.bits // 8 + cost.loaded
+        energy = (
+            self._pj("product", self.array, act, wgt) * cost.macs
+            + self._pj("keep", self.array) * cost.register_writes * wgt
+            + self._pj("sum", self.array) * cost.accumulator_writes
+            + self._pj("drain", self.array) * results
+            + self._pj("link", self.array) * links
+            + self._pj("requantise", drain) * results
+            + self._pj("write", memory) * cost.weights
+            + self._pj("read", memory) * (weights // 8)
+        )
+        if work.extras.epilogue:
+            what = {"vadd": "add", "vmul": "multiply", "vlut": "table"}[work.extras.epilogue]
+            operands = 1 if what == "table" else ADD_READS
+            energy = energy + self._pj(what, drain) * results
+            read, written = read + operands * results, written + results
+        energy = energy + self._pj("read", data) * read + self._pj("write", data) * written
+        return energy + self._dram(cost.read, cost.written)
+
+    def movement(self, work: Movement) -> FloatArray:
+        """pJ [machines] of a layer of the vector lanes, or a copy."""
+        memory = self.machine.memory_for("O").name
+        energy = self._dram(work.loads, work.stores)
+        energy = energy + self._pj("read", memory) * (work.reads + work.stores)
+        if work.what:
+            lanes = self.machine.vector_for(memory, memory).name
+            energy = energy + self._pj(work.what, lanes) * work.elements
+        return energy + self._pj("write", memory) * (work.loads + work.results)
+
+    def leaked(self, cycles: IntArray) -> FloatArray:
+        """pJ [machines] that all parts leak in so many cycles."""
+        return self.tariff.leakage(self.values) * 1e6 * cycles / self.machine.hz
+
+    def _dram(self, read: IntArray | int, written: IntArray | int) -> FloatArray:
+        dram = self.machine.dram.name
+        return self._pj("read", dram) * read + self._pj("write", dram) * written

@@ -1,0 +1,151 @@
+"""A network as the analytical evaluator sees it: its layers, and what of them stays on chip.
+
+Which tensors stay on chip depends on nothing of a machine but the memory of inputs and outputs. So
+the compiler's own passes are asked, once for each size of that memory.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from math import prod
+from pathlib import Path
+
+from onnx import ModelProto
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+
+from ...compiler import context_for
+from ...dialects import nn
+from ...dialects.location import name_of
+from ...dialects.nn_network import network_of
+from ...dialects.nn_types import element_of, shape_of
+from ...dialects.store import Store, StoreContext
+from ...frontend import import_model
+from ...machines.model import Machine
+from ...passes.attach_machine import attach_machine
+from ...passes.choose_tile import extras_of
+from ...passes.fuse_epilogue import EPILOGUE, FuseEpiloguePass
+from ...passes.keep_on_chip import KeepOnChipPass, never_made, renamed, room_in, size_of
+from ...passes.lowering.convolution import conv_shape
+from ...passes.lowering.parts import place_in_concat
+from ...passes.lowering.shapes import ConvShape
+from ...passes.lowering.state import address_of, numbers
+from ...passes.pipelines import nn_passes, run_passes
+from ...passes.tilings import Extras
+
+ON_HOST = nn.ConstantOp, nn.QuantizeOp, nn.DequantizeOp
+"""What is done before a machine begins, or after it."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a convolution or matrix product is to an array; `room` is the bytes for its tiles."""
+
+    shape: ConvShape
+    bits: tuple[int, int]
+    extras: Extras
+    room: int
+
+
+@dataclass(frozen=True)
+class Movement:
+    """A layer of the vector lanes, or one that only moves data.
+
+    `reads` elements enter the lanes, `what` they do (`costmodel.energy.What`, "" for nothing) is
+    done for `elements` and makes `results`; so many bytes are loaded from DRAM and stored there.
+    """
+
+    what: str
+    reads: int
+    elements: int
+    results: int
+    loads: int
+    stores: int
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of a network, by its node's name."""
+
+    name: str
+    work: Product | Movement
+
+
+class Network:
+    """A quantised network, ready to be looked at on machines.
+
+    Raises TilefoldError where it cannot be imported.
+    """
+
+    def __init__(self, name: str, model: str | Path | ModelProto) -> None:
+        self.name = name
+        self.digest = digest_of_model(model)
+        self._store = Store()
+        self._context: StoreContext = context_for(self._store)
+        self._module: ModuleOp = import_model(model, self._store)
+        run_passes(nn_passes(), self._context, self._module)
+
+    def layers(self, machine: Machine) -> tuple[Layer, ...]:
+        """The layers in program order; of `machine` only the memory of "I" and "O" counts."""
+        module = self._module.clone()
+        attach_machine(module, machine)
+        for each in (FuseEpiloguePass(), KeepOnChipPass()):
+            each.apply(self._context, module)
+        return tuple(self._layers(machine, list(network_of(module).function.body.ops)))
+
+    def _layers(self, machine: Machine, ops: Sequence[Operation]) -> Iterator[Layer]:
+        for op in ops:
+            if isinstance(op, nn.ConvOp | nn.MatmulOp):
+                shape = conv_shape(op, self._store)
+                bits = element_of(op.input).bits, element_of(op.weight).bits
+                room = room_in(machine, op).memory_for("O").bytes
+                extras = extras_of(op, shape)
+                extras = replace(extras, tiles=tuple(extras.tiles))  # to be hashed
+                yield Layer(name_of(op), Product(shape, bits, extras, room))
+            elif op.results and EPILOGUE not in op.attributes and not isinstance(op, ON_HOST):
+                work = _movement(op)
+                if work.reads or work.loads or work.stores:
+                    yield Layer(name_of(op), work)
+
+
+def digest_of_model(model: str | Path | ModelProto) -> str:
+    """The SHA-256 of a model's bytes; those of external data do not count."""
+    data = model.SerializeToString() if isinstance(model, ModelProto) else Path(model).read_bytes()
+    return sha256(data).hexdigest()
+
+
+def _movement(op: Operation) -> Movement:
+    outputs = prod(shape_of(op.results[0]))
+    stores = size_of(op) if _in_dram(op.results[0]) else 0
+    loads = sum(_bytes(value) for value in op.operands if _in_dram(value))
+    match op:
+        case nn.GlobalAvgPoolOp():
+            window = prod(shape_of(op.input)[2:])
+            return Movement("pool", outputs * window, outputs * window, outputs, loads, stores)
+        case nn.MaxPoolOp() | nn.AvgPoolOp():
+            window = prod(numbers(op.kernel))
+            return Movement("pool", outputs * window, outputs * window, outputs, loads, stores)
+        case nn.AddOp() | nn.MulOp():
+            what = "add" if isinstance(op, nn.AddOp) else "multiply"
+            return Movement(what, 2 * outputs, outputs, outputs, loads, stores)
+        case nn.LutOp():
+            return Movement("table", outputs, outputs, outputs, loads, stores)
+        case nn.ConcatOp():
+            apart = [value for value in op.inputs if place_in_concat(value) is None]
+            moved = sum(_bytes(value) for value in apart)
+            return Movement("", 0, 0, 0, moved, moved)
+        case _ if renamed(op) is not None:
+            return Movement("", 0, 0, 0, 0, 0)
+        case _:
+            return Movement("", 0, 0, 0, loads, stores)
+
+
+def _in_dram(value: SSAValue) -> bool:
+    owner = value.owner
+    if isinstance(owner, nn.ConstantOp) or (isinstance(owner, Operation) and never_made(owner)):
+        return False
+    return address_of(value) is None
+
+
+def _bytes(value: SSAValue) -> int:
+    return -(-prod(shape_of(value)) * element_of(value).bits // 8)

@@ -1,0 +1,136 @@
+"""Families of machines: what their parameters are, and the fabric of any choice of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..costmodel.integers import IntArray, as_array
+from ..machines.model import Machine, parse_machine
+from .analytical.batch import Fields, batched
+from .space import Parameter, Space
+
+ARRAY = "conv"
+
+_DNA = """\
+// {about}
+fabric.machine @{name} {{hz = 800000000, technology = "{technology}", src = "as dna_a600"}} {{
+  fabric.memory @dram {{kind = "dram", bytes = 4294967296, bytes_per_cycle = {dram}, burst = 64, \
+latency_cycles = 80, standard = "lpddr4", src = "explored; burst and latency as dna_a600"}}
+  fabric.memory @data {{bytes = {data}, line = 64, banks = 32, holds = ["I", "O"], \
+src = "explored; banks as dna_a600"}}
+  fabric.memory @weights {{bytes = {weights}, line = 64, banks = 32, holds = ["W"], \
+src = "explored; banks as dna_a600"}}
+  fabric.dma @load {{path = [@dram, @data], bytes_per_cycle = {port}, src = "explored"}}
+  fabric.dma @wload {{path = [@dram, @weights], count = 2, bytes_per_cycle = {port}, \
+src = "explored; two engines for weights"}}
+  fabric.dma @store {{path = [@data, @dram], bytes_per_cycle = {port}, src = "explored"}}
+  fabric.array @conv {{count = {units}, axes = {{y = {side}, x = {side}}}, \
+precisions = [[8, 8, 1]], feed = "skew", src = "explored; feed as dna_a600"}} {{
+    fabric.local @wreg {{operand = "W", axis = "y", planes = 2, rows_per_cycle = 1, \
+src = "as dna_a600"}}
+    fabric.accumulator @acc {{lines = {lines}, planes = 2, src = "explored"}}
+    fabric.mode @dense {{spatial = {{y = ["C"], x = ["K", "OX"]}}, limit = {{OX = 4}}, \
+src = "as dna_a600"}}
+    fabric.mode @window {{spatial = {{y = ["C", "FY", "FX"], x = ["K", "OX"]}}, \
+limit = {{OX = 4}}, src = "as dna_a600"}}
+    fabric.mode @depthwise {{spatial = {{y = ["FY", "FX"], x = ["G", "K", "OX"]}}, \
+limit = {{OX = 4}}, src = "as dna_a600"}}
+  }}
+  fabric.vector @act {{lanes = {lanes}, paths = [[@acc, @data], [@data, @data]], src = "explored"}}
+  fabric.folds @mesh {{of = @conv, c = {factors}, p = {factors}, hop_cycles = 1, \
+shadow = {shadow}, config_bytes = 256, switch_cycles = {switch}, \
+src = "explored: every factor of the number of units"}}
+}}
+"""
+
+_KIB = 1024
+
+
+@dataclass(frozen=True)
+class Family:
+    """Machines like `dna_a600`: units of a square grid, folded at run time over a mesh.
+
+    `technology` is what energy and area are from.
+    """
+
+    technology: str = "16nm"
+
+    name = "reconfigurable"
+    about = "Units that are folded layer by layer, in the manner of dna_a600."
+    depends: ClassVar[Mapping[str, Sequence[str]]] = {
+        "conv": ("units", "side", "lines"),
+        "act": ("lanes",),
+        "data": ("data",),
+        "weights": ("weights",),
+        "dram": (),
+    }
+    """What the prices and the area of each part depend on."""
+    fold_parameters = ("units", "side", "lines", "lanes", "dram", "switch", "shadow")
+    """What the choice of folds depends on."""
+
+    @property
+    def space(self) -> Space:
+        """All machines of the family."""
+        kib = (256, 512, 1024, 2048, 4096, 8192)
+        return Space((
+            Parameter("units", (1, 2, 3, 4, 6, 8, 12)),
+            Parameter("side", (16, 32, 64, 128), "multipliers"),
+            Parameter("lines", (128, 256, 512, 1024)),
+            Parameter("lanes", (16, 32, 64, 128, 256)),
+            Parameter("data", kib, "KiB"),
+            Parameter("weights", kib, "KiB"),
+            Parameter("dram", (8, 16, 32, 64, 128, 256), "B/cycle"),
+            Parameter("port", (16, 32, 64, 128), "B/cycle"),
+            Parameter("switch", (16, 800), "cycles"),
+            Parameter("shadow", ("yes", "no")),
+        ))  # fmt: skip
+
+    def text(self, values: Mapping[str, Any], name: str = "design") -> str:
+        """The machine file of one design."""
+        units = int(values["units"])
+        numbers = {key: int(each) for key, each in values.items() if key != "shadow"}
+        numbers |= {key: numbers[key] * _KIB for key in ("data", "weights")}
+        return _DNA.format(
+            **numbers,
+            name=name,
+            about=self.about,
+            technology=self.technology,
+            factors=[n for n in range(1, units + 1) if units % n == 0],
+            shadow="true" if values["shadow"] == "yes" else "false",
+        )
+
+    def machine(self, values: Mapping[str, Any], name: str = "design") -> Machine:
+        """One design."""
+        return parse_machine(self.text(values, name), f"{name}.mlir")
+
+    @cached_property
+    def example(self) -> Machine:
+        """The first design."""
+        first = self.space.columns(np.zeros(1, np.int64))
+        return self.machine({name: column[0] for name, column in first.items()})
+
+    def batch(self, columns: Mapping[str, npt.NDArray[Any]]) -> Machine:
+        """Many designs as one machine: numbers are arrays [designs, 1]."""
+
+        def of(name: str) -> IntArray:
+            return as_array(columns[name])[:, None]
+
+        fields: Fields = {
+            ("dram", "bytes_per_cycle"): of("dram"),
+            ("data", "bytes"): of("data") * _KIB,
+            ("weights", "bytes"): of("weights") * _KIB,
+            ("load", "bytes_per_cycle"): of("port"),
+            ("wload", "bytes_per_cycle"): of("port"),
+            ("store", "bytes_per_cycle"): of("port"),
+            ("conv", "count"): of("units"),
+            ("conv", "side"): of("side"),
+            ("conv", "lines"): of("lines"),
+            ("act", "lanes"): of("lanes"),
+            ("mesh", "switch_cycles"): of("switch"),
+            ("mesh", "shadow"): (columns["shadow"] == "yes")[:, None].astype(np.int64),
+        }
+        return batched(self.example, fields)
