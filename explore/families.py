@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..costmodel.integers import IntArray, as_array
-from ..machines.model import Machine, parse_machine
+from ..machines.model import Fold, Machine, parse_machine
 from .analytical.batch import Fields, batched
 from .space import Parameter, Space
 
@@ -41,9 +41,9 @@ limit = {{OX = 4}}, src = "as dna_a600"}}
 limit = {{OX = 4}}, src = "as dna_a600"}}
   }}
   fabric.vector @act {{lanes = {lanes}, paths = [[@acc, @data], [@data, @data]], src = "explored"}}
-  fabric.folds @mesh {{of = @conv, c = {factors}, p = {factors}, hop_cycles = 1, \
+  fabric.folds @mesh {{of = @conv, c = {chains}, p = {pixels}, hop_cycles = 1, \
 shadow = {shadow}, config_bytes = 256, switch_cycles = {switch}, \
-src = "explored: every factor of the number of units"}}
+src = "explored"}}
 }}
 """
 
@@ -69,14 +69,20 @@ class Family:
         "dram": (),
     }
     """What the prices and the area of each part depend on."""
-    fold_parameters = ("units", "side", "lines", "lanes", "dram", "switch", "shadow")
+    fold_parameters = (
+        "folding", "units", "side", "lines", "lanes", "dram", "switch", "shadow"
+    )  # fmt: skip
     """What the choice of folds depends on."""
+    foldings = ("mesh", "chains", "pixels")
+    """How units join: in any way that uses a factor of them for each; all in one chain over input
+    channels, or all on pixels of their own, both of which are never changed."""
 
     @property
     def space(self) -> Space:
         """All machines of the family."""
         kib = (256, 512, 1024, 2048, 4096, 8192)
         return Space((
+            Parameter("folding", self.foldings),
             Parameter("units", (1, 2, 3, 4, 6, 8, 12)),
             Parameter("side", (16, 32, 64, 128), "multipliers"),
             Parameter("lines", (128, 256, 512, 1024)),
@@ -85,23 +91,63 @@ class Family:
             Parameter("weights", kib, "KiB"),
             Parameter("dram", (8, 16, 32, 64, 128, 256), "B/cycle"),
             Parameter("port", (16, 32, 64, 128), "B/cycle"),
-            Parameter("switch", (16, 800), "cycles"),
+            Parameter("switch", (16, 800, 8000), "cycles"),
             Parameter("shadow", ("yes", "no")),
         ))  # fmt: skip
 
     def text(self, values: Mapping[str, Any], name: str = "design") -> str:
         """The machine file of one design."""
-        units = int(values["units"])
-        numbers = {key: int(each) for key, each in values.items() if key != "shadow"}
+        words = ("shadow", "folding")
+        numbers = {key: int(each) for key, each in values.items() if key not in words}
+        chains, pixels = self._factors(str(values["folding"]), numbers["units"])
         numbers |= {key: numbers[key] * _KIB for key in ("data", "weights")}
         return _DNA.format(
             **numbers,
             name=name,
             about=self.about,
             technology=self.technology,
-            factors=[n for n in range(1, units + 1) if units % n == 0],
+            chains=chains,
+            pixels=pixels,
             shadow="true" if values["shadow"] == "yes" else "false",
         )
+
+    @staticmethod
+    def _factors(folding: str, units: int) -> tuple[list[int], list[int]]:
+        """The lengths of chains, and the ways to spread over pixels, that are legal."""
+        every = [n for n in range(1, units + 1) if units % n == 0]
+        match folding:
+            case "mesh":
+                return every, every
+            case "chains":
+                return [units], [1]
+            case _:
+                return [1], [units]
+
+    @cached_property
+    def every_fold(self) -> tuple[Fold, ...]:
+        """The folds that any machine of the family has."""
+        return tuple(dict.fromkeys(fold for folds in self._folds.values() for fold in folds))
+
+    @cached_property
+    def _folds(self) -> dict[tuple[str, int], tuple[Fold, ...]]:
+        """The folds of machines by folding and units."""
+        columns = self.space.columns(np.zeros(1, np.int64))
+        first = {name: column[0] for name, column in columns.items()}
+        return {
+            (folding, units): self.machine(first | {"folding": folding, "units": units}).folds(
+                ARRAY
+            )
+            for folding in self.foldings
+            for units in map(int, self.space.parameter("units").values)
+        }
+
+    def legal(self, values: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_]:
+        """Which of `every_fold` some machines have, [machines, folds]."""
+        result = np.zeros((len(values["units"]), len(self.every_fold)), bool)
+        for (folding, units), folds in self._folds.items():
+            rows = (values["folding"] == folding) & (values["units"] == units)
+            result[rows] = [fold in folds for fold in self.every_fold]
+        return result
 
     def machine(self, values: Mapping[str, Any], name: str = "design") -> Machine:
         """One design."""

@@ -81,17 +81,22 @@ class Network:
         self.name = name
         self.digest = digest_of_model(model)
         self._store = Store()
-        self._context: StoreContext = context_for(self._store)
+        self.context: StoreContext = context_for(self._store)
         self._module: ModuleOp = import_model(model, self._store)
-        run_passes(nn_passes(), self._context, self._module)
+        run_passes(nn_passes(), self.context, self._module)
 
     def layers(self, machine: Machine) -> tuple[Layer, ...]:
         """The layers in program order; of `machine` only the memory of "I" and "O" counts."""
+        module = self.on(machine)
+        KeepOnChipPass().apply(self.context, module)
+        return tuple(self._layers(machine, list(network_of(module).function.body.ops)))
+
+    def on(self, machine: Machine) -> ModuleOp:
+        """The module with its machine, before anything is chosen."""
         module = self._module.clone()
         attach_machine(module, machine)
-        for each in (FuseEpiloguePass(), KeepOnChipPass()):
-            each.apply(self._context, module)
-        return tuple(self._layers(machine, list(network_of(module).function.body.ops)))
+        FuseEpiloguePass().apply(self.context, module)
+        return module
 
     def _layers(self, machine: Machine, ops: Sequence[Operation]) -> Iterator[Layer]:
         for op in ops:
