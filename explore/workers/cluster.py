@@ -38,6 +38,11 @@ class Cluster:
         self._evaluator: Evaluator | None = None
         self._plugin = ""
 
+    @property
+    def address(self) -> str:
+        """Where the scheduler is."""
+        return self._client.scheduler.address
+
     @staticmethod
     def at(address: str) -> "Cluster":
         """The cluster of the scheduler at `address`; raises TilefoldError if none answers."""
@@ -52,7 +57,7 @@ class Cluster:
         """A cluster of `jobs` processes of this machine that ends with this object."""
         check_jobs(jobs)
         with dask.config.set({"distributed.scheduler.allowed-failures": TRIES - 1}):
-            settings: dict[str, Any] = {"dashboard_address": None, "memory_limit": 0}
+            settings: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "memory_limit": 0}
             cluster = LocalCluster(
                 n_workers=jobs,
                 threads_per_worker=1,
@@ -67,17 +72,21 @@ class Cluster:
         self._send(evaluator)
         source, waiting = iter(chunks), dict[Any, IntArray]()
         done: Any = as_completed(loop=self._client.loop)
-        while True:
-            wanted = AHEAD * max(1, sum(self._client.nthreads().values()))
-            for points in islice(source, max(0, wanted - len(waiting))):
-                future = self._client.submit(_evaluate, self._plugin, points, pure=False)
-                waiting[future] = points
-                done.add(future)
-            if not waiting:
-                return
-            future = next(done)
-            points = waiting.pop(future)
-            yield points, _result(future, points)
+        try:
+            while True:
+                wanted = AHEAD * max(1, sum(self._client.nthreads().values()))
+                for points in islice(source, max(0, wanted - len(waiting))):
+                    future = self._client.submit(_evaluate, self._plugin, points, pure=False)
+                    waiting[future] = points
+                    done.add(future)
+                if not waiting:
+                    return
+                future = next(done)
+                points = waiting.pop(future)
+                yield points, _result(future, points)
+        finally:
+            if waiting:
+                self._client.cancel(list(waiting))
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,7 @@
 """Made-up evaluators of designs whose front is known, that count, and that wait."""
 
 import os
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tilefold.errors import TilefoldError
 from tilefold.explore.evaluator import Metric
 from tilefold.explore.space import IntArray, Parameter, Space
 
@@ -22,6 +24,16 @@ SPACE = Space(
     )
 )
 """1,920 designs."""
+
+WIDE = Space(
+    (
+        Parameter("speed", tuple(range(1, 257)), "MHz"),
+        Parameter("waste", tuple(n / 8 for n in range(40))),
+        Parameter("style", ("good", "fair", "poor")),
+        Parameter("spare", tuple(range(16))),
+    )
+)
+"""491,520 designs."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,28 @@ class Designs:
             "bound": np.floor(speed / 8),
             "valid": ~((speed <= 4) & (columns["waste"] == 2.0)),
         }
+
+
+@dataclass(frozen=True)
+class Deadly(Designs):
+    """One design kills whoever evaluates it."""
+
+    victim: int = 777
+
+    def evaluate(self, points: IntArray) -> dict[str, npt.NDArray[Any]]:
+        if self.victim in points:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().evaluate(points)
+
+
+@dataclass(frozen=True)
+class Refusing(Designs):
+    """Something is wrong with what the user gave, as one design shows."""
+
+    def evaluate(self, points: IntArray) -> dict[str, npt.NDArray[Any]]:
+        if 777 in points:
+            raise TilefoldError("net.onnx: node 'conv': no such machine")
+        return super().evaluate(points)
 
 
 def evaluations(log: Path) -> list[int]:
