@@ -135,8 +135,8 @@ def _evaluate(name: str, points: IntArray) -> Results:
 def _result(future: Any, points: IntArray) -> Results:
     try:
         return future.result()
-    except KilledWorker:
-        raise lost(points) from None
+    except KilledWorker as error:
+        raise lost(points, error.allowed_failures + 1) from None
     except (CancelledError, OSError) as error:
         raise TilefoldError(
             f"the Dask scheduler went away ({type(error).__name__}); the same command goes on"

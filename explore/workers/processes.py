@@ -127,7 +127,7 @@ class _Pool:
             except BrokenProcessPool:
                 chunk.deaths += 1
                 if chunk.deaths >= TRIES:
-                    raise lost(chunk.points) from None
+                    raise lost(chunk.points, chunk.deaths) from None
                 again.extend(each for _, each in self._chunks)
                 self._chunks.clear()
                 self.close()
