@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from distributed import Client
 from tilefold.errors import TilefoldError
 from tilefold.explore.samplers import Listed
 from tilefold.explore.study import State
@@ -178,6 +181,41 @@ def test_another_cluster_may_be_anywhere(tmp_path: Path, workers: Callable[[str]
     with workers_of(1, local.address) as remote:
         study = explored(Designs(), sampler("random", Designs()), tmp_path / "a", remote)
     check_equal(study, explored(Designs(), sampler("random", Designs()), tmp_path / "b"))
+
+
+@pytest.fixture
+def scheduler() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address and the process of a scheduler without workers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", *words]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield f"tcp://127.0.0.1:{port}", process
+        finally:
+            process.kill()
+
+
+def test_a_scheduler_that_goes_away(
+    tmp_path: Path,
+    scheduler: tuple[str, subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address, process = scheduler
+    with Cluster(Client(address, timeout=60, set_as_default=False)) as alone:
+        with monkeypatch.context() as patch:
+            patch.setattr(cluster, "_WAIT", 1)
+            with pytest.raises(TilefoldError, match=f"--scheduler {address}: it has no workers"):
+                workers_of(1, address)
+        timer = threading.Timer(0.5, process.kill)
+        timer.start()
+        with pytest.raises(
+            TilefoldError, match=r"scheduler went away .*; the same command goes on"
+        ):
+            explored(Designs(), sampler("random", Designs()), tmp_path, alone)
+        timer.join()
 
 
 def test_what_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
