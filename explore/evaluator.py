@@ -29,6 +29,21 @@ class Metric:
         """What makes it a cost: -1 where more is better."""
         return -1 if self.goal == "max" else 1
 
+    @property
+    def label(self) -> str:
+        """The name, and the unit unless the name ends with it."""
+        if not self.unit:
+            return self.name
+        suffix = self.unit.lower().translate(str.maketrans("µ²³", "u23"))
+        return self.name if self.name.endswith(f"_{suffix}") else f"{self.name}, {self.unit}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an evaluator can be made with, besides networks: a technology's name or file."""
+
+    technology: str | None = None
+
 
 class Evaluator(Protocol):
     """Metrics of designs. It is pickled, and pure: equal points always give equal results.

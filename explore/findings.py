@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from .samplers import Listed
 from .space import IntArray, Space
 from .study import Study, explore
 from .workers import Workers
+
+SAMPLE: Final = 2000
+"""Designs that are drawn behind the front."""
 
 Table = list[dict[str, Any]]
 """Rows, all with the same columns."""
@@ -26,7 +29,7 @@ class Findings:
     `by_value` has, for each value of each parameter, the best and the median of each objective
     among the designs that were asked for and keep the constraints. `around` has all designs that
     differ from the chosen one in one parameter. `chosen` is a row of the front, or None where there
-    is none.
+    is none. `sample` has some of the designs that keep the constraints, evenly from all of them.
     """
 
     front: Table
@@ -34,6 +37,7 @@ class Findings:
     by_value: Table
     chosen: dict[str, Any] | None
     around: Table
+    sample: Table
 
     @property
     def tables(self) -> Mapping[str, Table]:
@@ -52,6 +56,7 @@ def findings(study: Study, workers: Workers) -> Findings:
         by_value(study),
         next((row for row in front if row["point"] == chosen), None),
         [] if chosen is None else _around(study, chosen, workers),
+        _sample(study),
     )
 
 
@@ -101,14 +106,13 @@ def by_value(study: Study) -> Table:
         f'{least}("{name}") AS "best {name}", median("{name}") AS "median {name}"'
         for name, least in goals
     )
-    where = " AND ".join(["valid", *map(_condition, study.question.constraints)])
     table: Table = []
     if not study.kept:
         return table
     for parameter in study.evaluator.space.parameters:
         columns = study.store.query(
             f'SELECT "{parameter.name}" AS value, count(*) AS designs, {wanted} FROM points '
-            f"JOIN asked USING (point) WHERE {where} GROUP BY value",
+            f"{_kept(study)} GROUP BY value",
             {"asked": {"point": study.points}},
         )
         names = list(columns)
@@ -168,6 +172,23 @@ def _distances(costs: FloatArray) -> FloatArray:
     low = costs.min(axis=0)
     spread = costs.max(axis=0) - low
     return np.linalg.norm((costs - low) / np.where(spread > 0, spread, 1.0), axis=1)
+
+
+def _sample(study: Study) -> Table:
+    """Drawn by the hash of their numbers, so the same ones each time."""
+    if not study.kept:
+        return []
+    found = study.store.query(
+        f"SELECT point FROM points {_kept(study)} ORDER BY hash(point) LIMIT {SAMPLE}",
+        {"asked": {"point": study.points}},
+    )
+    return rows(study, np.sort(found["point"]))
+
+
+def _kept(study: Study) -> str:
+    """The part of a query that leaves what was `asked` for and keeps the constraints."""
+    conditions = " AND ".join(["valid", *map(_condition, study.question.constraints)])
+    return f"JOIN asked USING (point) WHERE {conditions}"
 
 
 def _condition(constraint: Constraint) -> str:

@@ -35,8 +35,10 @@ def resolved(name: str, names: Sequence[str], kind: str) -> str:
     longer = [each for each in names if each.startswith(f"{name}_")]
     if len(longer) == 1:
         return longer[0]
-    near = get_close_matches(name, names, 1)
-    hint = f"did you mean {near[0]}?" if near else "give one of these"
+    without_unit = {each.rpartition("_")[0] or each: each for each in names}
+    near = get_close_matches(name, [*names, *without_unit], 1)
+    meant = [without_unit.get(each, each) for each in near]
+    hint = f"did you mean {meant[0]}?" if meant else "give one of these"
     raise TilefoldError(f"no {kind} is named {name!r}; {hint} ({', '.join(names)})")
 
 

@@ -95,7 +95,7 @@ class Store:
         name = f"{points[0]}-{hashlib.sha256(points.tobytes()).hexdigest()[:16]}.parquet"
         temporary = self._files / f".{name}.tmp"
         metrics = [metric.name for metric in self._evaluator.metrics]
-        self._database.register(
+        self._register(
             "chunk", {"point": points, **self._evaluator.space.columns(points), **results}
         )
         columns = ["point", *map(_quoted, self._evaluator.space.names)]
@@ -131,7 +131,7 @@ class Store:
             f"CREATE OR REPLACE TEMP VIEW points AS SELECT * FROM read_parquet({files})"
         )
         for name, columns in (tables or {}).items():
-            self._database.register(name, columns)
+            self._register(name, columns)
         try:
             return self._fetch(sql, self._files)
         finally:
@@ -164,6 +164,11 @@ class Store:
             temporary.replace(file)
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _register(self, name: str, columns: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Let queries see arrays as a table; DuckDB reads no arrays with strides."""
+        whole = {column: np.ascontiguousarray(array) for column, array in columns.items()}
+        self._database.register(name, whole)
 
     def _fetch(self, sql: str, where: Path) -> Columns:
         try:

@@ -179,17 +179,17 @@ class _Run:
             self._asked += len(points)
             new = np.unique(points)
             new = new[~seen.has(new)]
+            self._done += len(points) - len(new)
             stored = self._stored.has(new)
-            judged = [self._stored.of(new[stored])]
-            missing = new[~stored]
+            known, missing = self._stored.of(new[stored]), new[~stored]
+            self._take(known)
+            seen.add(known)
             size = min(chunk, -(-len(missing) // _PARTS) or 1)
             for part, results in workers.run(self._evaluator, _pieces(missing, size)):
-                judged.append(self._evaluated_now(part, results))
-            for each in judged:
-                self._take(each)
-                seen.add(each)
-            self._done += len(points) - len(new)
-            self._tell()
+                judged = self._evaluated_now(part, results)
+                self._take(judged)
+                seen.add(judged)
+                self._tell()
             told = seen.of(points)
             self._sampler.tell(points, told.costs, told.violation)
 

@@ -28,7 +28,8 @@ from .command import (
     run_app,
     write_files,
 )
-from .pictures.page import html_report, load_plotly
+from .pictures.document import load_plotly
+from .pictures.page import html_report
 from .steps import StepOption, program_of
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

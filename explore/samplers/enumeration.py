@@ -102,11 +102,11 @@ class Random(_Enumeration):
 
 
 class Listed(_Enumeration):
-    """Given points [n], which are named `origin`."""
+    """Given points [n], each once, which are named `origin`."""
 
     def __init__(self, points: IntArray, origin: str) -> None:
-        super().__init__(len(points))
-        self._points, self._origin = points, origin
+        self._points, self._origin = np.unique(points), origin
+        super().__init__(len(self._points))
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -2,8 +2,8 @@
 
 import logging
 import pickle
-from asyncio import CancelledError
 from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final, Self
@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import dask.config
 from distributed import Client, LocalCluster, WorkerPlugin, as_completed
+from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 
 from ...errors import TilefoldError
@@ -38,21 +39,37 @@ class Cluster:
         self._evaluator: Evaluator | None = None
         self._plugin = ""
 
+    @property
+    def address(self) -> str:
+        """Where the scheduler is."""
+        return self._client.scheduler.address
+
     @staticmethod
     def at(address: str) -> "Cluster":
-        """The cluster of the scheduler at `address`; raises TilefoldError if none answers."""
+        """The cluster of the scheduler at `address`.
+
+        Raises TilefoldError if none answers, or if it has no workers and none comes.
+        """
+        # Its log has tracebacks of what is raised here as well.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         try:
-            return Cluster(Client(address, timeout=_WAIT, set_as_default=False))
+            client = Client(address, timeout=_WAIT, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             reason = str(error).splitlines()[0]
             raise TilefoldError(f"--scheduler {address}: no scheduler answers: {reason}") from None
+        try:
+            client.wait_for_workers(1, timeout=_WAIT)
+        except TimeoutError:
+            client.close()
+            raise TilefoldError(f"--scheduler {address}: it has no workers") from None
+        return Cluster(client)
 
     @staticmethod
     def embedded(jobs: int) -> "Cluster":
         """A cluster of `jobs` processes of this machine that ends with this object."""
         check_jobs(jobs)
         with dask.config.set({"distributed.scheduler.allowed-failures": TRIES - 1}):
-            settings: dict[str, Any] = {"dashboard_address": None, "memory_limit": 0}
+            settings: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "memory_limit": 0}
             cluster = LocalCluster(
                 n_workers=jobs,
                 threads_per_worker=1,
@@ -64,8 +81,37 @@ class Cluster:
 
     def run(self, evaluator: Evaluator, chunks: Iterable[IntArray]) -> Iterator[Done]:
         """Each chunk with its results; see `Workers.run`."""
-        self._send(evaluator)
-        source, waiting = iter(chunks), dict[Any, IntArray]()
+        waiting: dict[Any, IntArray] = {}
+        try:
+            self._send(evaluator)
+            yield from self._run(iter(chunks), waiting)
+        except (CommClosedError, CancelledError) as error:
+            waiting.clear()
+            self._plugin = ""
+            raise TilefoldError(
+                f"the Dask scheduler went away ({type(error).__name__}); the same command goes on"
+            ) from None
+        finally:
+            if waiting:
+                self._client.cancel(list(waiting))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._plugin:
+            self._client.unregister_worker_plugin(self._plugin)
+        self._client.close()
+        if self._cluster is not None:
+            self._cluster.close()
+
+    def _run(self, source: Iterator[IntArray], waiting: dict[Any, IntArray]) -> Iterator[Done]:
+        """As `run`; `waiting` has what is given out, by its future."""
         done: Any = as_completed(loop=self._client.loop)
         while True:
             wanted = AHEAD * max(1, sum(self._client.nthreads().values()))
@@ -77,22 +123,11 @@ class Cluster:
                 return
             future = next(done)
             points = waiting.pop(future)
-            yield points, _result(future, points)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._plugin and kind is None:
-            self._client.unregister_worker_plugin(self._plugin)
-        self._client.close()
-        if self._cluster is not None:
-            self._cluster.close()
+            try:
+                results = future.result()
+            except KilledWorker as error:
+                raise lost(points, error.allowed_failures + 1) from None
+            yield points, results
 
     def _send(self, evaluator: Evaluator) -> None:
         """Hand the evaluator to all workers, of now and later, unless they have it."""
@@ -121,14 +156,3 @@ class Holder(WorkerPlugin):
 
 def _evaluate(name: str, points: IntArray) -> Results:
     return guarded(_here[name], points)
-
-
-def _result(future: Any, points: IntArray) -> Results:
-    try:
-        return future.result()
-    except KilledWorker:
-        raise lost(points) from None
-    except (CancelledError, OSError) as error:
-        raise TilefoldError(
-            f"the Dask scheduler went away ({type(error).__name__}); the same command goes on"
-        ) from None

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from functools import lru_cache
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from types import TracebackType
@@ -18,8 +19,8 @@ from ..evaluator import Evaluator, Results
 from ..space import IntArray
 from .worker import AHEAD, TRIES, Done, check_jobs, guarded, lost
 
-_here: list[Evaluator] = []
-"""The evaluator of this process, if it is a worker."""
+_here: list[bytes] = []
+"""The evaluator of this process, pickled, if it is a worker."""
 
 
 class Processes:
@@ -44,14 +45,18 @@ class Processes:
             for pool in self._pools:
                 pool.send(pickled)
         source, again = iter(chunks), deque[_Chunk]()
-        while True:
-            self._give_out(source, again)
-            running = [future for pool in self._pools for future in pool.futures]
-            if not running:
-                return
-            wait(running, return_when=FIRST_COMPLETED)
+        try:
+            while True:
+                self._give_out(source, again)
+                running = [future for pool in self._pools for future in pool.futures]
+                if not running:
+                    return
+                wait(running, return_when=FIRST_COMPLETED)
+                for pool in self._pools:
+                    yield from pool.collect(again)
+        finally:
             for pool in self._pools:
-                yield from pool.collect(again)
+                pool.forget()
 
     def __enter__(self) -> Self:
         return self
@@ -122,7 +127,7 @@ class _Pool:
             except BrokenProcessPool:
                 chunk.deaths += 1
                 if chunk.deaths >= TRIES:
-                    raise lost(chunk.points) from None
+                    raise lost(chunk.points, chunk.deaths) from None
                 again.extend(each for _, each in self._chunks)
                 self._chunks.clear()
                 self.close()
@@ -130,6 +135,12 @@ class _Pool:
                 return
             self._chunks.popleft()
             yield chunk.points, results
+
+    def forget(self) -> None:
+        """Give up what is not done."""
+        for future, _ in self._chunks:
+            future.cancel()
+        self._chunks.clear()
 
     def close(self) -> None:
         self._executor.shutdown(cancel_futures=True)
@@ -148,7 +159,7 @@ def _start(pickled: bytes) -> None:
 
 
 def _hold(pickled: bytes) -> None:
-    _here[:] = [pickle.loads(pickled)]
+    _here[:] = [pickled]
 
 
 def _follow(parent: Any) -> None:
@@ -157,5 +168,11 @@ def _follow(parent: Any) -> None:
 
 
 def _evaluate(points: IntArray) -> Results:
-    (evaluator,) = _here
-    return guarded(evaluator, points)
+    (pickled,) = _here
+    return guarded(_unpickled(pickled), points)
+
+
+@lru_cache(1)
+def _unpickled(pickled: bytes) -> Evaluator:
+    """Once, and where an error comes home."""
+    return pickle.loads(pickled)

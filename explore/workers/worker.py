@@ -47,10 +47,10 @@ def guarded(evaluator: Evaluator, points: IntArray) -> Results:
         raise TilefoldError(str(error)) from None
 
 
-def lost(points: IntArray) -> TilefoldError:
-    """The error where a chunk ends every worker."""
+def lost(points: IntArray, deaths: int) -> TilefoldError:
+    """The error where so many workers died of a chunk."""
     return TilefoldError(
-        f"{TRIES} workers died while they evaluated points {points.min()} to {points.max()}, "
+        f"{deaths} workers died while they evaluated points {points.min()} to {points.max()}, "
         "perhaps for want of memory; evaluate fewer at a time with --chunk"
     )
 

@@ -1,119 +1,27 @@
-"""The report of a run as a page: one HTML file that needs nothing else, not even a network."""
-
-import json
-from collections.abc import Sequence
-from html import escape
-from importlib import import_module
-from string import Template
-from types import ModuleType
-from typing import Final, NamedTuple
+"""The report of a run as a page."""
 
 from ...backend.program import Program
 from ...emulator import Recording, Report
-from ...errors import TilefoldError
 from ...machines.model import Machine, parse_machine
+from .document import Section, document
 from .layers import energy, layers
 from .memory import memory
 from .roofline import roofline
-from .style import GRID, INK, PALE_INK, Figure, Time
+from .style import Time
 from .timeline import timeline
-
-_PAGE: Final = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="$policy">
-<title>$title</title>
-<link rel="icon" href="data:,">
-<style>
-body { margin: 0 auto; max-width: 1240px; padding: 24px 32px 64px; color: $ink; background: #fff;
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
-h1 { font-size: 26px; margin: 0 0 2px; }
-h2 { font-size: 19px; margin: 44px 0 2px; }
-p { margin: 0 0 10px; max-width: 86ch; color: $pale; }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(220px, 1fr)); gap: 12px;
-  margin: 20px 0 0; }
-dl div { border: 1px solid $grid; border-radius: 8px; padding: 10px 14px; }
-dt { font-size: 13px; color: $pale; }
-dd { margin: 0; font-size: 20px; font-weight: 600; white-space: nowrap; }
-dd small { font-size: 13px; font-weight: 400; color: $pale; }
-details { margin-top: 44px; }
-summary { font-size: 19px; font-weight: 600; cursor: pointer; }
-table { border-collapse: collapse; font-size: 13px; margin-top: 10px; width: 100%; }
-th, td { padding: 3px 10px; border-bottom: 1px solid $grid; text-align: right; }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; }
-</style>
-<script>$plotly</script>
-</head>
-<body>
-<h1>$title</h1>
-<p>$subtitle</p>
-<dl>$facts</dl>
-$sections
-<details><summary>All layers</summary>
-$table
-</details>
-<script>
-"use strict";
-const figures = $figures;
-const options = {displayModeBar: false, responsive: true};
-Promise.all(Object.entries(figures).map(
-  ([name, figure]) => Plotly.newPlot(name, figure.data, figure.layout, options)
-)).then(() => { document.body.dataset.drawn = Object.keys(figures).join(" "); });
-</script>
-</body>
-</html>
-""")
-
-_POLICY: Final = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-)
-"""What the page may load: only what it holds itself, so that no browser reaches for a network."""
-
-
-class Section(NamedTuple):
-    """A heading, what the figure below it shows, and the figure (None: there is none)."""
-
-    name: str
-    title: str
-    text: str
-    figure: Figure | None
-
-
-def load_plotly() -> ModuleType:
-    """`plotly.offline`; raises TilefoldError where plotly is not installed."""
-    try:
-        return import_module("plotly.offline")
-    except ImportError:
-        raise TilefoldError(
-            "HTML reports need plotly, which is not installed: pip install 'tilefold[report]'"
-        ) from None
 
 
 def html_report(program: Program, report: Report, recording: Recording) -> str:
     """The page for a recorded run; raises TilefoldError without plotly."""
     machine = parse_machine(program.machine_text, f"machine of '{program.network}'")
-    every = sections(program, report, recording, machine)
-    figures = {section.name: section.figure for section in every if section.figure}
-    # "<" could end the script.
-    data = json.dumps(figures, separators=(",", ":")).replace("<", "\\u003c")
-    return _PAGE.substitute(
-        title=escape(f"{report.network} on {report.machine}"),
-        subtitle=escape(
-            f"{_inputs(program)} at {report.hz / 1e6:g} MHz, from the emulator's count of cycles. "
-            f"{len(program.layers) // program.frames} layers, "
-            f"{len(program.code.instructions):,} instructions."
-        ),
-        policy=_POLICY,
-        ink=INK,
-        pale=PALE_INK,
-        grid=GRID,
-        plotly=load_plotly().get_plotlyjs(),
-        facts=_facts(report, machine),
-        sections="\n".join(map(_section, every)),
-        table=_table(report, machine),
-        figures=data,
+    return document(
+        f"{report.network} on {report.machine}",
+        f"{_inputs(program)} at {report.hz / 1e6:g} MHz, from the emulator's count of cycles. "
+        f"{len(program.layers) // program.frames} layers, "
+        f"{len(program.code.instructions):,} instructions.",
+        _facts(report, machine),
+        sections(program, report, recording, machine),
+        [("All layers", _table(report, machine))],
     )
 
 
@@ -167,12 +75,7 @@ def sections(
     ]
 
 
-def _section(section: Section) -> str:
-    figure = f'<div id="{section.name}"></div>' if section.figure else ""
-    return f"<h2>{section.title}</h2>\n<p>{escape(section.text)}</p>\n{figure}"
-
-
-def _facts(report: Report, machine: Machine) -> str:
+def _facts(report: Report, machine: Machine) -> list[tuple[str, str, str]]:
     total = report.total
     time = Time.of(total.cycles, report.hz)
     traffic = sum(total.bytes.get(machine.dram.name, {}).values())
@@ -193,10 +96,7 @@ def _facts(report: Report, machine: Machine) -> str:
     ]
     if total.picojoules is not None:
         facts.append(("energy", f"{total.picojoules / 1e6:,.4g}", "µJ"))
-    return "".join(
-        f"<div><dt>{name}</dt><dd>{value} <small>{unit}</small></dd></div>"
-        for name, value, unit in facts
-    )
+    return facts
 
 
 def _inputs(program: Program) -> str:
@@ -211,12 +111,12 @@ def _predicted(report: Report) -> list[tuple[str, str, str]]:
     return [("predicted", f"{report.prediction.predicted:,}", error)]
 
 
-def _table(report: Report, machine: Machine) -> str:
+def _table(report: Report, machine: Machine) -> list[tuple[str, ...]]:
     heads = ("layer", "cycles", "MACs", "utilisation", "DRAM read, B", "written, B", "reconfigured")
     layers = report.prediction.by_name() if report.prediction else {}
     if layers:
         heads = (*heads, "predicted", "error", "bound by")
-    lines = [_row(heads, "th")]
+    lines: list[tuple[str, ...]] = [heads]
     for row in (*report.layers, report.total):
         dram = row.bytes.get(machine.dram.name, {"read": 0, "written": 0})
         cells = (
@@ -234,9 +134,5 @@ def _table(report: Report, machine: Machine) -> str:
                 f"{predicted.error:.1%}",
                 predicted.predicted.bound_by,
             )
-        lines.append(_row(cells, "td"))
-    return f"<table>{''.join(lines)}</table>"
-
-
-def _row(cells: Sequence[str], tag: str) -> str:
-    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>\n"
+        lines.append(cells)
+    return lines
