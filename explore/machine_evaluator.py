@@ -27,7 +27,7 @@ class MachineEvaluator:
 
     def __init__(self, networks: Sequence[Network], family: Family) -> None:
         self._family = family
-        self._networks = [NetworkOnFamily(network, family) for network in networks]
+        self._networks = [NetworkOnFamily(each, family, each.name) for each in networks]
         technology = load_technology(family.technology)
         self._tariff = Tariff(family.machine, family.depends, technology)
         self.space = family.space

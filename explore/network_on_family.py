@@ -50,20 +50,18 @@ class NetworkOnFamily:
     What that is depends on the family alone, never on which machines were asked for.
     """
 
-    network: Network
+    network: Network | None
     family: Family
+    name: str
     _layers: dict[int, tuple[Layer, ...]] = field(default_factory=dict[int, tuple[Layer, ...]])
     _shortlists: dict[Product, Shortlist] = field(default_factory=dict[Product, Shortlist])
     _chosen: npt.NDArray[np.int16] | None = None
 
-    @property
-    def name(self) -> str:
-        """The network's."""
-        return self.network.name
-
     def __getstate__(self) -> dict[str, Any]:
-        """Without what can be worked out again, which would be sent to every worker."""
-        return self.__dict__ | {"_chosen": None}
+        """Layers in place of the network, which is IR; without folds, which can be chosen again."""
+        for data in self.family.space.parameter("data").values:
+            self.layers_at(int(data))
+        return self.__dict__ | {"network": None, "_chosen": None}
 
     def run(self, values: Values, tariff: Tariff) -> Run:
         """The network on some machines that have the same memory of inputs and outputs."""
@@ -97,6 +95,7 @@ class NetworkOnFamily:
     def layers_at(self, data: int) -> tuple[Layer, ...]:
         """The layers with so many KiB for inputs and outputs."""
         if data not in self._layers:
+            assert self.network is not None, "layers are kept where the network is not"
             machine = self.family.machine(self._first | {"data": data})
             self._layers[data] = self.network.layers(machine)
         return self._layers[data]

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from ..explore.designs import evaluator_of
 from .command import TechnologyOption, console, run_app
 from .compile import compile_model
 from .demo import demo
 from .emulate import run
+from .explore import explore_command
 from .machines import show_machines
 from .ops import ops
 from .quantize import quantize
@@ -21,6 +23,7 @@ app.command("quantize")(quantize)
 app.command("compile")(compile_model)
 app.command("run")(run)
 app.command("verify")(verify)
+app.command("explore")(explore_command(evaluator_of))
 
 
 @app.command("machines")

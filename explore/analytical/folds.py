@@ -1,7 +1,7 @@
 """The fold of every layer on many machines at once: `passes.folding.choice`, vectorised.
 
 The compiler finds the cheapest chain of configurations with the switches between them. Here, too,
-but of each layer's `KEPT` cheapest configurations alone, and those that are best as the only one.
+but of few candidates: the cheapest ones of a layer, of its neighbours, and for all layers alike.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,14 @@ from ...passes.folding.choice import NEVER
 from ...passes.folding.space import Placement, layer_cost
 from .network import Product
 
-KEPT = 6
-"""Configurations of a layer that the choice is made of; with all, no choice that was tried changed
-by more than the switches of one layer."""
+KEPT = 4
+"""Of each layer's cheapest configurations, candidates for it."""
 
-SINGLES = 2
-"""Configurations for all layers that are candidates of each."""
+NEIGHBOURS = 2
+"""Of the cheapest ones of the layer before and of the one after, candidates, too."""
+
+SINGLES = 4
+"""Of the cheapest ones for all layers alike, candidates for each."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,13 @@ def choose(machine: Machine, columns: Columns, products: Sequence[Product]) -> I
     came: list[IntArray] = []
     candidates: list[IntArray] = []
     best = np.zeros((count, 0), np.int64)
+    ranked = np.where(own < NEVER, own * weight + columns.units, NEVER)
+    order = np.argsort(ranked, axis=-1, kind="stable")
     for layer in range(layers):
-        ranked = np.where(own[:, layer] < NEVER, own[:, layer] * weight + columns.units, NEVER)
-        kept = np.argsort(ranked, axis=-1, kind="stable")[:, :KEPT]
-        here = np.concatenate([kept, single], axis=1)
-        cost = ranked[rows, here]
+        beside = (max(layer - 1, 0), min(layer + 1, layers - 1))
+        of_neighbours = (order[:, each, :NEIGHBOURS] for each in beside)
+        here = np.concatenate([order[:, layer, :KEPT], *of_neighbours, single], axis=1)
+        cost = ranked[:, layer][rows, here]
         if layer == 0:
             best = np.minimum(cost + (fetch + change)[rows, here] * weight, NEVER)
         else:

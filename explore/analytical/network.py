@@ -80,9 +80,9 @@ class Network:
     def __init__(self, name: str, model: str | Path | ModelProto) -> None:
         self.name = name
         self.digest = digest_of_model(model)
-        self._store = Store()
-        self.context: StoreContext = context_for(self._store)
-        self._module: ModuleOp = import_model(model, self._store)
+        self.store = Store()
+        self.context: StoreContext = context_for(self.store)
+        self._module: ModuleOp = import_model(model, self.store)
         run_passes(nn_passes(), self.context, self._module)
 
     def layers(self, machine: Machine) -> tuple[Layer, ...]:
@@ -101,7 +101,7 @@ class Network:
     def _layers(self, machine: Machine, ops: Sequence[Operation]) -> Iterator[Layer]:
         for op in ops:
             if isinstance(op, nn.ConvOp | nn.MatmulOp):
-                shape = conv_shape(op, self._store)
+                shape = conv_shape(op, self.store)
                 bits = element_of(op.input).bits, element_of(op.weight).bits
                 room = room_in(machine, op).memory_for("O").bytes
                 extras = extras_of(op, shape)
