@@ -191,6 +191,8 @@ class UnitTraffic:
         return np.where(low < 0, np.maximum(self.weights_stay, self.inputs_stay), low)
 
 
+OUTPUT_WORDS: Final = 512
+"""Words of a generic unit's buffer of outputs: a block of RAM at its widest."""
 TILES: Final = (1, 2, 4, 8, 16)
 """Into how many tiles of columns an input is cut that is too wide for the buffer."""
 
@@ -258,14 +260,13 @@ def _columns(layer: ConvLayer, tiles: int) -> int:
 def unit_bram(
     cpf: Ints, kpf: Ints, input_words: Ints, weight_words: Ints, *, bits: int
 ) -> IntArray:
-    """Blocks of a generic unit: inputs and weights, each as wide as a cycle reads, and 512 words of
-    outputs.
+    """Blocks of a generic unit: inputs and weights, each as wide as a cycle reads, and outputs.
 
     Sums stay in registers: the products of an output follow one another.
     """
     cpf, kpf = as_array(cpf), as_array(kpf)
     weights = bram18(cpf * kpf * bits, weight_words)
-    return bram18(cpf * bits, input_words) + weights + bram18(kpf * bits, 512)
+    return bram18(cpf * bits, input_words) + weights + bram18(kpf * bits, OUTPUT_WORDS)
 
 
 WINOGRAD_KERNEL: Final = 3

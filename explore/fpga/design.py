@@ -31,12 +31,26 @@ class LayerUse:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """`count` equal arrays of `rows` input channels by `cols` output channels, into which
+    `load_rows` rows of weights go in a cycle; `folds` says whether they join into groups."""
+
+    name: str
+    count: int
+    rows: int
+    cols: int
+    load_rows: int
+    folds: bool = False
+
+
+@dataclass(frozen=True)
 class Design:
     """A machine of one `paradigm` for one network on one board.
 
     A batch of `batch` images is complete every `period` cycles; `latency` cycles pass from the
     first input of a batch to its last output (waiting for the images to gather is not included).
-    `dram_bytes` are moved for each batch, `macs` are the products of an image.
+    `dram_bytes` are moved for each batch, `macs` are the products of an image. `data_bytes` and
+    `weight_bytes` are what its buffers of inputs and outputs and those of weights hold.
     """
 
     paradigm: str
@@ -50,6 +64,9 @@ class Design:
     dram_bytes: int
     macs: int
     layers: tuple[LayerUse, ...]
+    grids: tuple[Grid, ...]
+    data_bytes: int
+    weight_bytes: int
 
     @property
     def images_per_second(self) -> float:

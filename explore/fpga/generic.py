@@ -6,13 +6,14 @@ where the engine has both.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from ...costmodel.fpga import (
     CONTROLLER_DSP,
+    OUTPUT_WORDS,
     WINOGRAD_KERNEL,
     ConvLayer,
     UnitTraffic,
@@ -26,7 +27,7 @@ from ...costmodel.fpga import (
 from ...costmodel.integers import IntArray, ceil_div
 from ...errors import TilefoldError
 from ..boards import Board
-from .design import BATCHES, SLACK, Design, LayerUse, smallest_near_best, total_macs
+from .design import BATCHES, SLACK, Design, Grid, LayerUse, smallest_near_best, total_macs
 
 NEVER: Final = 1 << 50
 """Cycles of a layer that does not fit; a network of them can still be summed."""
@@ -122,7 +123,7 @@ def _way(name: str, layers: Sequence[ConvLayer], space: Engines, batch: int, bit
     known: dict[ConvLayer, tuple[IntArray, IntArray, IntArray]] = {}
     columns: list[tuple[IntArray, IntArray, IntArray]] = []
     for layer in layers:
-        shape = ConvLayer("", *(getattr(layer, field) for field in _SHAPE))
+        shape = replace(layer, name="")
         if shape not in known:
             evaluate = _direct if name == "direct" else _winograd
             cycles, traffic = evaluate(shape, space, batch, bits)
@@ -135,9 +136,6 @@ def _way(name: str, layers: Sequence[ConvLayer], space: Engines, batch: int, bit
             )
         columns.append(known[shape])
     return Way(name, *(np.stack([column[i] for column in columns], axis=1) for i in range(3)))
-
-
-_SHAPE: Final = ("k", "c", "rows", "cols", "kh", "kw", "stride", "pool")
 
 
 def _direct(
@@ -246,7 +244,27 @@ def generic_design(
         dram_bytes=moved,
         macs=total_macs(layers),
         layers=uses,
+        grids=(unit_grid(space, engine),),
+        data_bytes=unit_data_bytes(space, engine, bits),
+        weight_bytes=unit_weight_bytes(space, engine, bits),
     )
+
+
+def unit_grid(space: Engines, engine: int) -> Grid:
+    """One array, all of whose weights are read in a cycle."""
+    cpf, kpf = int(space.cpf[engine]), int(space.kpf[engine])
+    return Grid("unit", 1, cpf, kpf, cpf)
+
+
+def unit_data_bytes(space: Engines, engine: int, bits: int) -> int:
+    """What an engine's buffers of inputs and outputs hold."""
+    words = int(space.cpf[engine] * space.input_words[engine] + space.kpf[engine] * OUTPUT_WORDS)
+    return words * bits // 8
+
+
+def unit_weight_bytes(space: Engines, engine: int, bits: int) -> int:
+    """What an engine's buffer of weights holds."""
+    return int(space.cpf[engine] * space.kpf[engine] * space.weight_words[engine]) * bits // 8
 
 
 def layer_uses(

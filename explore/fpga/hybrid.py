@@ -18,7 +18,18 @@ from ...costmodel.integers import IntArray
 from ...errors import TilefoldError
 from ..boards import Board
 from .design import BATCHES, SLACK, Bound, Design, LayerUse, smallest_near_best, total_macs
-from .generic import NEVER, Engines, Way, engines, layer_cycles, layer_uses, ways
+from .generic import (
+    NEVER,
+    Engines,
+    Way,
+    engines,
+    layer_cycles,
+    layer_uses,
+    unit_data_bytes,
+    unit_grid,
+    unit_weight_bytes,
+    ways,
+)
 from .pipeline import (
     COLUMN,
     Buffers,
@@ -26,7 +37,10 @@ from .pipeline import (
     StageTable,
     pipeline_latency,
     stage_buffers,
+    stage_data_bytes,
+    stage_grids,
     stage_table,
+    stage_weight_bytes,
     upto,
 )
 
@@ -210,4 +224,9 @@ class _Search:
             dram_bytes=int(self.moved[choice.resident][count - 1]) + moved,
             macs=total_macs(self.layers),
             layers=staged + uses,
+            grids=(*stage_grids(stages, self.batch), unit_grid(self.space, choice.engine)),
+            data_bytes=stage_data_bytes(stages, self.batch, self.bits)
+            + unit_data_bytes(self.space, choice.engine, self.bits),
+            weight_bytes=stage_weight_bytes(stages, self.bits)
+            + unit_weight_bytes(self.space, choice.engine, self.bits),
         )

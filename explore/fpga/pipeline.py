@@ -6,7 +6,7 @@ time, and every way to fetch weights is tried.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -19,13 +19,14 @@ from ...costmodel.fpga import (
     mac_cycles,
     mac_dsp,
     memory_cycles,
+    ring_columns,
     stage_bytes,
     weight_bram,
 )
 from ...costmodel.integers import IntArray, ceil_div
 from ...errors import TilefoldError
 from ..boards import Board
-from .design import SLACK, Bound, Design, LayerUse, smallest_near_best, total_macs
+from .design import SLACK, Bound, Design, Grid, LayerUse, smallest_near_best, total_macs
 
 Fetch = Literal["column", "band", "frame", "any"]
 """When a stage fetches its weights: for every output column, for bands of columns, once a frame, or
@@ -79,7 +80,7 @@ def accdnn(
 
     Raises TilefoldError where not even one product a cycle and stage fits.
     """
-    padded = [layers[0]] if layers[0].c != 3 else [_with_channels(layers[0], 4)]
+    padded = [layers[0]] if layers[0].c != 3 else [replace(layers[0], c=4)]
     padded += layers[1:]
     macs = np.array([layer.macs for layer in padded], dtype=float)
     bits_each = np.array([bits / layer.rows for layer in padded])
@@ -97,20 +98,6 @@ def accdnn(
         if (target == 1).all():
             raise TilefoldError(f"{board.name} has too little block RAM for {len(layers)} stages")
         target = np.maximum(target // 2, 1)
-
-
-def _with_channels(layer: ConvLayer, channels: int) -> ConvLayer:
-    return ConvLayer(
-        layer.name,
-        layer.k,
-        channels,
-        layer.rows,
-        layer.cols,
-        layer.kh,
-        layer.kw,
-        layer.stride,
-        layer.pool,
-    )
 
 
 def _powers(number: int, most: int) -> list[int]:
@@ -202,7 +189,29 @@ def _design(
         dram_bytes=moved,
         macs=total_macs(layers),
         layers=uses,
+        grids=stage_grids(stages, batch),
+        data_bytes=stage_data_bytes(stages, batch, bits),
+        weight_bytes=stage_weight_bytes(stages, bits),
     )
+
+
+def stage_grids(stages: Sequence[Stage], batch: int) -> tuple[Grid, ...]:
+    """An array for every stage and image, all of whose weights are read in a cycle."""
+    return tuple(Grid(each.layer.name, batch, each.cpf, each.kpf, each.cpf) for each in stages)
+
+
+def stage_data_bytes(stages: Sequence[Stage], batch: int, bits: int) -> int:
+    """What the caches of columns hold."""
+    columns = [int(ring_columns(stage.layer, stage.band)) for stage in stages]
+    elements = [s.layer.c * s.layer.in_rows * n for s, n in zip(stages, columns, strict=True)]
+    return batch * sum(elements) * bits // 8
+
+
+def stage_weight_bytes(stages: Sequence[Stage], bits: int) -> int:
+    """What the buffers of weights hold."""
+    kernels = [each.layer.k if each.resident else 2 * each.kpf for each in stages]
+    held = [n * each.layer.weights_per_kernel for n, each in zip(kernels, stages, strict=True)]
+    return sum(held) * bits // 8
 
 
 def _unit(stage: Stage) -> str:
@@ -260,7 +269,7 @@ def stage_table(
     known: dict[ConvLayer, tuple[IntArray, ...]] = {}
     options: list[tuple[IntArray, ...]] = []
     for layer in layers:
-        shape = _with_channels_named(layer)
+        shape = replace(layer, name="", pool=1)
         if shape not in known:
             known[shape] = _stage_options(layer, bits, powers, most)
         options.append(known[shape])
@@ -276,10 +285,6 @@ def stage_table(
     ]
     cpf, kpf, dsp, cycles = columns
     return StageTable(times, cpf, kpf, dsp, cycles)
-
-
-def _with_channels_named(layer: ConvLayer) -> ConvLayer:
-    return ConvLayer("", layer.k, layer.c, layer.rows, layer.cols, layer.kh, layer.kw, layer.stride)
 
 
 def _stage_options(layer: ConvLayer, bits: int, powers: bool, most: int) -> tuple[IntArray, ...]:
