@@ -68,15 +68,16 @@ def accdnn(
     bits: int = 16,
     share: float = 1.0,
     pools: bool = False,
+    most: int = MAX_BATCH,
 ) -> Design:
     """The pipeline that AccDNN allocates (`parallelism_auto_optimization`).
 
     Parallelism in proportion to products, scaled to the bandwidth of fetching weights for every
-    column, rounded to powers of two, the batch as large as `share` of DSPs and block RAM allows;
-    halved until that is at least 1. Unlike AccDNN's own report the throughput is then held to the
-    bandwidth, which rounding up to powers of two may exceed. `pools` also charges the caches of
-    stages for pooling. The first layer's three channels count as four, as AccDNN pads them, in its
-    hardware, but not in the products that are reported.
+    column, rounded to powers of two, the batch as large as `share` of DSPs and block RAM allows,
+    `most` images; halved until that is at least 1. Unlike AccDNN's own report the throughput is
+    then held to the bandwidth, which rounding up to powers of two may exceed. `pools` also
+    charges the caches of stages for pooling. The first layer's three channels count as four, as
+    AccDNN pads them, in its hardware, but not in the products that are reported.
 
     Raises TilefoldError where not even one product a cycle and stage fits.
     """
@@ -92,7 +93,7 @@ def accdnn(
             Stage(layer, *_factors(int(pf), layer))
             for layer, pf in zip(padded, target, strict=True)
         ]
-        batch = _accdnn_batch(stages, board, bits, share, pools)
+        batch = min(_accdnn_batch(stages, board, bits, share, pools), most)
         if batch:
             return _design("pipeline", stages, layers, board, bits, batch, pools)
         if (target == 1).all():
