@@ -8,16 +8,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from convolutions import model_of
 from pages import Cells, options_of, table, with_tables
+from tilefold.compiler import compile_levels
 from tilefold.costmodel.fpga import ConvLayer
+from tilefold.emulator import emulate
 from tilefold.errors import TilefoldError
 from tilefold.explore.boards import Board, load_board
 from tilefold.explore.fpga.design import BATCHES, Design
+from tilefold.explore.fpga.fabric import fabric_text
 from tilefold.explore.fpga.generic import generic
 from tilefold.explore.fpga.hybrid import hybrid
 from tilefold.explore.fpga.networks import DEPTHS, INPUTS, vgg
 from tilefold.explore.fpga.pipeline import MAX_BATCH, Fetch, accdnn, balanced
 from tilefold.explore.fpga.reconfigurable import reconfigurable
+from tilefold.machines.model import parse_machine
 from tilefold.tools.command import console, write_files
 
 PAGE = Path(__file__).parent.parent / "docs" / "dnnexplorer.md"
@@ -27,6 +32,9 @@ CASES = [(depth, (224, 224)) for depth in DEPTHS] + [
 ]
 SHOWN = (224, 224)
 """The input of the networks of DNNExplorer's comparison."""
+
+EMULATED = ((64, 64), (224, 224))
+"""Inputs of the designs that are compiled for and emulated."""
 
 Layers = tuple[ConvLayer, ...]
 Optimiser = Callable[[Layers, Board, Sequence[int]], Design]
@@ -204,10 +212,10 @@ def known_table(rows: Sequence[Row]) -> Cells:
             found(rows, 13, "pipeline, AccDNN's", "ZC706").gops,
         ),
         (
-            "the same, balanced",
+            "the same, searched, 680 DSPs",
             "DNNBuilder, recalled, factors by hand",
             262,
-            found(rows, 13, "pipeline, weights every column", "ZC706").gops,
+            balanced(vgg(), replace(load_board("zc706"), dsp=680), fetch="column").gops,
         ),
         ("Winograd, 13 layers, VU9P, GOP/s", "HybridDNN", 3375.7, winograd.gops),
     ]
@@ -294,6 +302,38 @@ def variations_table() -> Cells:
     return cells
 
 
+def emulated_table() -> Cells:
+    """Designs for 8 bits: their cycles for an image, and those of the compiled network."""
+    cells: Cells = [
+        ["board", "network", "design", "DSPs", "cycles", "emulated", "emulated : cycles"]
+    ]
+    for name in BOARDS:
+        for size in EMULATED:
+            layers = vgg(13, *size)
+            for optimise in (generic, reconfigurable):
+                design = optimise(layers, load_board(name), bits=8, batches=(1,))
+                machine = parse_machine(fabric_text(design), f"a {design.paradigm} design")
+                program = compile_levels(model_of(layers), machine).program
+                cycles = emulate(program, {}, values=False).report.total.cycles
+                cells.append(
+                    [
+                        design.board.name,
+                        f"13 layers, {size[0]} x {size[1]}",
+                        f"{design.paradigm}, {_grid(design)}",
+                        f"{design.dsp:,}",
+                        f"{design.period:,}",
+                        f"{cycles:,}",
+                        f"{cycles / design.period:.2f}",
+                    ]
+                )
+    return cells
+
+
+def _grid(design: Design) -> str:
+    (grid,) = design.grids
+    return f"{grid.count} of {grid.rows} x {grid.cols}"
+
+
 def record(row: Row) -> dict[str, object]:
     """A row as plain data."""
 
@@ -327,9 +367,10 @@ def main() -> None:
         "known": known_table(rows),
         "causes": causes_table(),
         "readings": variations_table(),
+        "emulated": emulated_table(),
         **{name: board_table(rows, load_board(name).name) for name in BOARDS},
     }
-    left = {"known": 2, "causes": 1, "readings": 1, "ku115": 2, "zc706": 2}
+    left = {"known": 2, "causes": 1, "readings": 1, "emulated": 3, "ku115": 2, "zc706": 2}
     for name, cells in tables.items():
         console().print(table(name, cells, left[name]))
     files: dict[Path, bytes] = {}

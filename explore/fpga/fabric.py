@@ -38,7 +38,7 @@ def fabric_text(design: Design, name: str = "fpga") -> str:
     lines = [
         f'fabric.machine @{name} {{hz = {design.board.hz}, src = "{SOURCE}"}} {{',
         *(f"  {line}" for line in _memories(design, rate)),
-        *(f"  {line}" for grid in grids for line in _array(grid, design.bits)),
+        *(f"  {line}" for grid in grids for line in _array(grid)),
         f"  fabric.vector @act {{lanes = {lanes}, paths = [{_paths(grids)}], "
         f'src = "{SOURCE}: a lane for every column"}}',
         *(f"  {_fold(grid)}" for grid in grids if grid.folds and grid.count > 1),
@@ -84,8 +84,8 @@ def _memories(design: Design, rate: int) -> Iterator[str]:
         yield f"fabric.dma @{dma} {{path = [{path}], {port}}}"
 
 
-def _array(grid: Grid, bits: int) -> Iterator[str]:
-    array = unit_array(grid, bits)
+def _array(grid: Grid) -> Iterator[str]:
+    array = unit_array(grid)
     local, sums = array.locals[0], array.accumulator
     precision = ", ".join(map(str, array.precisions[0]))
     yield (

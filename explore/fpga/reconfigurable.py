@@ -34,7 +34,7 @@ SIDES: Final = (8, 16, 32, 64)
 """Rows and columns of a unit that are tried."""
 UNITS: Final = (*range(1, 33), 40, 48, 56, 64, 80)
 """Numbers of units that are tried."""
-MULTIPLIERS: Final = 1 << 13
+MULTIPLIERS: Final = 1 << 14
 """The most of a group."""
 WIDEST: Final = 8
 """Bits of a machine's numbers."""
@@ -50,13 +50,12 @@ MODES: Final = (("dense", ("C",)), ("window", ("C", "FY", "FX")))
 """What the rows of a unit take; its columns take output channels."""
 
 
-def unit_array(grid: Grid, bits: int) -> Array:
+def unit_array(grid: Grid) -> Array:
     """The array class of a grid, as its machine file has it.
 
-    A machine's numbers have at most 8 bits: one for 16 bits is a machine that makes one product of
-    8 bits with a DSP, one for 8 bits makes two.
+    Each place makes a product in a cycle. A machine's numbers have at most 8 bits, whatever the
+    design's have.
     """
-    products = 2 if bits <= 8 else 1
     modes = tuple(
         Mode(f"{grid.name}_{name}", (("y", rows), ("x", ("K",))), "W", False, "", SOURCE)
         for name, rows in MODES
@@ -65,7 +64,7 @@ def unit_array(grid: Grid, bits: int) -> Array:
         name=grid.name,
         count=grid.count,
         axes=(("y", grid.rows), ("x", grid.cols)),
-        precisions=((WIDEST, WIDEST, products),),
+        precisions=((WIDEST, WIDEST, 1),),
         feed="broadcast",
         span="all",
         locals=(Local(f"{grid.name}_w", "W", "y", 2, grid.load_rows, "used", "tile", SOURCE),),
@@ -106,9 +105,9 @@ class _Group:
     cycles: IntArray
 
 
-def _group(layers: Sequence[ConvLayer], rows: int, cols: int, units: int, bits: int) -> _Group:
+def _group(layers: Sequence[ConvLayer], rows: int, cols: int, units: int) -> _Group:
     grid = Grid("unit", units, rows, cols, 1, folds=True)
-    array, folds = unit_array(grid, bits), _folds(units)
+    array, folds = unit_array(grid), _folds(units)
     known: dict[ConvLayer, IntArray] = {}
     table: list[IntArray] = []
     for layer in layers:
@@ -206,7 +205,7 @@ def reconfigurable(
     """
     found: dict[int, tuple[int, Design]] = {}
     for rows, cols, units in _sizes(layers, board, bits):
-        group = _group(layers, rows, cols, units, bits)
+        group = _group(layers, rows, cols, units)
         memories = _memories(group.grid, bits)
         room = np.flatnonzero(memories.bram18 <= board.bram18)
         if not room.size:

@@ -35,7 +35,7 @@ SMALL = (
 def test_cycles_are_those_of_the_cost_model() -> None:
     design = reconfigurable(SMALL, BOARD, batches=(1,))
     (grid,) = design.grids
-    array = unit_array(grid, 16)
+    array = unit_array(grid)
     for layer, use in zip(SMALL, design.layers, strict=True):
         words = use.unit.replace(",", "").split()
         chain, cols, pixels = (int(words[words.index(w) + 1]) for w in ("chain", "cols", "pixels"))
@@ -72,6 +72,13 @@ def test_one_fold_for_all_layers_is_no_faster_but_for_the_switches() -> None:
     each = reconfigurable(SMALL, BOARD, batches=(1,))
     one = reconfigurable(SMALL, BOARD, batches=(1,), folding=False)
     assert each.period <= one.period + SWITCH_CYCLES * len(SMALL)
+
+
+def test_two_products_of_eight_bits_share_a_dsp() -> None:
+    narrow = reconfigurable(SMALL, BOARD, bits=8, batches=(1,))
+    assert narrow.gops >= reconfigurable(SMALL, BOARD, batches=(1,)).gops
+    assert narrow.dsp <= BOARD.dsp
+    assert 0 < narrow.dsp_efficiency <= 1
 
 
 def test_a_reconfigurable_group_for_vgg() -> None:
@@ -122,7 +129,7 @@ def test_the_machine_file_of_a_design_is_read(design: Design) -> None:
     assert machine.hz == design.board.hz
     assert [array.name for array in machine.arrays] == [grid.name for grid in design.grids]
     for grid in design.grids:
-        assert machine.array(grid.name) == unit_array(grid, design.bits)
+        assert machine.array(grid.name) == unit_array(grid)
     assert machine.memory("data").bytes <= design.data_bytes
     assert machine.memory("weights").bytes <= design.weight_bytes
 
