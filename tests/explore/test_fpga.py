@@ -67,6 +67,14 @@ def test_accdnn_at_13_layers_is_what_dnnbuilder_publishes() -> None:
     assert within(0.01, faster.gops, 2011)
 
 
+def test_accdnn_gives_the_factors_of_its_own_configuration_for_vgg16() -> None:
+    # AccDNN's example/vgg16/optim_vgg16.conf; its first layer has 1 x 8, as many products.
+    wide, narrow, last = "16 x 8", "8 x 8", "8 x 4"
+    known = [wide, narrow, wide, narrow, wide, wide, narrow, wide, wide, last, last, last]
+    design = accdnn(vgg(), KU115)
+    assert [layer.unit.split(",")[0] for layer in design.layers] == ["4 x 2", *known]
+
+
 def test_accdnn_at_38_layers_is_what_is_derived_anew() -> None:
     design = accdnn(vgg(38), KU115)
     check(design, vgg(38), KU115)
