@@ -15,6 +15,7 @@ ORDER = (
     "passes",
     "backend",
     "emulator",
+    "explore",
     "tools",
 )
 ALLOWED = {folder: set(ORDER[: number + 1]) for number, folder in enumerate(ORDER)}

@@ -1,0 +1,1 @@
+"""Exploration: which machine to build, and how to map networks on it."""
