@@ -1,7 +1,7 @@
 """Accesses, energy and cycles of a batch of mappings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,6 +52,19 @@ class Costs:
     def cycles(self) -> Ints:
         """[B]: whole cycles."""
         return np.ceil(self.latency).astype(np.int64)
+
+    def take(self, place: int) -> "Costs":
+        """The costs of one mapping, as a batch of one."""
+        only = slice(place, place + 1)
+        return replace(
+            self,
+            accesses={name: count[only] for name, count in self.accesses.items()},
+            energies={name: energy[only] for name, energy in self.energies.items()},
+            steps=self.steps[only],
+            stalls=self.stalls[only],
+            loading=self.loading[only],
+            storing=self.storing[only],
+        )
 
 
 def evaluate(mappings: Mappings) -> Costs:

@@ -1,6 +1,6 @@
 """Batches of temporal mappings: orders of loops, and where each memory's loops end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -84,6 +84,16 @@ class Mappings:
     @cached_property
     def _reached(self) -> dict[str, Ints]:
         return {}
+
+
+def joined(batches: Sequence[Mappings]) -> Mappings:
+    """Batches of one layer's mappings, which have as many loops, as one batch."""
+    return Mappings(
+        batches[0].unrolling,
+        np.concatenate([batch.dims for batch in batches]),
+        np.concatenate([batch.sizes for batch in batches]),
+        {name: np.concatenate([b.ends[name] for b in batches]) for name in batches[0].ends},
+    )
 
 
 def prefix_products(factors: Ints) -> Ints:
