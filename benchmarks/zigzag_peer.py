@@ -1,6 +1,6 @@
 """Runs ZigZag in its own interpreter, for benchmarks/zigzag.py: a request in, facts out, as JSON.
 
-`python zigzag_peer.py REQUEST ANSWER`. The request names files of ZigZag's `inputs`
+`python -P zigzag_peer.py REQUEST ANSWER`. The request names files of ZigZag's `inputs`
 (`accelerator`, `mapping`, `workload`), `limit` (loops a nest, `lpf_limit`), and an `action`: "dump"
 costs of every `every`-th mapping; "search" for the best mapping of each layer by `objective`, with
 the time it takes; "check" costs of the `mappings` given for each layer. It imports nothing but

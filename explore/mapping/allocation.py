@@ -144,7 +144,8 @@ def _choose(
         fits[rows] = np.isfinite(np.take_along_axis(reads, last[:, None], axis=1)[:, 0])
     chosen: list[Ints] = []
     for size in reversed(widths):
-        best, place = np.divmod(best, size)
+        place: Ints = best % size
+        best //= size
         chosen.append(place if size > 1 else np.full(count, width - 1, np.int64))
     return chosen[::-1], fits
 
