@@ -227,7 +227,7 @@ def race(peer: Peer, case: Case, objective: Objective) -> Facts:
     for mapping, facts in zip(found, answer["layers"], strict=True):
         checked.add(mapping.costs, facts["mappings"])
     value = {"energy": lambda c: c.energy_pj[0], "latency": lambda c: c.latency[0]}[objective]
-    pairs = [(value(f.costs), b[objective]) for f, b in zip(found, best, strict=True)]
+    pairs = [(float(value(f.costs)), b[objective]) for f, b in zip(found, best, strict=True)]
     return {
         "network": case.network,
         "machine": case.machine,
@@ -236,7 +236,8 @@ def race(peer: Peer, case: Case, objective: Objective) -> Facts:
         "zigzag_evaluated": theirs["evaluated"],
         "same_seconds": same_seconds,
         "same_worse": sum(
-            value(f.costs) > b[objective] * (1 + 1e-12) for f, b in zip(same, best, strict=True)
+            bool(value(f.costs) > b[objective] * (1 + 1e-12))
+            for f, b in zip(same, best, strict=True)
         ),
         "seconds": seconds,
         "layers": len(layers),

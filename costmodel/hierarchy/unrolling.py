@@ -146,6 +146,16 @@ class Unrolling:
 
     def placement(self, operand: Operand, *, whole: bool) -> Placement:
         """The loops of each level for an operand, as fractions or rounded down (`whole`)."""
+        known = self._placements
+        if (operand.name, whole) not in known:
+            known[operand.name, whole] = self._place(operand, whole=whole)
+        return known[operand.name, whole]
+
+    @cached_property
+    def _placements(self) -> dict[tuple[str, bool], Placement]:
+        return {}
+
+    def _place(self, operand: Operand, *, whole: bool) -> Placement:
         left = dict(self.fractions)
         levels: list[dict[str, float]] = []
         for memory in self.architecture.hierarchy(operand.memory):

@@ -144,9 +144,10 @@ def _choose(
         fits[rows] = np.isfinite(np.take_along_axis(reads, last[:, None], axis=1)[:, 0])
     chosen: list[Ints] = []
     for size in reversed(widths):
-        place: Ints = best % size
+        place: Ints = np.mod(best, size, dtype=np.int64)
         best //= size
-        chosen.append(place if size > 1 else np.full(count, width - 1, np.int64))
+        whole: Ints = np.full(count, width - 1, np.int64)
+        chosen.append(place if size > 1 else whole)
     return chosen[::-1], fits
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb, prod
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,8 @@ from .orders import all_orders, count_orders, factors_of
 Objective = Literal["energy", "latency"]
 LIMIT = 6
 """Loops of a nest whose orders are all tried, as by ZigZag's `lpf_limit`."""
+EVERYTHING = 1 << 12
+"""Mappings that a layer may have for all of them to be tried."""
 BATCH = 1 << 13
 """Mappings that are evaluated at once."""
 ORDERS = 1 << 20
@@ -45,8 +48,9 @@ def best_mapping(
 
     All orders of the layer's prime factors, merged to `limit` loops, are allocated to the memories
     and evaluated. With `refine` the best one is then improved on with all prime factors: loops
-    change places, memories hold more or fewer of an operand's loops, as long as that helps.
-    Mappings that the user has `supplied` are candidates from the start. Every run finds the same.
+    change places, memories hold more or fewer of an operand's loops, as long as that helps; or all
+    mappings are tried, where there are at most `EVERYTHING`. Mappings that the user has `supplied`
+    are candidates from the start. Every run finds the same.
 
     Raises TilefoldError where no order fits into the memories, where a supplied mapping does not,
     or where there are more than `ORDERS` orders.
@@ -96,7 +100,10 @@ def _better(best: Found | None, batch: Mappings, objective: Objective) -> Found:
 
 
 def _refined(best: Found, objective: Objective) -> Found:
-    """Steps to better neighbours until there is none."""
+    """The best of all mappings if they are few, else steps to better neighbours until none is."""
+    every = _every_mapping(best.mapping.unrolling)
+    if every is not None:
+        return _better(best, every.take(fitting(every)), objective)
     best = Found(_split(best.mapping), best.costs, best.evaluated)
     while True:
         known = best.mapping
@@ -104,6 +111,22 @@ def _refined(best: Found, objective: Objective) -> Found:
         best = _better(best, near.take(fitting(near)), objective)
         if best.mapping is known:
             return best
+
+
+def _every_mapping(unrolling: Unrolling) -> Mappings | None:
+    """All orders of all prime factors, held in all ways; none if that is more than `EVERYTHING`."""
+    factors = factors_of(unrolling.temporal)
+    orders, depth = count_orders(factors), len(factors)
+    operands = unrolling.layer.operands
+    levels = {o.name: len(unrolling.architecture.levels(o.memory)) for o in operands}
+    if orders * prod(comb(depth + n - 1, n - 1) for n in levels.values()) > EVERYTHING:
+        return None
+    dims, sizes = all_orders(factors, unrolling.layer.order)
+    others = {name: _all_ends(depth, count) for name, count in levels.items()}
+    counts = [len(dims), *map(len, others.values())]
+    order, *places = np.indices(counts).reshape(len(counts), -1)
+    ends = {name: others[name][place] for name, place in zip(others, places, strict=True)}
+    return Mappings(unrolling, dims[order], sizes[order], ends)
 
 
 def _split(mapping: Mappings) -> Mappings:
