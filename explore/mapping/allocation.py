@@ -142,13 +142,13 @@ def _choose(
         last = reads.shape[1] - 1 - np.argmin(reads[:, ::-1], axis=1)
         best[rows] = last
         fits[rows] = np.isfinite(np.take_along_axis(reads, last[:, None], axis=1)[:, 0])
-    chosen: list[Ints] = []
-    for size in reversed(widths):
-        place: Ints = np.mod(best, size, dtype=np.int64)
-        best //= size
-        whole: Ints = np.full(count, width - 1, np.int64)
-        chosen.append(place if size > 1 else whole)
-    return chosen[::-1], fits
+    everything = np.full(count, width - 1, np.int64)
+    places = np.unravel_index(best, widths)
+    chosen = [
+        place.astype(np.int64) if size > 1 else everything
+        for size, place in zip(widths, places, strict=True)
+    ]
+    return chosen, fits
 
 
 def fitting(mappings: Mappings) -> Bools:
