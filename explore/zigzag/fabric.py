@@ -81,9 +81,13 @@ def as_machine(architecture: Architecture, entry: MappingEntry, *, hz: int = HZ)
     ]
     for memory in memories.values():
         holds = ", ".join(f'"{operand}"' for operand in "IWO" if at[operand] == names[memory.name])
+        line = _bytes(memory, lost)
+        size = min(BYTES, memory.bits // 8) // line * line
+        if size * 8 < memory.bits:
+            lost.append(f"{memory.bits // 8 - size} bytes of {memory.name}: whole lines are taken")
         lines.append(
-            f"  fabric.memory @{names[memory.name]} {{bytes = {min(BYTES, memory.bits // 8)}, "
-            f'line = {_bytes(memory, lost)}, holds = [{holds}], src = "{source}"}}'
+            f"  fabric.memory @{names[memory.name]} {{bytes = {size}, "
+            f'line = {line}, holds = [{holds}], src = "{source}"}}'
         )
     inward = dict.fromkeys((at["I"], at["W"]))
     ways = [(f"load{n}" if n else "load", "dram", memory) for n, memory in enumerate(inward)]
@@ -130,10 +134,11 @@ def _choose(architecture: Architecture, entry: MappingEntry, lost: list[str]) ->
         inner = [m for m in chosen.hierarchy(operand)[:-1] if not chosen.at_array(m)]
         if inner:
             chosen.holders[operand] = inner[-1]
+            # The innermost memory of sums becomes the accumulators.
             lost += [
                 f"{memory.name}, {memory.bits // 8} bytes of {operand} between "
                 f"{inner[-1].name} and the array"
-                for memory in inner[:-1]
+                for memory in inner[operand == "O" : -1]
             ]
         elif operand == "W" and "I" in chosen.holders:
             chosen.holders[operand] = chosen.holders["I"]

@@ -4,7 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tilefold
 from tilefold.costmodel.hierarchy.architecture import Architecture
 from tilefold.errors import TilefoldError
 from tilefold.explore.zigzag.fabric import as_machine
@@ -13,6 +15,7 @@ from tilefold.explore.zigzag.mapping import MappingEntry, read_mapping
 from tilefold.machines import load_machine
 from tilefold.machines.model import parse_machine
 from tilefold.tests.explore.zigzag_fixture import facts
+from tilefold.tests.frontend import models
 
 BY_HAND = {"tpu_like": "tpu_like", "meta_prototype": "meta_prototype_like"}
 
@@ -50,6 +53,21 @@ def test_as_the_machines_made_by_hand(tmp_path: Path, name: str) -> None:
         expected.planes,
         expected.rows_per_cycle,
     )
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_programs_run_on_them(tmp_path: Path, name: str) -> None:
+    """A convolution has the values there that it has on a machine that is shipped."""
+    path = tmp_path / "machine.mlir"
+    path.write_text(as_machine(*read(tmp_path, name)).text, "utf-8")
+    model = models.qdq_conv(models.Net(np.random.default_rng(0)))
+    feeds = models.feeds(model, np.random.default_rng(1))
+    ours, theirs = (
+        tilefold.emulate(tilefold.compile(model, machine), feeds) for machine in (path, "tiny")
+    )
+    assert ours.report.cycles > 0
+    for output, values in theirs.outputs.items():
+        assert np.array_equal(ours.outputs[output], values)
 
 
 def test_what_is_lost_is_said(tmp_path: Path) -> None:
