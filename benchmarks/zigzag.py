@@ -32,7 +32,7 @@ from tilefold.costmodel.hierarchy.mappings import Mappings
 from tilefold.costmodel.hierarchy.unrolling import Unrolling
 from tilefold.explore.mapping.allocation import allocate
 from tilefold.explore.mapping.orders import all_orders, factors_of
-from tilefold.explore.mapping.search import Found, Objective, best_mapping
+from tilefold.explore.mapping.search import Found, Objective, best_mappings
 from tilefold.explore.zigzag.files import Record
 from tilefold.explore.zigzag.hardware import read_architecture
 from tilefold.explore.zigzag.mapping import entry_for, read_mapping, unroll
@@ -186,16 +186,12 @@ def searched(
 ) -> tuple[float, list[Found]]:
     """CPU seconds for all layers, equal ones searched once, and what was found for each."""
     seconds: list[float] = []
-    found: dict[str, Found] = {}
-    keys = [f"{u.layer.dims} {u.layer.operands} {u.axes}" for u in layers]
+    found: list[Found] = []
     for _ in range(RUNS):
-        found = {}
         begin = time.process_time()
-        for key, unrolling in zip(keys, layers, strict=True):
-            if key not in found:
-                found[key] = best_mapping(unrolling, objective, limit=LIMIT, refine=refine)
+        found = best_mappings(layers, objective, limit=LIMIT, refine=refine)
         seconds.append(time.process_time() - begin)
-    return median(seconds), [found[key] for key in keys]
+    return median(seconds), found
 
 
 def told(unrolling: Unrolling, found: Found) -> Facts:

@@ -1,7 +1,7 @@
 """The best temporal mapping of a layer that a search finds, in energy or in cycles."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb, prod
 from typing import Literal
@@ -78,6 +78,25 @@ def best_mapping(
         best = _better(best, batch, objective)
     assert best is not None
     return _refined(best, objective) if refine else best
+
+
+def best_mappings(
+    layers: Sequence[Unrolling],
+    objective: Objective = "energy",
+    *,
+    limit: int = LIMIT,
+    refine: bool = True,
+) -> list[Found]:
+    """What `best_mapping` finds for each layer; those that only differ in name are one search."""
+    found: dict[str, Found] = {}
+    result: list[Found] = []
+    for unrolling in layers:
+        key = repr((replace(unrolling.layer, name=""), unrolling.axes, unrolling.architecture))
+        if key not in found:
+            found[key] = best_mapping(unrolling, objective, limit=limit, refine=refine)
+        mapping = replace(found[key].mapping, unrolling=unrolling)
+        result.append(replace(found[key], mapping=mapping))
+    return result
 
 
 def _keys(costs: Costs, objective: Objective) -> tuple[Floats, Floats]:

@@ -14,7 +14,7 @@ from tilefold.costmodel.hierarchy.unrolling import Unrolling
 from tilefold.errors import TilefoldError
 from tilefold.explore.mapping.allocation import allocate, fitting, in_order
 from tilefold.explore.mapping.orders import all_orders, count_orders, factors_of
-from tilefold.explore.mapping.search import Objective, best_mapping
+from tilefold.explore.mapping.search import Objective, best_mapping, best_mappings
 from tilefold.tests.costmodel.hierarchy_cases import Case, convolution, machine, random_case
 from tilefold.tests.explore.zigzag_fixture import Told, told
 
@@ -133,6 +133,17 @@ def test_the_same_every_time() -> None:
     assert first.evaluated == again.evaluated
     assert np.array_equal(first.mapping.dims, again.mapping.dims)
     assert all(np.array_equal(e, again.mapping.ends[n]) for n, e in first.mapping.ends.items())
+
+
+def test_equal_layers_are_one_search() -> None:
+    """Layers that differ in name have the same mapping; another size is searched by itself."""
+    first = small({"G": 1, "K": 2, "C": 4, "OX": 3, "FX": 1})
+    named = replace(first, layer=replace(first.layer, name="again"))
+    other = small({"G": 1, "K": 4, "C": 4, "OX": 3, "FX": 1})
+    one, two, three = best_mappings([first, named, other])
+    assert one.costs is two.costs
+    assert two.mapping.unrolling.layer.name == "again"
+    assert three.costs.steps[0] == 2 * one.costs.steps[0]
 
 
 def test_everything_unrolled_needs_no_loop() -> None:

@@ -65,7 +65,7 @@ def test_programs_run_on_them(tmp_path: Path, name: str) -> None:
     ours, theirs = (
         tilefold.emulate(tilefold.compile(model, machine), feeds) for machine in (path, "tiny")
     )
-    assert ours.report.cycles > 0
+    assert theirs.outputs
     for output, values in theirs.outputs.items():
         assert np.array_equal(ours.outputs[output], values)
 
