@@ -1,10 +1,10 @@
 """The cost model of mappings beside ZigZag's, and the search for mappings beside its search.
 
-`python benchmarks/zigzag.py --peer PYTHON [--docs] [--json FILE] [--fixture FILE]`. PYTHON is an
-interpreter with zigzag-dse (and `six`, which one of its dependencies needs), or the environment
-variable TILEFOLD_ZIGZAG names it. ZigZag runs in processes of its own (benchmarks/zigzag_peer.py)
-and tells what it computed; its CPU time and ours are taken in the same run. `--fixture` writes the
-few mappings that tests hold the cost model against.
+`python benchmarks/zigzag.py [TABLE ...] --peer PYTHON [--docs] [--json FILE] [--fixture FILE]`.
+PYTHON is an interpreter with zigzag-dse (and `six`, which one of its dependencies needs), or the
+environment variable TILEFOLD_ZIGZAG names it. ZigZag runs in processes of its own
+(benchmarks/zigzag_peer.py) and tells what it computed; its CPU time and ours are taken in the same
+run. `--fixture` writes the few mappings that tests hold the cost model against.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -30,7 +30,7 @@ from tilefold.costmodel.hierarchy.architecture import Architecture
 from tilefold.costmodel.hierarchy.evaluate import Costs, evaluate
 from tilefold.costmodel.hierarchy.mappings import Mappings
 from tilefold.costmodel.hierarchy.unrolling import Unrolling
-from tilefold.explore.mapping.allocation import allocate
+from tilefold.explore.mapping.allocation import allocate, fitting
 from tilefold.explore.mapping.orders import all_orders, factors_of
 from tilefold.explore.mapping.search import Found, Objective, best_mappings
 from tilefold.explore.zigzag.files import Record
@@ -53,6 +53,11 @@ LIMIT = 6
 """Loops of a nest: ZigZag's default."""
 LARGE = 8
 """Loops of the nests that the rate of evaluation is taken with."""
+DRAWN = 20_000
+"""Mappings of a layer that are drawn for the rate."""
+BATCH = 1 << 12
+LEFT = {"agreement": 2, "search": 3, "rate": 1}
+"""The tables, and how many columns of each are text."""
 RUNS = 3
 """Of our searches, whose median counts."""
 FIXTURE_LAYERS = (0, 1, 5, 12)
@@ -247,21 +252,71 @@ def race(peer: Peer, case: Case, objective: Objective) -> Facts:
     }
 
 
-def rate(layers: Sequence[Unrolling]) -> tuple[int, int, float]:
-    """Mappings of long nests evaluated, those of different results, and CPU seconds for them."""
-    evaluated, distinct, seconds = 0, 0, 0.0
-    for unrolling in {str(u.layer.dims): u for u in layers}.values():
+@dataclass
+class Rate:
+    """Mappings evaluated, how many of them differ in what they cost, and the CPU seconds."""
+
+    name: str
+    mappings: int = 0
+    distinct: int = 0
+    seconds: float = 0.0
+
+
+def rates(peer: Peer) -> list[Rate]:
+    """ZigZag's search for a network, the same nests, longer ones, and mappings of any kind."""
+    asked = peer.ask(CASES[0].request("search", objective="energy"))
+    _, every = unrollings(peer.inputs, CASES[0], asked["layers"])
+    layers = list({repr((u.layer.dims, u.layer.operands)): u for u in every}.values())
+    same = _rate("Tilefold, the same nests", layers, lambda u: _orders(u, LIMIT))
+    large = _rate(f"Tilefold, nests of {LARGE} loops", layers, lambda u: _orders(u, LARGE))
+    drawn = _rate("Tilefold, any orders and ends", layers, _drawn)
+    zigzag = Rate("ZigZag", asked["evaluated"], same.distinct, asked["seconds"])
+    return [zigzag, same, large, drawn]
+
+
+def _rate(
+    name: str, layers: Sequence[Unrolling], batches: Callable[[Unrolling], Iterator[Mappings]]
+) -> Rate:
+    """Evaluate the batches of all layers; equal costs of a layer's mappings count once."""
+    found = Rate(name)
+    for unrolling in layers:
         begin = time.process_time()
-        dims, sizes = all_orders(factors_of(unrolling.temporal, LARGE), unrolling.layer.order)
-        parts: list[Costs] = []
-        for first in range(0, len(dims), 1 << 13):
-            rows = slice(first, first + (1 << 13))
-            parts.append(evaluate(allocate(unrolling, dims[rows], sizes[rows])[0]))
-        seconds += time.process_time() - begin
+        parts = [evaluate(batch) for batch in batches(unrolling)]
+        found.seconds += time.process_time() - begin
         rows = np.concatenate([_row(part) for part in parts])
-        evaluated += len(rows)
-        distinct += len(np.unique(rows, axis=0))
-    return evaluated, distinct, seconds
+        found.mappings += len(rows)
+        found.distinct += len(np.unique(rows, axis=0))
+    return found
+
+
+def _orders(unrolling: Unrolling, limit: int) -> Iterator[Mappings]:
+    """All orders of nests, as the search allocates them."""
+    dims, sizes = all_orders(factors_of(unrolling.temporal, limit), unrolling.layer.order)
+    for first in range(0, len(dims), BATCH):
+        rows = slice(first, first + BATCH)
+        yield allocate(unrolling, dims[rows], sizes[rows])[0]
+
+
+def _drawn(unrolling: Unrolling) -> Iterator[Mappings]:
+    """Orders of all prime factors, held anyhow, as far as they fit: drawn with a fixed seed."""
+    draw = np.random.default_rng(0)
+    factors = factors_of(unrolling.temporal)
+    order = np.argsort(draw.random((DRAWN, len(factors))), axis=1)
+    names = unrolling.layer.order
+    dims = np.array([names.index(dim) for dim, _ in factors], np.int64)[order]
+    sizes = np.array([size for _, size in factors], np.int64)[order]
+    ends: dict[str, np.ndarray[Any, np.dtype[np.int64]]] = {}
+    for operand in unrolling.layer.operands:
+        levels = len(unrolling.architecture.levels(operand.memory))
+        held = draw.integers(0, len(factors) + 1, (DRAWN, levels))
+        held[:, -1] = len(factors)
+        ends[operand.name] = np.sort(held, axis=1)
+    for first in range(0, DRAWN, BATCH):
+        rows = slice(first, first + BATCH)
+        batch = Mappings(
+            unrolling, dims[rows], sizes[rows], {name: held[rows] for name, held in ends.items()}
+        )
+        yield batch.take(fitting(batch))
 
 
 def _row(costs: Costs) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -334,33 +389,35 @@ def race_cells(races: Sequence[Facts]) -> Cells:
     return cells
 
 
-def rate_cells(races: Sequence[Facts], ours: tuple[int, int, float]) -> Cells:
-    """Mappings a CPU second."""
-    theirs = sum(race_["zigzag_evaluated"] for race_ in races)
-    seconds = sum(race_["zigzag_seconds"] for race_ in races)
-    evaluated, distinct, own = ours
-    return [
-        ["", "mappings", "different results", "CPU s", "mappings a CPU s", "different a CPU s"],
-        ["ZigZag", f"{theirs:,}", "not counted", f"{seconds:.1f}", f"{theirs / seconds:,.0f}", ""],
-        [
-            "Tilefold",
-            f"{evaluated:,}",
-            f"{distinct:,}",
-            f"{own:.2f}",
-            f"{evaluated / own:,.0f}",
-            f"{distinct / own:,.0f}",
-        ],
-    ]
+def rate_cells(found: Sequence[Rate]) -> Cells:
+    """Mappings and different results a CPU second."""
+    cells = [["", "mappings", "different results", "CPU s", "mappings a s", "different a s"]]
+    for each in found:
+        cells.append(
+            [
+                each.name,
+                f"{each.mappings:,}",
+                f"{each.distinct:,}",
+                f"{each.seconds:.3f}",
+                f"{each.mappings / each.seconds:,.0f}",
+                f"{each.distinct / each.seconds:,.1f}",
+            ]
+        )
+    return cells
 
 
 def options() -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("parts", nargs="*", help=f"some of: {', '.join(LEFT)}")
     parser.add_argument("--peer", default=os.environ.get(VARIABLE), help="Python with zigzag-dse")
     parser.add_argument("--docs", action="store_true", help=f"update docs/{PAGE.name}")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--fixture", type=Path, help="where to write the mappings for tests")
     chosen = parser.parse_args()
+    if unknown := set(chosen.parts) - set(LEFT):
+        parser.error(f"no table '{min(unknown)}'; there are {', '.join(LEFT)}")
+    chosen.parts = chosen.parts or list(LEFT)
     if not chosen.peer:
         parser.error(
             f"give --peer or set {VARIABLE} to a Python that has zigzag-dse: "
@@ -370,51 +427,53 @@ def options() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Compare, race, and print or write the tables."""
+    """Compare, race, and print or write the tables that are asked for."""
     chosen = options()
-    peer = Peer(chosen.peer)
-    dumps: dict[Case, Facts] = {}
-    agreements: dict[Case, Agreement] = {}
-    for case in CASES:
-        agreements[case], dumps[case] = compared(peer, case)
-        console().print(f"{case}: {agreements[case]}")
-    if chosen.fixture:
-        write_files({chosen.fixture: fixture(peer, dumps).encode()})
-    races: list[Facts] = []
-    for case, objective in RACES:
-        races.append(race(peer, case, objective))
-        console().print(races[-1])
-    first = CASES[0]
-    ours = rate(unrollings(peer.inputs, first, dumps[first]["layers"])[1])
-    if chosen.json:
-        figures: Facts = {"agreement": [vars(found) for found in agreements.values()]}
-        figures |= {"search": races, "rate": list(ours)}
-        write_files({chosen.json: (json.dumps(figures, indent=1) + "\n").encode()})
-    tables = {
-        "agreement": agreement_cells(agreements),
-        "search": race_cells(races),
-        "rate": rate_cells(races, ours),
-    }
+    peer, figures = Peer(chosen.peer), Facts()
+    tables: dict[str, Cells] = {}
+    lines: dict[str, str] = {}
+    if "agreement" in chosen.parts:
+        dumps: dict[Case, Facts] = {}
+        agreements: dict[Case, Agreement] = {}
+        for case in CASES:
+            agreements[case], dumps[case] = compared(peer, case)
+        if chosen.fixture:
+            write_files({chosen.fixture: fixture(peer, dumps).encode()})
+        tables["agreement"] = agreement_cells(agreements)
+        figures["agreement"] = [vars(found) for found in agreements.values()]
+    if "search" in chosen.parts:
+        races = [race(peer, case, objective) for case, objective in RACES]
+        tables["search"], figures["search"] = race_cells(races), races
+        lines["checked"] = checked_line(races)
+    if "rate" in chosen.parts:
+        found = rates(peer)
+        tables["rate"], figures["rate"] = rate_cells(found), [vars(each) for each in found]
     for title, cells in tables.items():
-        console().print(table(title, cells, 3))
+        console().print(table(title, cells, LEFT[title]))
+    if chosen.json:
+        write_files({chosen.json: (json.dumps(figures, indent=1) + "\n").encode()})
     if chosen.docs:
-        text = with_tables(PAGE, tables, {"agreement": 2, "search": 3, "rate": 1})
-        checked = sum(race_["checked_equal"] for race_ in races)
-        layers = sum(race_["layers"] for race_ in races)
-        worst = max(max(r["checked_energy"], r["checked_latency"]) for r in races)
-        text = with_measured(
-            text,
-            "checked",
-            f"ZigZag's own cost model, given the {layers} mappings that were found, counts the "
-            f"same accesses for {checked} of them; energy and latency differ by {worst:.1e} at "
-            "most.",
-        )
         facts = environment("", RUNS)
-        about = (
+        lines["environment"] = (
             f"ZigZag {peer.version}; {facts['processor']}, one thread; Python {facts['python']}, "
-            f"numpy {facts['numpy']}. CPU time without imports; ours is the median of {RUNS} runs."
+            f"numpy {facts['numpy']}. CPU time without imports; our searches' is the median of "
+            f"{RUNS} runs."
         )
-        write_files({PAGE: with_measured(text, "environment", about).encode()})
+        text = with_tables(PAGE, tables, LEFT)
+        for name, line in lines.items():
+            text = with_measured(text, name, line)
+        write_files({PAGE: text.encode()})
+
+
+def checked_line(races: Sequence[Facts]) -> str:
+    """What ZigZag's cost model says of the mappings that were found."""
+    layers, equal = (sum(each[key] for each in races) for key in ("layers", "checked_equal"))
+    worst = max(max(each["checked_energy"], each["checked_latency"]) for each in races)
+    differ = f"differ by {worst:.1e} at most" if worst else "are the same"
+    return (
+        f"ZigZag's own cost model, given the {layers} mappings that were found, counts the same "
+        f"accesses for {equal} of them; energy and latency {differ}."
+    )
 
 
 if __name__ == "__main__":
