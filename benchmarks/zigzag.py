@@ -44,10 +44,16 @@ Facts = dict[str, Any]
 PAGE = ROOT / "docs" / "zigzag.md"
 PEER = ROOT / "benchmarks" / "zigzag_peer.py"
 VARIABLE = "TILEFOLD_ZIGZAG"
-NETWORKS = ("resnet18", "mobilenetv2")
-MACHINES = {"tpu_like": "tpu_like", "meta_prototype": "meta_prototype_like"}
+MACHINES = {
+    "tpu_like": "tpu_like",
+    "meta_prototype": "meta_prototype_like",
+    "edge_tpu_like": "edge_tpu_like",
+    "ascend_like": "ascend_like",
+    "tesla_npu_like": "tesla_npu_like",
+    "eyeriss_like": "default",
+}
 """ZigZag's hardware files, and its mapping files for them."""
-SAMPLED = {"resnet18": 17, "mobilenetv2": 29}
+SAMPLED = {"resnet18": 17, "mobilenetv2": 29, "alexnet": 17}
 """Every which mapping of a layer is compared."""
 LIMIT = 6
 """Loops of a nest: ZigZag's default."""
@@ -83,7 +89,18 @@ class Case:
         }
 
 
-CASES = tuple(Case(network, machine) for machine in MACHINES for network in NETWORKS)
+CASES = tuple(
+    Case(network, machine)
+    for machine in ("tpu_like", "meta_prototype")
+    for network in ("resnet18", "mobilenetv2")
+)
+"""What is searched."""
+COMPARED = (
+    *CASES,
+    *(Case("alexnet", machine) for machine in ("tpu_like", "meta_prototype")),
+    *(Case("resnet18", machine) for machine in list(MACHINES)[2:]),
+)
+"""What is evaluated: on top, grouped layers and the other machines."""
 RACES: tuple[tuple[Case, Objective], ...] = (
     *((case, "energy") for case in CASES),
     (CASES[0], "latency"),
@@ -435,10 +452,11 @@ def main() -> None:
     if "agreement" in chosen.parts:
         dumps: dict[Case, Facts] = {}
         agreements: dict[Case, Agreement] = {}
-        for case in CASES:
+        for case in COMPARED:
             agreements[case], dumps[case] = compared(peer, case)
         if chosen.fixture:
-            write_files({chosen.fixture: fixture(peer, dumps).encode()})
+            told_of = {case: dumps[case] for case in CASES}
+            write_files({chosen.fixture: fixture(peer, told_of).encode()})
         tables["agreement"] = agreement_cells(agreements)
         figures["agreement"] = [vars(found) for found in agreements.values()]
     if "search" in chosen.parts:
