@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tilefold.costmodel.hierarchy.architecture import Way
 from tilefold.costmodel.hierarchy.evaluate import evaluate
@@ -93,6 +93,7 @@ def test_a_ragged_axis_is_filled_with_fractions() -> None:
     assert unrolling.placement(layer.operands[2], whole=True).loops[0] == {"C": 1.0}
 
 
+@settings(deadline=None)
 @given(
     step=st.integers(1, 4),
     dilation=st.integers(1, 4),
@@ -106,6 +107,7 @@ def test_extent_of_windows(step: int, dilation: int, outer: int, inner: int) -> 
     assert window.extent(np.array([float(outer)]), np.array([float(inner)])) == [len(values)]
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_union_of_windows(data: st.DataObject) -> None:
     """As many cycles as enumeration finds, for periods of which each divides the next."""
@@ -124,6 +126,7 @@ def test_union_of_windows(data: st.DataObject) -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=5))
 def test_a_batch_costs_what_its_mappings_cost(seeds: list[int]) -> None:
     """Mappings of a batch do not touch each other, and cycles are whole and hold all steps."""
@@ -138,6 +141,7 @@ def test_a_batch_costs_what_its_mappings_cost(seeds: list[int]) -> None:
         assert alone.cycles[0] >= alone.latency[0] >= alone.steps[0] >= alone.ideal
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_traffic_is_at_least_the_tensors(seed: int) -> None:
     """DRAM reads every weight and input and is written every result."""
@@ -148,6 +152,7 @@ def test_traffic_is_at_least_the_tensors(seed: int) -> None:
         assert costs.accesses[operand.name][0, -1, way] >= layer.elements(operand)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_wider_ports_never_cost_more(seed: int) -> None:
     """Accesses of twice the bits are no more of them, and no more stalls."""

@@ -58,6 +58,7 @@ def test_factors_by_hand() -> None:
     assert factors_of(sizes, 1) == (("OX", 56), ("C", 6), ("FX", 3))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["K", "C", "OX"]), st.integers(1, 24), min_size=1))
 def test_all_orders_once(sizes: dict[str, int]) -> None:
     factors = factors_of(sizes, 6)
@@ -159,6 +160,21 @@ def test_allocation_by_hand() -> None:
     assert which.tolist() == [0]
     assert mappings.ends["I"].tolist() == [[2, 2]]
     assert fitting(mappings).all()
+
+
+@pytest.mark.parametrize(
+    ("bits", "doubled", "fits"),
+    [(48, False, True), (47, False, False), (64, True, True), (63, True, False)],
+)
+def test_double_buffers_take_twice_the_space(bits: int, doubled: bool, fits: bool) -> None:
+    """Two of four inputs take 16 bits, or 32 where the next two have space; two sums 32."""
+    unrolling = small({"G": 1, "K": 2, "C": 4, "OX": 1, "FX": 1}, sram=bits)
+    first, second, sram, dram = unrolling.architecture.memories
+    memories = (first, second, replace(sram, double_buffered=doubled), dram)
+    changed = replace(unrolling, architecture=replace(unrolling.architecture, memories=memories))
+    ends = {"W": [0, 3], "O": [0, 3, 3], "I": [1, 3]}
+    mapping = Case(changed, [("C", 2), ("C", 2), ("K", 2)], ends).batch
+    assert fitting(mapping).tolist() == [fits]
 
 
 def test_what_cannot_be_is_said() -> None:
