@@ -7,11 +7,13 @@ from math import gcd
 from pathlib import Path
 
 from ...costmodel.hierarchy.layer import Layer, Operand, Window
+from ...errors import TilefoldError
 from .files import Record, entries
 
 _ACCESS = r"(\w+)((?:\[\w*\])+)"
 _EQUATION = re.compile(rf"\s*{_ACCESS}\s*\+?=\s*{_ACCESS}\s*[*+]\s*{_ACCESS}\s*")
 _RELATION = re.compile(r"\s*(\w+)\s*=\s*(?:(\d+)\s*\*\s*)?(\w+)\s*\+\s*(?:(\d+)\s*\*\s*)?(\w+)\s*")
+_CONVOLUTION = {"B", "G", "K", "C", "OY", "OX", "FY", "FX"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,65 @@ class WorkloadLayer:
             for name, indices in self.operands
         )
         return Layer(self.name, self.dims, operands)
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """The shape of a layer that is a convolution; rows come before columns.
+
+    `inputs` and `outputs` are channels of one group; `size` is of the input, without `padding`,
+    which is what both ends of an axis have together. A matrix product has a window of 1 x 1.
+    """
+
+    batch: int
+    groups: int
+    inputs: int
+    outputs: int
+    size: tuple[int, int]
+    output_size: tuple[int, int]
+    window: tuple[int, int]
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+    padding: tuple[int, int]
+
+
+def convolution_of(layer: WorkloadLayer) -> Convolution:
+    """A layer as a convolution. Raises TilefoldError where it has other loops."""
+    if unknown := {dim for dim, size in layer.dims.items() if size > 1} - _CONVOLUTION:
+        raise TilefoldError(f"layer '{layer.name}' is no convolution: it has a loop {min(unknown)}")
+    windows = {
+        index.outer: index
+        for _, indices in layer.operands
+        for index in indices
+        if isinstance(index, Window)
+    }
+
+    def size(dim: str) -> int:
+        return layer.dims.get(dim, 1)
+
+    def of(window: Window | None, outer: str, inner: str) -> tuple[int, int, int, int]:
+        """Input positions, stride, dilation and padding along an axis."""
+        if window is None:
+            if size(inner) > 1:
+                raise TilefoldError(f"layer '{layer.name}' has a window {inner} of no relation")
+            return size(outer), 1, 1, 0
+        whole = window.step * (size(outer) - 1) + window.dilation * (size(inner) - 1) + 1
+        return window.limit, window.step, window.dilation, max(0, whole - window.limit)
+
+    rows, columns = of(windows.get("OY"), "OY", "FY"), of(windows.get("OX"), "OX", "FX")
+    inner, strides, dilations, padding = zip(rows, columns, strict=True)
+    return Convolution(
+        batch=size("B"),
+        groups=size("G"),
+        inputs=size("C"),
+        outputs=size("K"),
+        size=inner,
+        output_size=(size("OY"), size("OX")),
+        window=(size("FY"), size("FX")),
+        strides=strides,
+        dilations=dilations,
+        padding=padding,
+    )
 
 
 def read_workload(path: Path) -> tuple[WorkloadLayer, ...]:

@@ -12,7 +12,7 @@ from tilefold.errors import TilefoldError
 from tilefold.explore.zigzag.files import LIMIT, load
 from tilefold.explore.zigzag.hardware import read_architecture
 from tilefold.explore.zigzag.mapping import entry_for, read_mapping, unroll
-from tilefold.explore.zigzag.workload import read_workload
+from tilefold.explore.zigzag.workload import Convolution, convolution_of, read_workload
 from tilefold.tests.explore.zigzag_fixture import facts
 
 HARDWARE: dict[str, Any] = facts()["cases"][0]["hardware"]
@@ -80,6 +80,28 @@ def test_workload(tmp_path: Path) -> None:
     )
     read = layer.layer({"O": "O", "W": "I2", "I": "I1"})
     assert [read.elements(operand) for operand in read.operands] == [128, 216, 216]
+
+
+def test_workload_as_convolutions(tmp_path: Path) -> None:
+    """The convolution above, and a matrix product; a loop that neither has is refused."""
+    product = {
+        **CONV,
+        "equation": "O[b][k]+=W[k][c]*I[b][c]",
+        "dimension_relations": [],
+        "loop_dims": ["B", "K", "C"],
+        "loop_sizes": [2, 10, 64],
+        "pr_loop_dims": [],
+        "padding": [],
+    }
+    layers = read_workload(written(tmp_path, [CONV, product]))
+    assert [convolution_of(layer) for layer in layers] == [
+        Convolution(1, 1, 3, 8, (9, 8), (4, 4), (3, 3), (2, 2), (1, 1), (0, 1)),
+        Convolution(2, 1, 64, 10, (1, 1), (1, 1), (1, 1), (1, 1), (1, 1), (0, 0)),
+    ]
+    other = json.loads(json.dumps(product).replace('"B"', '"H"').replace("[b]", "[h]"))
+    (attention,) = read_workload(written(tmp_path, [other]))
+    with pytest.raises(TilefoldError, match="is no convolution: it has a loop H"):
+        convolution_of(attention)
 
 
 def test_unrolled_loops_are_cut_to_layer_and_array(tmp_path: Path) -> None:
