@@ -1,0 +1,1 @@
+"""Readers of ZigZag's YAML files: hardware, mappings, workloads."""
