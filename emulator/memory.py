@@ -63,11 +63,13 @@ class Box:
 
     @cached_property
     def packed_dim(self) -> int:
-        """The dimension whose elements lie side by side: the last with stride 1, or the last."""
-        for dim in range(len(self.strides) - 1, -1, -1):
-            if self.strides[dim] == 1:
-                return dim
-        return len(self.strides) - 1
+        """The dimension whose elements lie side by side: the last with stride 1, or the last.
+
+        One of several elements, if there is one: other dimensions may have any stride.
+        """
+        dense = [dim for dim, stride in enumerate(self.strides) if stride == 1]
+        longer = [dim for dim in dense if self.counts[dim] > 1]
+        return (longer or dense or [len(self.strides) - 1])[-1]
 
     @property
     def rows(self) -> int:

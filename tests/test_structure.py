@@ -20,6 +20,7 @@ ORDER = (
 )
 ALLOWED = {folder: set(ORDER[: number + 1]) for number, folder in enumerate(ORDER)}
 ALLOWED["frontend"] = {"dialects", "interpreters", "frontend"}
+ALLOWED["explore"] |= {"frontend", "compiler"}
 ALLOWED["tools"] |= {"frontend", "examples", "bit_allocation", "compiler", "quantizer", "search"}
 EVERYWHERE = {"errors"}
 
