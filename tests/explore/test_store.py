@@ -5,7 +5,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pytest
 from tilefold.errors import TilefoldError
@@ -146,18 +145,13 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
-    [
-        RuntimeError("Query interrupted"),
-        duckdb.InterruptException("INTERRUPT Error: Interrupted!"),
-        duckdb.Error("KeyboardInterrupt: "),
-    ],
+    "text", ["Query interrupted", "INTERRUPT Error: Interrupted!", "KeyboardInterrupt: "]
 )
-def test_an_interrupt_stays_one(tmp_path: Path, error: Exception) -> None:
+def test_an_interrupt_stays_one(tmp_path: Path, text: str) -> None:
     """What DuckDB makes of a key that is hit while it works."""
 
     def interrupted() -> None:
-        raise error
+        raise RuntimeError(text)
 
     with filled(tmp_path) as store, pytest.raises(KeyboardInterrupt):
         store._asked(interrupted)
