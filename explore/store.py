@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +34,9 @@ _COMPARED: Final = ("digest", "space", "metrics")
 _MEMORY: Final = "512MB"
 """What queries may take; beyond it they use the disk."""
 
+_INTERRUPTED: Final = ("Query interrupted", "INTERRUPT Error", "KeyboardInterrupt")
+"""How DuckDB's errors begin where an interrupt from the keyboard meets it."""
+
 
 class Store:
     """The points of one evaluator in `directory`, for one process at a time.
@@ -53,10 +56,10 @@ class Store:
             self.record: dict[str, Any] = self._opened()
             for unfinished in self._files.glob(".*.tmp"):
                 unfinished.unlink()
-            self._error: type[Exception] = library("duckdb").Error
+            self._duckdb = library("duckdb")
             spill = str(directory / ".spill")
             settings = {"memory_limit": _MEMORY, "temp_directory": spill}
-            self._database = library("duckdb").connect(config=settings)
+            self._database = self._duckdb.connect(config=settings)
         except BlockingIOError:
             self._lock.close()
             raise TilefoldError(f"{directory}: another exploration is writing there") from None
@@ -103,9 +106,8 @@ class Store:
             f"CASE WHEN valid THEN {_quoted(name)} END AS {_quoted(name)}" for name in metrics
         ]
         query = f"SELECT {', '.join(columns)}, valid, {run} AS run FROM chunk"
-        self._database.execute(
-            f"COPY ({query}) TO {_text(temporary)} (FORMAT parquet, COMPRESSION zstd)"
-        )
+        copy = f"COPY ({query}) TO {_text(temporary)} (FORMAT parquet, COMPRESSION zstd)"
+        self._asked(self._database.execute, copy)
         self._database.unregister("chunk")
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
@@ -114,7 +116,11 @@ class Store:
     def batches(self) -> Iterator[Columns]:
         """All rows, file by file; raises TilefoldError for one that cannot be read."""
         for file in self._paths():
-            yield self._fetch(f"SELECT * FROM read_parquet({_text(file)})", file)
+            try:
+                yield self._fetch(f"SELECT * FROM read_parquet({_text(file)})")
+            except TilefoldError as error:
+                hint = "without this file its designs are evaluated again"
+                raise TilefoldError(f"{error}; {hint}") from None
 
     def query(
         self, sql: str, tables: Mapping[str, Mapping[str, npt.NDArray[Any]]] | None = None
@@ -127,13 +133,12 @@ class Store:
         if not self._paths():
             raise TilefoldError(f"{self.directory}: no points are stored")
         files = _text(self._files / "*.parquet")
-        self._database.execute(
-            f"CREATE OR REPLACE TEMP VIEW points AS SELECT * FROM read_parquet({files})"
-        )
+        view = f"CREATE OR REPLACE TEMP VIEW points AS SELECT * FROM read_parquet({files})"
+        self._asked(self._database.execute, view)
         for name, columns in (tables or {}).items():
             self._register(name, columns)
         try:
-            return self._fetch(sql, self._files)
+            return self._fetch(sql)
         finally:
             for name in tables or {}:
                 self._database.unregister(name)
@@ -168,17 +173,21 @@ class Store:
     def _register(self, name: str, columns: Mapping[str, npt.NDArray[Any]]) -> None:
         """Let queries see arrays as a table; DuckDB reads no arrays with strides."""
         whole = {column: np.ascontiguousarray(array) for column, array in columns.items()}
-        self._database.register(name, whole)
+        self._asked(self._database.register, name, whole)
 
-    def _fetch(self, sql: str, where: Path) -> Columns:
-        try:
-            arrays = self._database.execute(sql).fetchnumpy()
-        except self._error as error:
-            reason = str(error).splitlines()[0]
-            raise TilefoldError(
-                f"{where}: {reason}; a file that is damaged can be deleted"
-            ) from None
+    def _fetch(self, sql: str) -> Columns:
+        arrays = self._asked(lambda: self._database.execute(sql).fetchnumpy())
         return {name: _plain(array) for name, array in arrays.items()}
+
+    def _asked(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """What DuckDB answers; it makes errors of its own of an interrupt from the keyboard."""
+        try:
+            return call(*arguments)
+        except (self._duckdb.Error, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            if reason.startswith(_INTERRUPTED):
+                raise KeyboardInterrupt from None
+            raise TilefoldError(f"{self.directory}: {reason}") from None
 
     def _paths(self) -> Sequence[Path]:
         return sorted(self._files.glob("[!.]*.parquet"))

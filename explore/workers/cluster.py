@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError
 from itertools import islice
@@ -77,7 +78,9 @@ class Cluster:
                 silence_logs=logging.CRITICAL,
                 **settings,
             )
-        return Cluster(Client(cluster, set_as_default=False), cluster)
+        client = Client(cluster, set_as_default=False)
+        client.register_plugin(Deaf(), "tilefold-deaf")
+        return Cluster(client, cluster)
 
     def run(self, evaluator: Evaluator, chunks: Iterable[IntArray]) -> Iterator[Done]:
         """Each chunk with its results; see `Workers.run`."""
@@ -137,6 +140,14 @@ class Cluster:
             self._client.unregister_worker_plugin(self._plugin)
         self._evaluator, self._plugin = evaluator, f"tilefold-{uuid4().hex}"
         self._client.register_plugin(Holder(self._plugin, pickle.dumps(evaluator)), self._plugin)
+
+
+class Deaf(WorkerPlugin):
+    """Lets an interrupt from the keyboard end a worker's parent alone, which ends the worker."""
+
+    def setup(self, worker: Any) -> None:
+        """From now on."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Holder(WorkerPlugin):

@@ -133,7 +133,28 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     damaged.write_bytes(damaged.read_bytes()[:-10])
     with Store(tmp_path, Designs()) as store, pytest.raises(TilefoldError) as error:
         list(store.batches())
-    assert damaged.name in str(error.value) and "can be deleted" in str(error.value)
+    assert damaged.name in str(error.value)
+    assert "without this file its designs are evaluated again" in str(error.value)
+
+
+def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with Store(tmp_path, Designs()) as store:
+        (tmp_path / "points").rmdir()
+        with pytest.raises(TilefoldError, match=str(tmp_path)):
+            store.write(0, POINTS, evaluated(Designs(), POINTS))
+
+
+@pytest.mark.parametrize(
+    "text", ["Query interrupted", "INTERRUPT Error: Interrupted!", "KeyboardInterrupt: "]
+)
+def test_an_interrupt_stays_one(tmp_path: Path, text: str) -> None:
+    """What DuckDB makes of a key that is hit while it works."""
+
+    def interrupted() -> None:
+        raise RuntimeError(text)
+
+    with filled(tmp_path) as store, pytest.raises(KeyboardInterrupt):
+        store._asked(interrupted)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "\xff", '{"format": 1}'])

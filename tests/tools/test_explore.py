@@ -2,9 +2,13 @@
 
 import csv
 import json
+import os
 import re
 import shlex
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,7 +22,7 @@ from tilefold.explore.store import Store
 from tilefold.explore.study import Question, Study, explore, objectives_of
 from tilefold.explore.workers import Inline
 from tilefold.tests.support import browser
-from tilefold.tests.support.designs import SPACE, Designs, evaluations
+from tilefold.tests.support.designs import SPACE, Designs, evaluations, processes
 from tilefold.tests.support.exploring import sampler
 from tilefold.tools.command import run_app
 from tilefold.tools.explore import explore_command
@@ -184,6 +188,41 @@ def test_an_interrupted_exploration(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "tried 1,920 of 1,920 designs, evaluated 1,520 of them now" in done.stdout
     calls.clear()
     assert failed(tmp_path, "--chunk", "200") == "interrupted: nothing is kept without --store"
+
+
+MAIN = """
+import typer
+from pathlib import Path
+from tilefold.tests.support.designs import Designs
+from tilefold.tools.command import run_app
+from tilefold.tools.explore import explore_command
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command()(explore_command(lambda paths, _: Designs(Path(paths[0]).parent / "log", seconds=0.2)))
+
+if __name__ == "__main__":
+    run_app(app)
+"""
+
+
+@pytest.mark.parametrize("kind", ["", "--scheduler=local"])
+def test_workers_leave_an_interrupt_to_the_program(tmp_path: Path, kind: str) -> None:
+    """It reaches all processes of a terminal, and only one has something to say."""
+    (tmp_path / "main.py").write_text(MAIN)
+    words = [sys.executable, "main.py", "net.onnx", "--jobs", "2", "--chunk", "10"]
+    words += [kind] if kind else []
+    with subprocess.Popen(
+        words, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        deadline = time.monotonic() + 60
+        while len(processes(tmp_path / "log")) < 6:
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (
+        1, "error: interrupted: nothing is kept without --store\n",
+    )  # fmt: skip
 
 
 def test_errors_are_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
