@@ -90,23 +90,23 @@ class Box:
     def runs(self) -> tuple[int, int]:
         """Runs of contiguous bytes, and the bytes of each: rows that touch are one run.
 
-        What a stride of 0 repeats is as many runs more.
+        So are rows that are padded to whole bytes. What a stride of 0 repeats is as many runs more.
         """
         packed = self.packed_dim
-        run, runs = self.row_bytes, 1
+        run, runs = self.counts[packed] * self.bits, 1
         others = [
             (abs(stride) * self.bits, count)
             for dim, (stride, count) in enumerate(zip(self.strides, self.counts, strict=True))
             if dim != packed and count > 1
         ]
         if self.strides[packed] != 1:
-            run, runs = -(-self.bits // 8), max(1, self.counts[packed])
+            run, runs = self.bits, max(1, self.counts[packed])
         for stride, count in sorted(others, key=lambda other: (other[0] == 0, other[0])):
-            if runs == 1 and stride == run * 8:
-                run *= count
+            if runs == 1 and stride in (run, -(-run // 8) * 8):
+                run += stride * (count - 1)
             else:
                 runs *= count
-        return (runs, run) if self.elements else (0, 0)
+        return (runs, -(-run // 8)) if self.elements else (0, 0)
 
     @cached_property
     def span(self) -> Range:
