@@ -35,13 +35,19 @@ NETWORKS = ("fashion", "resnet18", "mobilenetv2")
 BOUNDS: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "compute": {},
     "memory": {"dram": (8, 16)},
-    "vector": {"lanes": (16,), "side": (64, 128), "dram": (128, 256)},
+    "vector": {
+        "lanes": (16,),
+        "side": (64, 128),
+        "units": (6, 8, 12),
+        "data": (2048, 4096, 8192),
+        "dram": (128, 256),
+    },
     "reconfiguration": {"switch": (8000,), "folding": ("mesh",), "dram": (128, 256)},
 }
 """What binds, and where the parameters of designs lie that it is likely to bind."""
 EACH = 10
 LEFT = {"analytical": 1}
-TRIES = 20
+TRIES = 30
 """Designs that are tried for each of them at most."""
 
 

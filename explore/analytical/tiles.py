@@ -7,6 +7,7 @@ are the cheapest on one or another of some machines of the space.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -93,9 +94,10 @@ class Costs:
 
     In cycles: `compute` of the array, `vector` of the lanes, `ring` the longest ring of tiles that
     are loaded or stored, `port` the longest of their DMA classes, `dram` of their transfers and of
-    weights that come again, `exposed` before the first tile and after the last. So many `transfers`
-    are these. `weights` bytes come once, in `tiles`, each of which takes `tile` cycles. DRAM is
-    `read` and `written` (bytes). `cost` counts accesses, of all tiles.
+    weights that come again, `exposed` before the first tile and after the last. The class that has
+    most makes so many `transfers`. `weights` bytes come once, in `tiles`, each of which takes
+    `tile` cycles. In bytes, DRAM is `read` and `written`, and the memories of inputs and outputs
+    `loaded` and `stored` from there. The others are `ConvCost`'s counts, of all tiles.
     """
 
     compute: IntArray
@@ -145,14 +147,16 @@ def costs_of(candidates: Candidates) -> Costs:
         ring = np.where(results > 1, turns, 0)
     exposed = latency + epilogue
     ports: dict[str, IntArray] = {}
-    dram = transfers = read = written = loaded = stored = as_array(0)
+    counts: dict[str, IntArray] = {}
+    dram = read = written = loaded = stored = as_array(0)
     weights, *others = candidates.transfers()
     for each in others:
         cycles = each.cycles(machine)
         turns = (each.count * (cycles + latency) + compute) // candidates.depth
         ring = np.maximum(ring, np.where(each.count > 1, turns, 0))
         ports[each.dma] = ports.get(each.dma, as_array(0)) + each.count * each.port
-        dram, transfers = dram + each.count * each.dram, transfers + each.count
+        counts[each.dma] = counts.get(each.dma, as_array(0)) + each.count
+        dram = dram + each.count * each.dram
         exposed = exposed + cycles
         moved = each.count * each.moved
         if each.operand == "O":
@@ -161,9 +165,8 @@ def costs_of(candidates: Candidates) -> Costs:
             read, loaded = read + moved, loaded + moved
     once = shape.groups * candidates.k_trips * candidates.c_trips
     tile = np.maximum(weights.port, weights.dram)
-    port = as_array(0)
-    for cycles in ports.values():
-        port = np.maximum(port, cycles)
+    port = reduce(np.maximum, ports.values(), as_array(0))
+    transfers = reduce(np.maximum, counts.values(), as_array(0))
     found = (
         compute, vector, ring, port, dram + (weights.count - once) * tile, exposed, transfers,
         once * candidates.weight_bytes(), once, tile, read + weights.count * weights.moved, written,

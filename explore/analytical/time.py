@@ -6,10 +6,10 @@ take turns there. A layer of cost c begins when the one before it is complete an
 
     T = switch + max(compute, vector, ring, port, dram + waiting) + exposed,
 
-where `waiting` is that each of its transfers waits for one of a tile of weights as long as such are
-due, and no less than its own missing weights need to come and its last tile to be computed. What a
-layer leaves of the DRAM's time brings weights of later ones. `docs/exploration.md` says how near
-that is to what is emulated.
+where `waiting` is that each of its transfers, of the class that has most, waits for one of a tile
+of weights as long as such are due, and no less than its own missing weights need to come and its
+last tile to be computed. What a layer leaves of the DRAM's time brings weights of later ones.
+`docs/exploration.md` says how near that is to what is emulated.
 """
 
 from collections.abc import Mapping, Sequence
