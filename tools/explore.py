@@ -292,6 +292,7 @@ def _show(study: Study, found: Findings, command: str | None) -> None:
         f"{study.evaluated:,} of them now ({rate:,.0f}/s); {study.valid:,} are valid, "
         f"{study.kept:,} keep the constraints, {len(found.front):,} are on the front",
         highlight=False,
+        soft_wrap=True,
     )
     if found.front:
         screen.print(_front_table(study, found))

@@ -104,24 +104,29 @@ def _transfer(
 def _runs(view: View, sizes: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
     """Runs of contiguous bytes in a view clipped to `sizes`, and the bytes of each.
 
-    Rows that touch are one run; what a stride of 0 repeats is as many runs more.
+    Rows that touch are one run, also where they are padded to whole bytes; what a stride of 0
+    repeats is as many runs more.
     """
     strides = [abs(dim.stride) for dim in view.dims]
-    packed = max((i for i, dim in enumerate(view.dims) if dim.stride == 1), default=-1) % len(sizes)
+    dense = [i for i, dim in enumerate(view.dims) if dim.stride == 1]
+    longer = [i for i in dense if sizes[i].max() > 1]
+    packed = (longer or dense or [len(sizes) - 1])[-1]
     if view.dims[packed].stride == 1:
-        run, runs = ceil_div(sizes[packed] * view.bits, 8), as_array(1)
+        run, runs = sizes[packed] * view.bits, as_array(1)
     else:
-        run, runs = ceil_div(view.bits, 8), np.maximum(sizes[packed], 1)
+        run, runs = as_array(view.bits), np.maximum(sizes[packed], 1)
     others = [
         (stride, size)
         for i, (stride, size) in enumerate(zip(strides, sizes, strict=True))
         if i != packed
     ]
     for stride, size in sorted(others, key=lambda other: (other[0] == 0, other[0])):
-        joins = (runs == 1) & (stride * view.bits == run * 8)
-        run, runs = np.where(joins, run * size, run), np.where(joins, runs, runs * size)
+        step = stride * view.bits
+        joins = (runs == 1) & ((size == 1) | (step == run) | (step == ceil_div(run, 8) * 8))
+        run = np.where(joins, run + step * (size - 1), run)
+        runs = np.where(joins, runs, runs * size)
     some = _product(sizes) > 0
-    return np.where(some, runs, 0), np.where(some, run, 0)
+    return np.where(some, runs, 0), np.where(some, ceil_div(run, 8), 0)
 
 
 def _vector(unit: Vector, mnemonic: str, operands: Operands, outputs: IntArray) -> Ints:

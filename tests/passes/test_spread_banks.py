@@ -23,7 +23,7 @@ from tilefold.interpreters.schedule import run
 from tilefold.machines import load_machine
 from tilefold.machines.model import Fold, Machine, parse_machine
 from tilefold.passes.attach_machine import attach_machine
-from tilefold.passes.folding.space import Configuration, Space, Work, space_of
+from tilefold.passes.folding.space import Configuration, Placement, Space, Work, space_of
 from tilefold.passes.lower_to_isa import LowerToIsaPass
 from tilefold.passes.lowering.shapes import ConvShape
 from tilefold.passes.pipelines import Schedule, nn_passes, run_passes, schedule_passes
@@ -82,7 +82,7 @@ def test_folds_by_hand() -> None:
 def tiled(rows: int, columns: int, extras: Extras, *, spread: bool) -> Ranked:
     """The tiling of all channels and so many pixels, on two units that share them."""
     options = Options(spread=spread)
-    fold = FoldAttr.get("conv", pixels=2)
+    fold = Placement.of(FoldAttr.get("conv", pixels=2))
     every = ranked_tilings(counting(), SHAPE, fold, extras, options, 1000)
     wanted = (rows, columns, 4, 4, "k y x")
     return next(
@@ -110,7 +110,7 @@ def test_nothing_changes_where_conflicts_do_not_count() -> None:
     made, spread = (space_of(machine, [work], spread=each) for each in (False, True))
     assert np.array_equal(made.cycles, spread.cycles)
     assert cycles_on(made, Fold(pixels=2)) == 4 + 8
-    given = (machine, SHAPE, FoldAttr.get("conv", pixels=2), Extras())
+    given = (machine, SHAPE, Placement.of(FoldAttr.get("conv", pixels=2)), Extras())
     tilings = [ranked_tilings(*given, Options(spread=each), 1000) for each in (False, True)]
     assert tilings[0] == tilings[1]
 
