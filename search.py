@@ -106,13 +106,16 @@ class Search:
         """
         self._try(self._first)
         if self._first.frames > 1:
-            self._vary(order=next(o for o in FrameOrder if o is not self._first.order))
+            for order in FrameOrder:
+                if order is not FrameOrder.PIPELINE or len(self._machine.arrays) > 1:
+                    self._vary(order=order)
         for options in TILE_OPTIONS:
             self._vary(**options)
         if self._effort >= 2:
-            self._vary(groups=not self._best.groups)
-            for single in range(1, SINGLES + 1):
-                self._vary(single=single, groups=False)
+            if not self._best.pipeline:
+                self._vary(groups=not self._best.groups)
+                for single in range(1, SINGLES + 1):
+                    self._vary(single=single, groups=False)
             for reserve in RESERVES:
                 self._vary(reserve=reserve)
             self._add_cascades()
@@ -205,7 +208,7 @@ def differences(choices: Choices) -> Iterator[str]:
         elif each.name == "single":
             yield f"one configuration for all layers, number {value}"
         elif each.name == "order":
-            yield f"{value} by {value}"
+            yield "a pipeline" if value is FrameOrder.PIPELINE else f"{value} by {value}"
         elif each.name == "skipping":
             yield f"other tiles in {len(set(value))} layers"
         else:

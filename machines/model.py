@@ -324,6 +324,14 @@ class Machine:
         """The vector class through which an array's results reach the memory of outputs."""
         return self.vector_for(array.accumulator.name, self.memory_for("O").name)
 
+    def lanes_beside(self, array: Array) -> Vector:
+        """The vector class that goes on with an array's results: that which they drain through.
+
+        Where it does not reach the memory of outputs from there, the first class that does.
+        """
+        memory, drain = self.memory_for("O").name, self.drain_for(array)
+        return drain if (memory, memory) in drain.paths else self.vector_for(memory, memory)
+
     def folds_for(self, array: str) -> Folds:
         """The folds that an array class declares, `FIXED` if none."""
         return next((part for part in self._parts(Folds) if part.of == array), FIXED)

@@ -10,9 +10,11 @@ the switches between layers that follow each other are fewest: the drain of the 
 the configuration unless shadow registers and a long enough layer hide it, the switch; nothing where
 the configuration stays. With "free" each layer gets the fold of its own fewest cycles. Then the
 fewest units win, then the machine file's order. With `groups` layers that do not read one another
-may get disjoint groups of units and run at the same time; the attribute `start` of each layer says
-when, and `order-layers` puts them in that order. With `single` = N all layers get one configuration
-instead: the N-th cheapest of those that are legal for all. `docs/folds.md` has the equations.
+may get disjoint groups of units and run at the same time; with `stages` each array class gets
+consecutive layers, and frames follow each other through them. The attribute `start` of each layer
+then says when, and `order-layers` puts them in that order. With `single` = N all layers get one
+configuration instead: the N-th cheapest of those that are legal for all. `docs/folds.md` has the
+equations.
 """
 
 from collections.abc import Sequence
@@ -26,6 +28,7 @@ from xdsl.passes import ModulePass
 from ..costmodel.integers import IntArray
 from ..dialects import nn
 from ..dialects.fabric import FoldAttr
+from ..dialects.frames import frames_of, split_frame
 from ..dialects.location import name_of
 from ..dialects.nn_types import element_of
 from ..dialects.store import Store, store_of
@@ -33,9 +36,10 @@ from ..errors import TilefoldError
 from ..machines.model import Machine, check_fold
 from .attach_machine import machine_of
 from .folding.choice import all_together, each_alone, each_the_same
-from .folding.groups import side_by_side
+from .folding.groups import Schedule, side_by_side
 from .folding.reads import layers_loading, layers_read
 from .folding.space import Configuration, Space, Work, space_of
+from .folding.stages import in_stages
 from .lowering.convolution import conv_shape
 from .lowering.sharing import Convolution
 
@@ -51,16 +55,18 @@ START = "start"
 class ChooseFoldPass(ModulePass):
     """Attach a fold to every layer that has none; `switching` is "charged" or "free".
 
-    `groups` lets layers run side by side, switches charged. `single`, from 1 on, gives all of them
-    the same configuration: the best one, the second best, and so on by its cycles.
-    `groups` lets layers run side by side, switches charged. Where conflicts of banks count, rows of
-    inputs are taken to be `spread` over the banks (`schedule-spread-banks`).
+    `groups` lets layers run side by side, switches charged; `stages` gives each array class, in the
+    order of the machine's file, consecutive layers of each frame. `single`, from 1 on, gives all of
+    them the same configuration: the best one, the second best, and so on by its cycles. Where
+    conflicts of banks count, rows of inputs are taken to be `spread` over the banks
+    (`schedule-spread-banks`).
     """
 
     name = "choose-fold"
 
     switching: str = "charged"
     groups: bool = False
+    stages: bool = False
     single: int = 0
     spread: bool = True
 
@@ -70,23 +76,21 @@ class ChooseFoldPass(ModulePass):
             raise TilefoldError(
                 f'{self.name}: switching is "{self.switching}", but must be {names}'
             )
-        if self.groups and self.switching != "charged":
-            raise TilefoldError(f'{self.name}: with groups switching must be "charged"')
-        if self.single and (self.groups or self.switching != "charged"):
-            raise TilefoldError(
-                f"{self.name}: with a single configuration there are no groups, and switching must "
-                'be "charged"'
-            )
+        self._check()
         layers, space = fold_space(op, store_of(ctx), self.spread)
-        if not layers or (all(work.given for work in space.works) and not self.groups):
+        if not layers:
             return
+        schedule = None
         if self.groups:
-            schedule = side_by_side(
-                space, layers_read(layers), layers_loading(space.machine, layers)
-            )
+            loads = layers_loading(space.machine, layers)
+            schedule = side_by_side(space, layers_read(layers), loads)
+        elif self.stages:
+            schedule = _staged(space, layers, frames_of(op))
+        elif all(work.given for work in space.works):
+            return
+        if schedule:
             chosen: Sequence[Configuration] = schedule.configurations
         else:
-            schedule = None
             columns = self._single(space) if self.single else SWITCHING[self.switching](space)
             chosen = [space.columns[int(column)] for column in columns]
         for layer, work, configuration in zip(layers, space.works, chosen, strict=True):
@@ -95,6 +99,19 @@ class ChooseFoldPass(ModulePass):
         if schedule:
             for layer, start in zip(layers, schedule.starts, strict=True):
                 layer.attributes[START] = IntegerAttr(start, i64)
+
+    def _check(self) -> None:
+        """Refuse options that do not go together."""
+        ordered = "groups" if self.groups else "stages"
+        if self.groups and self.stages:
+            raise TilefoldError(f"{self.name}: groups and stages do not go together")
+        if (self.groups or self.stages) and self.switching != "charged":
+            raise TilefoldError(f'{self.name}: with {ordered} switching must be "charged"')
+        if self.single and (self.groups or self.stages or self.switching != "charged"):
+            raise TilefoldError(
+                f"{self.name}: with a single configuration there are no groups and stages, and "
+                'switching must be "charged"'
+            )
 
     def _single(self, space: Space) -> IntArray:
         """The `single`-th best column, for each layer."""
@@ -105,6 +122,15 @@ class ChooseFoldPass(ModulePass):
                 "legal for all layers"
             )
         return np.full(len(space.works), columns[self.single - 1])
+
+
+def _staged(space: Space, layers: Sequence[Convolution], frames: int) -> Schedule:
+    """The layers of all frames in stages."""
+    split = [split_frame(name_of(layer), frames) for layer in layers]
+    names = [name for name, frame in split if frame == 0]
+    return in_stages(
+        space, frames, [frame for _, frame in split], [names.index(name) for name, _ in split]
+    )
 
 
 def fold_space(

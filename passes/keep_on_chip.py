@@ -10,8 +10,10 @@ it in place, and neither store nor load it. It must be of whole bytes, made and 
 compute, and there must be one memory for inputs and outputs. A reshape that moves nothing only
 names it anew, and a slice of rows is part of it; a concatenation is kept if all its parts are made
 in their places. Those that are needed for the shortest time come first, the smallest of equals, as
-long as all that is needed at once fits; `passes/arena.py` packs them. `room` is what is left above
-them for the tiles of a layer, at least the `reserve`-th part of the memory.
+long as all that is needed at once fits; `passes/arena.py` packs them. Where units run far ahead of
+one another, an address that is used again at once makes one wait for the other: it is left alone
+for up to `linger` layers, as far as there is room. `room` is what is left above tensors for the
+tiles of a layer, at least the `reserve`-th part of the memory.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -64,6 +66,7 @@ class KeepOnChipPass(ModulePass):
     name = "keep-on-chip"
 
     reserve: int = 4
+    linger: int = 0
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         machine = machine_of(op)
@@ -76,7 +79,7 @@ class KeepOnChipPass(ModulePass):
             layer: turns[members_of(layer)[0]] for layer in layers if SHARED in layer.attributes
         }
         limit = memory.bytes - memory.bytes // self.reserve
-        tops = _place(_keepable(layers, turns, memory.line), limit, len(layers))
+        tops = _place(_keepable(layers, turns, memory.line), limit, len(layers), self.linger)
         for layer in layers:
             if isinstance(layer, COMPUTING):
                 layer.attributes[ROOM] = IntegerAttr(memory.bytes - tops[turns[layer]], i64)
@@ -236,13 +239,25 @@ def never_made(layer: Operation) -> bool:
     return isinstance(layer, Producer) and epilogue_of(layer) is not None
 
 
-def _place(tensors: Sequence[_Tensor], limit: int, turns: int) -> list[int]:
+def _apart(kept: Sequence[_Tensor], limit: int, turns: int, linger: int) -> list[int] | None:
+    """Addresses that stay unused for as many turns as fit the memory, `linger` at most."""
+    while linger:
+        lives = [replace(each.life, last=min(each.life.last + linger, turns - 1)) for each in kept]
+        if load(lives) <= limit:
+            addresses = packed(lives)
+            if all(at + life.size <= limit for at, life in zip(addresses, lives, strict=True)):
+                return addresses
+        linger //= 2
+    return None
+
+
+def _place(tensors: Sequence[_Tensor], limit: int, turns: int, linger: int) -> list[int]:
     """Give tensors their addresses; returns the end of the highest one in each turn."""
     kept: list[_Tensor] = []
     for tensor in tensors:
         if load([*(each.life for each in kept), tensor.life]) <= limit:
             kept.append(tensor)
-    addresses = packed([each.life for each in kept])
+    addresses = _apart(kept, limit, turns, linger) or packed([each.life for each in kept])
     while any(at + each.life.size > limit for each, at in zip(kept, addresses, strict=True)):
         kept.pop()
         addresses = packed([each.life for each in kept])

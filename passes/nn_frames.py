@@ -52,16 +52,19 @@ MOST = 64
 class FrameOrder(StrEnum):
     """What follows a layer: the next layer of its frame, or its copy for the next frame.
 
-    In the order of layers that is so from where the tensors of all frames fit the chip.
+    In the order of layers that is so from where the tensors of all frames fit the chip. In a
+    pipeline an array class has consecutive layers, and takes the next frame when it has done them;
+    copies are made as for `FRAME`, and `choose-fold{stages=true}` says what follows what.
     """
 
     FRAME = "frame"
     LAYER = "layer"
+    PIPELINE = "pipeline"
 
 
 @dataclass(frozen=True)
 class NnFramesPass(ModulePass):
-    """Take `count` images at a time; `order` is "frame" or "layer"."""
+    """Take `count` images at a time; `order` is "frame", "layer" or "pipeline"."""
 
     name = "nn-frames"
 
@@ -94,7 +97,7 @@ class NnFramesPass(ModulePass):
     def _alone(self, module: ModuleOp, network: Network) -> int:
         """How many operations come image after image."""
         *layers, _ = network.function.body.block.ops
-        if self.order == FrameOrder.FRAME:
+        if self.order != FrameOrder.LAYER:
             return len(layers)
         if not any(isinstance(op, fabric.MachineOp) for op in module.ops):
             return 0

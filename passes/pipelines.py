@@ -36,6 +36,9 @@ from .schedule_spread_banks import ScheduleSpreadBanksPass
 from .schedule_take_turns import ScheduleTakeTurnsPass
 from .share_weights import ShareWeightsPass
 
+LINGER = 64
+"""In a pipeline a stage that is late still reads what others, which are not, would write over."""
+
 Kind = TypeVar("Kind", bound=StrEnum)
 
 
@@ -77,6 +80,16 @@ class Choices:
     frames: int = 1
     order: FrameOrder = FrameOrder.FRAME
 
+    @property
+    def pipeline(self) -> bool:
+        """Whether frames follow each other through stages of layers."""
+        return self.order is FrameOrder.PIPELINE
+
+    @property
+    def linger(self) -> int:
+        """For how many turns addresses on chip are not used again, if possible."""
+        return LINGER if self.pipeline else KeepOnChipPass.linger
+
 
 def schedule_passes(
     schedule: Schedule = Schedule.OVERLAPPED, choices: Choices = Choices()
@@ -87,10 +100,10 @@ def schedule_passes(
         *choices.cascades,
         FuseEpiloguePass(),
         *((NnFramesPass(choices.frames, choices.order.value),) if choices.frames != 1 else ()),
-        ChooseFoldPass(groups=choices.groups, single=choices.single),
+        ChooseFoldPass(groups=choices.groups, stages=choices.pipeline, single=choices.single),
         OrderLayersPass(),
         *((ShareWeightsPass(),) if overlap and choices.frames > 1 else ()),
-        *((KeepOnChipPass(choices.reserve),) if overlap else ()),
+        *((KeepOnChipPass(choices.reserve, choices.linger),) if overlap else ()),
         ChooseTilePass(overlap, choices.lag, choices.sizes, choices.skipping),
         LowerToSchedulePass(overlap),
         ScheduleBufferDepthPass()

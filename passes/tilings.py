@@ -428,8 +428,7 @@ class Candidates:
         """Cycles of the epilogue on one tile."""
         if not self.extras.epilogue:
             return as_array(0)
-        memory = self.machine.memory_for("O").name
-        vector = self.machine.vector_for(memory, memory)
+        vector = self.machine.lanes_beside(self.machine.array(self.place.array))
         outputs = self.rows * self.columns * self.k
         return as_array(elementwise_cycles(vector, self.extras.epilogue, outputs))
 

@@ -55,7 +55,10 @@ FramesOption = Annotated[
 ]
 OrderOption = Annotated[
     FrameOrder,
-    typer.Option(help="image after image, or layer after layer, each for all images"),
+    typer.Option(
+        help="image after image; layer after layer, each for all images; or a pipeline, in which "
+        "each array class has a stage of the layers"
+    ),
 ]
 ObjectiveOption = Annotated[Objective, typer.Option(help="what a search makes least")]
 

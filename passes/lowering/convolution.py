@@ -290,7 +290,8 @@ class _ConvolutionNest:
         if isinstance(epilogue, nn.LutOp):
             table = table_buffer(state, epilogue, epilogue.entries)
             nest.result(
-                "gkyx", lambda at: look_up_step(state, at, results(at), made, table, access)
+                "gkyx",
+                lambda at: look_up_step(state, epilogue, at, results(at), made, table, access),
             )
             return
         value = other_operand(epilogue, self.op)

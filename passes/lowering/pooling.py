@@ -112,7 +112,7 @@ class _PoolNest:
             schedule.PoolOp(
                 operands=[outputs, inputs, indices],
                 properties={
-                    "unit": StringAttr(self.state.vector_unit),
+                    "unit": StringAttr(self.state.vector_unit(op)),
                     "origin": origin,
                     "extents": ints(access.extents),
                     "kind": StringAttr(self.kind),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from xdsl.dialects.builtin import AffineMapAttr, FloatAttr, IntegerAttr, StringA
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ...dialects import nn, schedule
+from ...dialects.fabric import FoldAttr
 from ...dialects.frames import split_frame
 from ...dialects.isa_operands import ElementType
 from ...dialects.layout import to_memory
@@ -51,6 +53,20 @@ def constant_of(value: SSAValue, store: Store, layer: Operation) -> npt.NDArray[
     return value.owner.array(store)
 
 
+def array_before(op: Operation) -> str | None:
+    """The array class that makes what an operation goes on with, if one does.
+
+    Of what it reads it goes on with what comes last in program order.
+    """
+    while not isinstance(fold := op.attributes.get("fold"), FoldAttr):
+        owners = [value.owner for value in op.operands if isinstance(value.owner, Operation)]
+        made = [owner for owner in owners if not isinstance(owner, nn.ConstantOp)]
+        if not made:
+            return None
+        op = reduce(lambda one, other: other if one.is_before_in_block(other) else one, made)
+    return fold.array.data
+
+
 def int64(value: int) -> IntegerAttr[Any]:
     """A 64-bit integer attribute."""
     return IntegerAttr(value, i64)
@@ -81,9 +97,14 @@ class Lowering:
         default_factory=dict[tuple[str, str, schedule.TensorType], tuple[int, SSAValue]]
     )
 
-    @property
-    def vector_unit(self) -> str:
-        """The vector unit that works between the memories of inputs and outputs."""
+    def vector_unit(self, op: Operation) -> str:
+        """The vector unit for an operation: beside the array that makes what it reads, if one does.
+
+        Otherwise the first that works between the memories of inputs and outputs.
+        """
+        array = array_before(op)
+        if array is not None:
+            return self.machine.lanes_beside(self.machine.array(array)).name
         source, target = self.machine.memory_for("I"), self.machine.memory_for("O")
         return self.machine.vector_for(source.name, target.name).name
 

@@ -37,7 +37,13 @@ def table_buffer(state: Lowering, op: Operation, table: npt.NDArray[np.uint8]) -
 
 
 def look_up_step(
-    state: Lowering, at: Place, out: SSAValue, source: SSAValue, table: SSAValue, access: Access
+    state: Lowering,
+    op: Operation,
+    at: Place,
+    out: SSAValue,
+    source: SSAValue,
+    table: SSAValue,
+    access: Access,
 ) -> None:
     """Build the step that looks a tile up in a table."""
     origin, indices = at.origin(access.positions)
@@ -45,7 +51,7 @@ def look_up_step(
         schedule.LutOp(
             operands=[out, source, table, indices],
             properties={
-                "unit": StringAttr(state.vector_unit),
+                "unit": StringAttr(state.vector_unit(op)),
                 "origin": origin,
                 "extents": ints(access.extents),
             },
@@ -65,7 +71,7 @@ def looked_up(
     buffer = table_buffer(state, op, table)
 
     def compute(at: Place, out: SSAValue, ins: Sequence[SSAValue], access: Access) -> None:
-        look_up_step(state, at, out, ins[0], buffer, access)
+        look_up_step(state, op, at, out, ins[0], buffer, access)
 
     map_nest(state, name_of(op), box, [source], target, compute, held=TABLE_BYTES)
 

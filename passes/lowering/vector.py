@@ -71,7 +71,7 @@ def binary_step(
     origin, indices = at.origin(access.positions)
     lo, hi = op.bounds
     properties: dict[str, Attribute] = {
-        "unit": StringAttr(state.vector_unit),
+        "unit": StringAttr(state.vector_unit(op)),
         "origin": origin,
         "extents": ints(access.extents),
         **(_mul_numbers(op) if isinstance(op, nn.MulOp) else _add_numbers(op)),
@@ -123,7 +123,7 @@ def lower_requantize(state: Lowering, op: nn.RequantizeOp) -> None:
             schedule.RequantizeOp(
                 operands=[out, *ins, indices],
                 properties={
-                    "unit": StringAttr(state.vector_unit),
+                    "unit": StringAttr(state.vector_unit(op)),
                     "origin": origin,
                     "extents": ints(access.extents),
                     "src_zero": int64(0 if source.is_accumulator else source.zero_point),

@@ -7,7 +7,7 @@
 // RUN: tilefold-opt %s -p 'choose-fold{single=4}' --verify-diagnostics | filecheck %s --check-prefix=FOURTH
 // RUN: tilefold-opt %s -p 'choose-fold{single=1 groups=true}' --verify-diagnostics | filecheck %s --check-prefix=BOTH
 // FOURTH: choose-fold: there is no single configuration 4; 3 are legal for all layers
-// BOTH: choose-fold: with a single configuration there are no groups, and switching must be "charged"
+// BOTH: choose-fold: with a single configuration there are no groups and stages, and switching must be "charged"
 
 // The example of docs/folds.md; layers that read the network's input would load it in turn. One unit takes 1 + 9 x 25 = 226 cycles for a 3 x 3 layer, two that
 // share its pixels 1 + 9 x 13 = 118. Side by side the layers start when a configuration of 12 cycles
