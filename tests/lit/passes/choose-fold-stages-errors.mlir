@@ -1,7 +1,7 @@
 // RUN: tilefold-opt %s -p 'choose-fold{stages=true}' --verify-diagnostics | filecheck %s
 // The layer whose weights have 8 bits comes first, but runs on the second array alone; the other one on the
 // first.
-// CHECK: error: a: the arrays cannot take the layers in the order of the machine's file, each a part of them; @first does not run this one
+// CHECK: a: the arrays cannot take the layers in the order of the machine's file, each a part of them; @first does not run this one
 
 !x = tensor<1x4x5x5x!quant.uniform<u8:f32, 0.5:3>>
 !few = tensor<1x4x5x5x!quant.uniform<u4:f32, 0.5:3>>
