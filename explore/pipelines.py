@@ -1,10 +1,15 @@
 """A family of machines whose layers are in stages: pipelines and hybrids, and their fabrics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import numpy.typing as npt
+
+from ..costmodel.integers import IntArray, as_array
 from ..machines.model import Machine, parse_machine
+from .analytical.batch import batched
 from .space import Parameter, Space
 
 _KIB = 1024
@@ -54,10 +59,12 @@ class PipelineFamily:
     Each array has consecutive layers, and works on the image behind that of the next array. The
     last one is a generic unit that does what is left: of several `units`, which fold as those of
     dna_a600 do, it makes a hybrid; of one, a pipeline. Arrays are square grids; those between the
-    `first` and the `last` one are alike. `technology` is what energy and area are from.
+    `first` and the `last` one are alike. A program takes so many `frames`. `technology` is what
+    energy and area are from.
     """
 
     technology: str = "16nm"
+    frames: int = 4
 
     name = "pipeline"
     about = "An array for each stage of the layers; images follow each other through them."
@@ -65,7 +72,7 @@ class PipelineFamily:
     @property
     def space(self) -> Space:
         """All machines of the family."""
-        kib = (512, 1024, 2048, 4096, 8192)
+        kib = (1024, 2048, 4096, 8192)
         return Space((
             Parameter("stages", (2, 3, 4)),
             Parameter("first", (16, 32, 64), "multipliers"),
@@ -88,7 +95,7 @@ class PipelineFamily:
         parts = [_SHARED.format(**numbers, **words)]
         last = numbers["stages"] - 1
         for stage in range(last + 1):
-            side = numbers["first" if stage == 0 else "last" if stage == last else "middle"]
+            side = numbers[side_of(stage, last + 1)]
             own = numbers | {"units": numbers["units"] if stage == last else 1}
             parts.append(_STAGE.format(**own, n=stage, side=side))
         if numbers["units"] > 1:
@@ -96,6 +103,55 @@ class PipelineFamily:
             parts.append(_FOLDS.format(n=last, factors=factors))
         return "".join([*parts, "}\n"])
 
+    def batch(self, columns: Mapping[str, npt.NDArray[Any]]) -> Machine:
+        """Designs with equally many stages as one machine: numbers are arrays [designs, 1]."""
+
+        def of(name: str) -> IntArray:
+            return as_array(columns[name])[:, None]
+
+        (stages,) = {int(each) for each in columns["stages"]}
+        fields: dict[tuple[str, str], IntArray] = {
+            ("dram", "bytes_per_cycle"): of("dram"),
+            ("data", "bytes"): of("data") * _KIB,
+            ("weights", "bytes"): of("weights") * _KIB,
+            **{(dma, "bytes_per_cycle"): of("port") for dma in ("load", "wload", "store")},
+        }
+        for stage in range(stages):
+            fields[f"stage{stage}", "side"] = of(side_of(stage, stages))
+            fields[f"stage{stage}", "lines"] = of("lines")
+            fields[f"act{stage}", "lanes"] = of("lanes")
+        fields[f"stage{stages - 1}", "count"] = of("units")
+        return batched(self.example(stages), fields)
+
+    def example(self, stages: int, units: int = 0, data: int = 0) -> Machine:
+        """The first machine of so many stages, with the most units, or so many, and so many KiB of
+        memory for inputs and outputs if told."""
+        return _example(self, stages, units, data)
+
+    @property
+    def depends(self) -> Mapping[str, Sequence[str]]:
+        """What the prices and the area of each part depend on."""
+        sides = "stages", "first", "middle", "last", "units", "lines"
+        most = max(map(int, self.space.parameter("stages").values))
+        arrays = {f"stage{n}": sides for n in range(most)}
+        lanes = {f"act{n}": ("stages", "lanes") for n in range(most)}
+        return {**arrays, **lanes, "data": ("data",), "weights": ("weights",), "dram": ()}
+
     def machine(self, values: Mapping[str, Any], name: str = "design") -> Machine:
         """One design."""
         return parse_machine(self.text(values, name), f"{name}.mlir")
+
+
+@lru_cache(maxsize=256)
+def _example(family: PipelineFamily, stages: int, units: int, data: int) -> Machine:
+    space = family.space
+    values = {parameter.name: parameter.values[0] for parameter in space.parameters}
+    values |= {"stages": stages, "units": units or max(space.parameter("units").values)}
+    return family.machine(values | ({"data": data} if data else {}))
+
+
+def side_of(stage: int, stages: int) -> str:
+    """The parameter that has the side of a stage's array."""
+    if stage == 0:
+        return "first"
+    return "last" if stage == stages - 1 else "middle"

@@ -239,16 +239,20 @@ def never_made(layer: Operation) -> bool:
     return isinstance(layer, Producer) and epilogue_of(layer) is not None
 
 
-def _apart(kept: Sequence[_Tensor], limit: int, turns: int, linger: int) -> list[int] | None:
-    """Addresses that stay unused for as many turns as fit the memory, `linger` at most."""
-    while linger:
+def _lingering(
+    kept: Sequence[_Tensor], limit: int, turns: int, linger: int
+) -> tuple[list[Life], list[int]]:
+    """Tensors that are left alone for as many turns as fit the memory, `linger` at most.
+
+    How long they are needed, then, and their addresses.
+    """
+    while True:
         lives = [replace(each.life, last=min(each.life.last + linger, turns - 1)) for each in kept]
-        if load(lives) <= limit:
-            addresses = packed(lives)
-            if all(at + life.size <= limit for at, life in zip(addresses, lives, strict=True)):
-                return addresses
+        addresses = packed(lives) if not linger or load(lives) <= limit else []
+        fits = all(at + life.size <= limit for at, life in zip(addresses, lives, strict=False))
+        if not linger or (addresses and fits):
+            return lives, addresses
         linger //= 2
-    return None
 
 
 def _place(tensors: Sequence[_Tensor], limit: int, turns: int, linger: int) -> list[int]:
@@ -257,15 +261,15 @@ def _place(tensors: Sequence[_Tensor], limit: int, turns: int, linger: int) -> l
     for tensor in tensors:
         if load([*(each.life for each in kept), tensor.life]) <= limit:
             kept.append(tensor)
-    addresses = _apart(kept, limit, turns, linger) or packed([each.life for each in kept])
-    while any(at + each.life.size > limit for each, at in zip(kept, addresses, strict=True)):
+    lives, addresses = _lingering(kept, limit, turns, linger)
+    while any(at + life.size > limit for life, at in zip(lives, addresses, strict=True)):
         kept.pop()
-        addresses = packed([each.life for each in kept])
+        lives = [each.life for each in kept]
+        addresses = packed(lives)
     tops = [0] * turns
-    for tensor, address in zip(kept, addresses, strict=True):
+    for tensor, life, address in zip(kept, lives, addresses, strict=True):
         for layer, offset in tensor.offsets.items():
             layer.attributes[KEPT] = IntegerAttr(address + offset, i64)
-        life = tensor.life
         for turn in range(life.first, life.last + 1):
             tops[turn] = max(tops[turn], address + life.size)
     return tops

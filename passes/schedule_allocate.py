@@ -8,6 +8,8 @@ On chip, the buffers of one nest lie side by side. In a memory that holds weight
 the next nest follow, and the first place comes after the last: weights are loaded ahead as far as
 the memory is free. In other memories nests take turns from the two ends of what the tensors on chip
 leave, so that the next one's first loads need not wait for this one's last reads wherever both fit.
+On machines with several array classes, whose nests run beside each other, a nest gets the place
+whose last user is longest ago, above all tensors if it can.
 In DRAM, constants, inputs and outputs stay; temporaries share space when their
 lifetimes, first write to last read, do not overlap (`passes/arena.py`).
 """
@@ -133,7 +135,9 @@ class _Places:
     def __init__(self, machine: Machine, kept: Sequence[Kept]):
         self._machine = machine
         self._kept = kept
+        self._beside = len(machine.arrays) > 1
         self._turn = 0
+        self._used: dict[str, list[tuple[int, int]]] = {}
         self._next = dict.fromkeys((memory.name for memory in machine.memories), 0)
 
     def place(self, buffers: Sequence[schedule.BufferOp]) -> None:
@@ -141,6 +145,10 @@ class _Places:
         for name in sorted({buffer.memory.data for buffer in buffers}):
             memory = self._machine.memory(name)
             low, needed = floor_of(self._kept, buffers, memory), occupied(buffers, memory)
+            if self._beside:
+                ends = [each.end for each in self._kept if each.memory == name]
+                above = ceil_to(max(ends, default=0), memory.line)
+                low = above if above + needed <= memory.bytes else low
             if needed > memory.bytes - low:
                 reason = (
                     f"its buffers take {needed} bytes of memory @{name}, which has "
@@ -162,7 +170,21 @@ class _Places:
             self._next[memory.name] = start + needed
             return start
         top = (memory.bytes - needed) // memory.line * memory.line
-        return top if self._turn % 2 else low
+        if not self._beside:
+            return top if self._turn % 2 else low
+        used = self._used.setdefault(memory.name, [])
+        edges = {low, top, *(end for _, end in used), *(start - needed for start, _ in used)}
+        start = min(
+            (edge for edge in edges if low <= edge <= top),
+            key=lambda edge: (_last_user(used, edge, edge + needed), edge),
+        )
+        used.append((start, start + needed))
+        return start
+
+
+def _last_user(used: Sequence[tuple[int, int]], start: int, end: int) -> int:
+    """Which of the places `used`, in their order, was the last that shares a byte; -1 for none."""
+    return max((n for n, (a, b) in enumerate(used) if a < end and start < b), default=-1)
 
 
 def lifetime(tensor: SSAValue) -> tuple[int, int]:

@@ -4,18 +4,22 @@ Which tensors stay on chip depends on nothing of a machine but the memory of inp
 the compiler's own passes are asked, once for each size of that memory.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from hashlib import sha256
 from math import prod
 from pathlib import Path
 
 from onnx import ModelProto
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.ir import Operation, SSAValue
 
 from ...compiler import context_for
 from ...dialects import nn
+from ...dialects.fabric import FoldAttr
+from ...dialects.frames import split_frame
 from ...dialects.location import name_of
 from ...dialects.nn_network import network_of
 from ...dialects.nn_types import element_of, shape_of
@@ -23,6 +27,7 @@ from ...dialects.store import Store, StoreContext
 from ...frontend import import_model
 from ...machines.model import Machine
 from ...passes.attach_machine import attach_machine
+from ...passes.choose_fold import START
 from ...passes.choose_tile import extras_of
 from ...passes.fuse_epilogue import EPILOGUE, FuseEpiloguePass
 from ...passes.keep_on_chip import KeepOnChipPass, never_made, renamed, room_in, size_of
@@ -30,8 +35,13 @@ from ...passes.lowering.convolution import conv_shape
 from ...passes.lowering.parts import place_in_concat
 from ...passes.lowering.shapes import ConvShape
 from ...passes.lowering.state import address_of, numbers
-from ...passes.pipelines import nn_passes, run_passes
+from ...passes.nn_frames import FrameOrder, NnFramesPass
+from ...passes.order_layers import OrderLayersPass
+from ...passes.pipelines import LINGER, nn_passes, run_passes
 from ...passes.tilings import Extras
+
+_STAGE = 1 << 20
+"""When the next stage begins, where all are equally long."""
 
 ON_HOST = nn.ConstantOp, nn.QuantizeOp, nn.DequantizeOp
 """What is done before a machine begins, or after it."""
@@ -90,6 +100,32 @@ class Network:
         module = self.on(machine)
         KeepOnChipPass().apply(self.context, module)
         return tuple(self._layers(machine, list(network_of(module).function.body.ops)))
+
+    def staged(
+        self, machine: Machine, ends: Sequence[int], frames: int
+    ) -> tuple[tuple[Layer, int], ...]:
+        """The layers of a pipeline in program order, each with its frame.
+
+        Array a of `machine` has the products from `ends[a]` to `ends[a + 1]`, and all stages are
+        taken to be equally long: of the machine only its arrays' names and the memory of "I" and
+        "O" count.
+        """
+        module = self.on(machine)
+        NnFramesPass(frames, FrameOrder.PIPELINE.value).apply(self.context, module)
+        places: dict[str, int] = {}
+        for op in network_of(module).function.body.ops:
+            if isinstance(op, nn.ConvOp | nn.MatmulOp):
+                name, frame = split_frame(name_of(op), frames)
+                number = places.setdefault(name, len(places))
+                stage = bisect_right(ends, number) - 1
+                within = Fraction(number - ends[stage], ends[stage + 1] - ends[stage])
+                start = int((frame + stage + within) * _STAGE)
+                op.attributes["fold"] = FoldAttr.get(machine.arrays[stage].name)
+                op.attributes[START] = IntegerAttr(start, i64)
+        OrderLayersPass().apply(self.context, module)
+        KeepOnChipPass(linger=LINGER).apply(self.context, module)
+        layers = self._layers(machine, list(network_of(module).function.body.ops))
+        return tuple((layer, split_frame(layer.name, frames)[1]) for layer in layers)
 
     def on(self, machine: Machine) -> ModuleOp:
         """The module with its machine, before anything is chosen."""

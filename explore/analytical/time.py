@@ -66,7 +66,7 @@ class Timeline:
         start = zero + START * machine.dram.latency_cycles
         return Timeline(
             dict.fromkeys(PARTS, zero) | {"stalls": start}, zero, zero, total,
-            _flat(machine.memory_for("W").bytes, count), _flat(rate, count), zero,
+            flat(machine.memory_for("W").bytes, count), flat(rate, count), zero,
         )  # fmt: skip
 
     @property
@@ -101,14 +101,14 @@ class Timeline:
         """A layer of the vector lanes, or a copy."""
         memory, count = machine.memory_for("O").name, len(self.total)
         vector = machine.vector_for(memory, memory)
-        lanes = _flat(elementwise_cycles(vector, "vlut", work.reads), count)
+        lanes = flat(elementwise_cycles(vector, "vlut", work.reads), count)
         load, store = machine.dma_for_operand("I", "load"), machine.dma_for_operand("O", "store")
-        dram = _flat(ceil_div(work.loads + work.stores, machine.dram.bytes_per_cycle), count)
+        dram = flat(ceil_div(work.loads + work.stores, machine.dram.bytes_per_cycle), count)
         port = np.maximum(
             ceil_div(work.loads, load.bytes_per_cycle * load.count),
             ceil_div(work.stores, store.bytes_per_cycle * store.count),
         )
-        body = np.maximum(np.maximum(lanes, dram), _flat(port, count))
+        body = np.maximum(np.maximum(lanes, dram), flat(port, count))
         ends = (work.loads > 0) + (work.stores > 0)
         exposed = np.zeros(count, np.int64) + ends * machine.dram.latency_cycles
         self._pass(self.consumed, body + exposed, dram)
@@ -152,6 +152,6 @@ def timeline(
     return result
 
 
-def _flat(values: int | IntArray, count: int) -> IntArray:
+def flat(values: int | IntArray, count: int) -> IntArray:
     """Numbers of a batched machine, [machines, 1] or one for all, as [machines]."""
     return np.broadcast_to(as_array(values).ravel(), (count,))
