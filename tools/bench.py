@@ -242,9 +242,7 @@ def _shown(rows: Mapping[str, Rows], found: Sequence[Benchmark]) -> Iterator[Tab
             text = any(isinstance(row[column], str) for row in some)
             table.add_column(heading, justify="left" if text else "right", overflow="fold")
         for row in some:
-            table.add_row(
-                *(escape(text_of(column, row[column])) for column in part.columns.values())
-            )
+            table.add_row(*(escape(text_of(column, row[column])) for column in columns.values()))
         yield table
 
 
