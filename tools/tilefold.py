@@ -18,8 +18,12 @@ from .ops import ops
 from .quantize import quantize
 from .subcommands import DEFAULT, DefaultGroup
 from .verify import verify
+from .zigzag import zigzag
 
-OTHERS = "Before searching: tilefold explore bench, what networks take on given machines (--help)"
+OTHERS = (
+    "Others: tilefold explore bench, what networks take on given machines; "
+    "tilefold explore zigzag, the best mappings for ZigZag's files (--help)"
+)
 """The end of the help of `tilefold explore`."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -33,6 +37,7 @@ explorer = typer.Typer(
 )
 explorer.command(DEFAULT, hidden=True, epilog=OTHERS)(explore_command(evaluator_of))
 explorer.command("bench")(bench)
+explorer.command("zigzag")(zigzag)
 app.add_typer(explorer, name="explore")
 
 
