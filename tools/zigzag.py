@@ -161,9 +161,7 @@ def _show(record: Mapping[str, Any], names: Sequence[str], title: str) -> None:
     for name in names:
         some = [row for row in record["loops"] if row["layer"] == name]
         columns = {heading: heading for heading in some[0] if heading != "layer"} if some else {}
-        shown.append(
-            _table(f"loops of {name}, outermost first, and what holds them", columns, some)
-        )
+        shown.append(_table(f"loops of {name}", columns, some))
     for each in shown:
         console().print(each, highlight=False)
 

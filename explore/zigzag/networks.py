@@ -137,6 +137,7 @@ def to_json(network: MappedNetwork) -> dict[str, Any]:
     total = {
         "macs": sum(each.macs for each in network.layers),
         "energy_pj": network.energy_pj,
+        "mac_pj": sum(float(each.found.costs.mac_pj) for each in network.layers),
         "cycles": network.cycles,
     }
     names = {"architecture": network.architecture.name, "objective": network.objective}

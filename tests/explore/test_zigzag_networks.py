@@ -64,6 +64,8 @@ def test_tables_sum_to_the_totals(network: MappedNetwork) -> None:
     rows, total = tables["layers"], record["total"]
     assert total["energy_pj"] == pytest.approx(sum(row["energy_pj"] for row in rows))
     assert total["cycles"] == sum(row["cycles"] for row in rows)
+    memories = sum(row["energy_pj"] for row in tables["memories"])
+    assert total["energy_pj"] == pytest.approx(memories + total["mac_pj"])
     assert total["macs"] == sum(row["macs"] for row in rows)
     for row in rows:
         spent = [r["energy_pj"] for r in tables["accesses"] if r["layer"] == row["layer"]]
