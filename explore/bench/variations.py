@@ -45,8 +45,8 @@ def variations(machine: Machine) -> Iterator[Variation]:
     wide = _doubled(fabric.DmaOp, "bytes_per_cycle")
     fast: dict[type[FieldOp], Change] = {fabric.MemoryOp: _dram_bandwidth}
     yield _varied(machine, "dram", "twice the DRAM bandwidth", fast)
-    yield _varied(machine, "ports", "DMA engines twice as wide", wide)
-    yield _varied(machine, "dram and ports", "twice the DRAM bandwidth and DMA width", fast | wide)
+    yield _varied(machine, "ports", "twice the DMA bandwidth", wide)
+    yield _varied(machine, "dram and ports", "twice the DRAM and DMA bandwidth", fast | wide)
     yield _varied(machine, "latency", "no DRAM latency", {fabric.MemoryOp: _no_latency})
     yield _varied(machine, "lanes", "twice the vector lanes", _doubled(fabric.VectorOp, "lanes"))
     yield _varied(machine, "memory", "twice the memory on the chip", {fabric.MemoryOp: _larger})

@@ -5,14 +5,16 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import onnx
 import pytest
 from tilefold.examples import fashion
-from tilefold.explore.bench.benchmark import Benchmark, Wanted, benchmark
+from tilefold.explore.bench.benchmark import Benchmark, Varied, Wanted, benchmark
 from tilefold.explore.bench.tables import tables_of
+from tilefold.explore.bench.variations import variations
 from tilefold.machines import load_machine
 from tilefold.tests.support import browser
 from tilefold.tests.support.mixed_networks import conv, net, quantised
@@ -196,6 +198,24 @@ def test_the_roofline_has_a_point_for_each_layer(shipped: Benchmark) -> None:
             assert y == pytest.approx(row["attained_gops"])
             assert text.endswith(f"{row['cycles']:,} cycles, limited by {row['limit']}")
     assert total["name"] == "whole network" and len(total["x"]) == 1
+
+
+def test_bars_begin_at_the_machine_as_it_is(shipped: Benchmark) -> None:
+    """Faster to the right, slower to the left, nothing where there is no such machine."""
+    one, other, none = list(variations(shipped.machine))[:3]
+    cycles = shipped.total.cycles
+    varied = (
+        Varied(one, cycles // 2, ""),
+        Varied(other, 2 * cycles, ""),
+        Varied(none, None, "<no>"),
+    )
+    (*_, section) = sections([replace(shipped, varied=varied)])
+    assert section.name == "machines0" and section.figure is not None
+    (bars,) = section.figure["data"]
+    assert bars["base"] == 1 and bars["x"] == pytest.approx([1, -0.5, 0])
+    assert bars["hovertext"] == [
+        f"{one.text}: 2.000 times as fast", f"{other.text}: 0.500 times as fast", "&lt;no&gt;",
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(

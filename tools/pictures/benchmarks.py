@@ -149,16 +149,18 @@ def _limits(benchmark: Benchmark) -> Figure:
 
 def _machines(benchmark: Benchmark) -> Figure:
     cycles = benchmark.total.cycles
-    ratios = [cycles / each.cycles if each.cycles else 0.0 for each in benchmark.varied]
+    ratios = [cycles / each.cycles if each.cycles else 1.0 for each in benchmark.varied]
     texts = [
         f"{escape(each.variation.text)}: {ratio:.3f} times as fast"
         if each.cycles
         else escape(each.reason)
         for each, ratio in zip(benchmark.varied, ratios, strict=True)
     ]
-    bars = _bars(list(range(len(ratios))), ratios, texts, WORK["array"][1], "speedup")
+    gains = [ratio - 1 for ratio in ratios]
+    bars = _bars(list(range(len(gains))), gains, texts, WORK["array"][1], "speedup")
+    bars["base"] = 1
     names = [shortened(each.variation.text) for each in benchmark.varied]
-    return _barred([bars], names, axis("times as fast", rangemode="tozero"), showlegend=False)
+    return _barred([bars], names, axis("times as fast"), showlegend=False)
 
 
 def _bars(
@@ -181,7 +183,9 @@ def _barred(
 ) -> Figure:
     ticks = list(range(len(names)))
     low = len(names) - 0.5
-    yaxis = axis("", tickvals=ticks, ticktext=list(names), range=[low, -0.5], showgrid=False)
+    yaxis = axis(
+        "", tickvals=ticks, ticktext=list(names), range=[low, -0.5], showgrid=False, zeroline=False
+    )
     height, margin = 130 + 19 * len(names), {"l": 64, "r": 24, "t": 40, "b": 48}
     shown = layout(height, barmode="stack", bargap=0.22, margin=margin, xaxis=xaxis, yaxis=yaxis)
     return {"data": traces, "layout": {**shown, **more}}
