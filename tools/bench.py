@@ -108,7 +108,7 @@ SHARES: Final = Part(
 OTHERS: Final = Part(
     "machines",
     "on other machines",
-    {"the machine with": "what", "cycles": "cycles", "speedup": "speedup", "": "reason"},
+    {"the machine with": "what", "cycles": "cycles", "speedup": "speedup", "why not": "reason"},
 )
 FOLDS: Final = Part(
     "folds",

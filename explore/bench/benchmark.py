@@ -168,9 +168,12 @@ def benchmark(model: Path, machine: Machine, wanted: Wanted, tell: Tell) -> Benc
     compiled = compile_network(model, machine)
     alone = isinstance(compiled, Compilation)
     steps = {0: compiled} if alone else compiled.machine_steps
-    nodes = () if alone else compiled.nodes
+    nodes = [] if alone else [node for node in compiled.nodes if not node.on_machine]
     if not steps:
-        raise TilefoldError(f"{model}: no layer can run on {machine.name}")
+        raise TilefoldError(
+            f"{model}: no layer can run on {machine.name}\n"
+            f"node '{nodes[0].name}' ({nodes[0].operator}): {nodes[0].reason}"
+        )
     tell("timing")
     programs = [each.program for each in steps.values()]
     reports = [emulate(each, {}, values=False, check=False).report for each in programs]
@@ -186,7 +189,7 @@ def benchmark(model: Path, machine: Machine, wanted: Wanted, tell: Tell) -> Benc
         layers,
         total,
         sum(report.total.layer_by_layer or 0 for report in reports),
-        sum(not node.on_machine for node in nodes),
+        len(nodes),
         tuple(_others(list(steps.values()), machine, tell)) if wanted.others else (),
         tuple(_alternatives(steps, layers, wanted, tell)),
     )

@@ -248,6 +248,9 @@ def test_a_machine_at_its_limits_is_told(tmp_path: Path) -> None:
 
 def test_a_network_without_a_layer_for_the_machine(tmp_path: Path) -> None:
     builder = net()
-    builder.output(builder.op("Softmax", builder.input((1, 4, 4, 4))))
-    with pytest.raises(TilefoldError, match=r"net\.onnx: no layer can run on tiny"):
+    builder.output(builder.op("Softmax", builder.input((1, 4, 4, 4)), name="soft"))
+    with pytest.raises(TilefoldError) as error:
         benched(tmp_path, builder.model(), load_machine("tiny"), FEW)
+    first, second = str(error.value).splitlines()
+    assert first == f"{tmp_path / 'net.onnx'}: no layer can run on tiny"
+    assert second.startswith("node 'soft' (Softmax): ")
