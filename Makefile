@@ -55,6 +55,7 @@ bench: $(READY) ## Measure the speed of the compiler and the emulator
 docs: $(READY) ## Bring generated pages and the README's tour up to date
 	$(BIN)/python -m tilefold.tools.docs
 	$(BIN)/python -m tilefold.tests.support.tour README.md
+	$(BIN)/python -m tilefold.tests.support.tour docs/benching.md
 
 clean: ## Remove everything that these targets made
 	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .hypothesis build out *.egg-info

@@ -13,8 +13,8 @@ SIZE_LIMIT = 2 * 1024**3
 """Bytes of a model with its external data: protobuf's own limit."""
 
 
-def read_model(path: Path) -> ModelProto:
-    """The model in the file `path`, its external data included.
+def read_model(path: Path, *, external: bool = True) -> ModelProto:
+    """The model in the file `path`, its external data included where that is wanted.
 
     Raises TilefoldError when the file is missing, larger than 2 GiB, no ONNX model, or names
     external data outside its own folder.
@@ -30,7 +30,7 @@ def read_model(path: Path) -> ModelProto:
         raise TilefoldError(f"{path}: not an ONNX model ({_short(error)})") from error
     if not model.HasField("graph"):
         raise TilefoldError(f"{path}: not an ONNX model (it holds no graph)")
-    for tensor in external_tensors(model):
+    for tensor in external_tensors(model) if external else ():
         size += _load_external(tensor, path, SIZE_LIMIT - size)
     return model
 

@@ -1,15 +1,18 @@
-"""Every command that the README shows prints what the README says."""
+"""Every command that the README and other pages show prints what they say."""
 
 from pathlib import Path
 
+import pytest
 import tilefold
 from tilefold.tests.support.tour import commands, run
 
-README = Path(next(iter(tilefold.__path__))) / "README.md"
+ROOT = Path(next(iter(tilefold.__path__)))
+PAGES = ("README.md", "docs/benching.md")
 
 
-def test_the_tour(tmp_path: Path) -> None:
-    tour = commands(README.read_text("utf-8"))
+@pytest.mark.parametrize("page", PAGES)
+def test_the_tour(tmp_path: Path, page: str) -> None:
+    tour = commands((ROOT / page).read_text("utf-8"))
     assert tour
     for command in tour:
         actual = run(command.text, tmp_path)

@@ -1,5 +1,6 @@
 """What all command lines share: errors are one or two lines on stderr, never a traceback."""
 
+import csv
 import io
 import os
 import sys
@@ -34,6 +35,19 @@ TechnologyOption = Annotated[
         show_default=False,
     ),
 ]
+CsvOption = Annotated[
+    Path | None,
+    typer.Option("--csv", help="where to write the tables", metavar="DIR", show_default=False),
+]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(help="the tables as JSON", metavar="FILE.json", show_default=False),
+]
+PageOption = Annotated[
+    Path | None,
+    typer.Option(help="a report with figures", metavar="FILE.html", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="print the tables as JSON")]
 Update = Callable[[str, int, int | None], None]
 """Sets a progress bar's text, what is done, and the total (None where that is not known)."""
 
@@ -107,6 +121,20 @@ def write_files(files: Mapping[Path, bytes]) -> None:
     finally:
         for temporary in written.values():
             temporary.unlink(missing_ok=True)
+
+
+def csv_files(folder: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[Path, bytes]:
+    """A file of comma-separated values in `folder` for each table: rows, by the columns' names."""
+    return {folder / f"{name}.csv": _csv(table) for name, table in tables.items()}
+
+
+def _csv(table: Sequence[Mapping[str, Any]]) -> bytes:
+    text = io.StringIO()
+    if table:
+        writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
+    return text.getvalue().encode()
 
 
 def file_name(name: str) -> str:

@@ -3,8 +3,6 @@
 `tilefold explore net.onnx --objective latency,energy --constraint 'area<=20' --store out/study`
 """
 
-import csv
-import io
 import json
 import os
 import shlex
@@ -13,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from rich.markup import escape
@@ -28,7 +26,18 @@ from ..explore.samplers import SAMPLERS, Exhaustive, Listed, Sampler, sampler_of
 from ..explore.store import Store
 from ..explore.study import CHUNK, Question, State, Study, explore, objectives_of
 from ..explore.workers import workers_of
-from .command import TechnologyOption, Update, console, progress_of, write_files
+from .command import (
+    CsvOption,
+    JsonOption,
+    PageOption,
+    ReportOption,
+    TechnologyOption,
+    Update,
+    console,
+    csv_files,
+    progress_of,
+    write_files,
+)
 from .pictures.document import load_plotly
 from .pictures.exploration import exploration_report, text_of
 
@@ -102,8 +111,14 @@ SchedulerOption = Annotated[
 ChunkOption = Annotated[int, typer.Option(min=1, help="designs that are evaluated at a time")]
 
 
-def _file(text: str, name: str) -> Any:
-    return typer.Option(help=text, metavar=name, show_default=False)
+ExportOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="every design that is stored",
+        metavar="FILE.csv|FILE.json|FILE.parquet",
+        show_default=False,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -152,16 +167,11 @@ def explore_command(evaluator_of: EvaluatorOf) -> Callable[..., None]:
         scheduler: SchedulerOption = None,
         chunk: ChunkOption = CHUNK,
         technology: TechnologyOption = None,
-        html: Annotated[Path | None, _file("a report with figures", "FILE.html")] = None,
-        report: Annotated[Path | None, _file("the tables as JSON", "FILE.json")] = None,
-        tables: Annotated[
-            Path | None, typer.Option("--csv", help="where to write the tables", metavar="DIR")
-        ] = None,
-        export: Annotated[
-            Path | None,
-            _file("every design that is stored", "FILE.csv|FILE.json|FILE.parquet"),
-        ] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="print the tables as JSON")] = False,
+        html: PageOption = None,
+        report: ReportOption = None,
+        tables: CsvOption = None,
+        export: ExportOption = None,
+        as_json: JsonOption = False,
     ) -> None:
         """Search a space of machines for those that run some networks best.
 
@@ -193,7 +203,7 @@ def explore_command(evaluator_of: EvaluatorOf) -> Callable[..., None]:
             record = json.dumps(to_json(study, found), indent=1)
             exhausted = isinstance(which, Exhaustive | Listed)
             command = None if exhausted else request.command()
-            files = _tables(tables, found) if tables else {}
+            files = csv_files(tables, found.tables) if tables else {}
             if report is not None:
                 files[report] = f"{record}\n".encode()
             if html is not None:
@@ -267,20 +277,6 @@ def _progress(update: Update) -> Callable[[State], None]:
         update(text, state.done, state.total)
 
     return show
-
-
-def _tables(folder: Path, found: Findings) -> dict[Path, bytes]:
-    """A file of comma-separated values for each table."""
-    return {folder / f"{name}.csv": _csv(table) for name, table in found.tables.items()}
-
-
-def _csv(table: Rows) -> bytes:
-    text = io.StringIO()
-    if table:
-        writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
-    return text.getvalue().encode()
 
 
 def _show(study: Study, found: Findings, command: str | None) -> None:

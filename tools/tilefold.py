@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..explore.designs import evaluator_of
+from .bench import bench
 from .command import TechnologyOption, console, run_app
 from .compile import compile_model
 from .demo import demo
@@ -15,7 +16,15 @@ from .explore import explore_command
 from .machines import show_machines
 from .ops import ops
 from .quantize import quantize
+from .subcommands import DEFAULT, DefaultGroup
 from .verify import verify
+from .zigzag import zigzag
+
+OTHERS = (
+    "Others: tilefold explore bench, what networks take on given machines; "
+    "tilefold explore zigzag, the best mappings for ZigZag's files (--help)"
+)
+"""The end of the help of `tilefold explore`."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 app.command("demo")(demo)
@@ -23,7 +32,13 @@ app.command("quantize")(quantize)
 app.command("compile")(compile_model)
 app.command("run")(run)
 app.command("verify")(verify)
-app.command("explore")(explore_command(evaluator_of))
+explorer = typer.Typer(
+    cls=DefaultGroup, help="Search for machines, or look at given ones before that."
+)
+explorer.command(DEFAULT, hidden=True, epilog=OTHERS)(explore_command(evaluator_of))
+explorer.command("bench")(bench)
+explorer.command("zigzag")(zigzag)
+app.add_typer(explorer, name="explore")
 
 
 @app.command("machines")

@@ -1,6 +1,6 @@
 """The best temporal mapping of a layer that a search finds, in energy or in cycles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb, prod
@@ -86,11 +86,16 @@ def best_mappings(
     *,
     limit: int = LIMIT,
     refine: bool = True,
+    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Found]:
-    """What `best_mapping` finds for each layer; those that only differ in name are one search."""
+    """What `best_mapping` finds for each layer; those that only differ in name are one search.
+
+    `tell` is called before each layer with the number of those that are done, and of all.
+    """
     found: dict[str, Found] = {}
     result: list[Found] = []
     for unrolling in layers:
+        tell(len(result), len(layers))
         key = repr((replace(unrolling.layer, name=""), unrolling.axes, unrolling.architecture))
         if key not in found:
             found[key] = best_mapping(unrolling, objective, limit=limit, refine=refine)

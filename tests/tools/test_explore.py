@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from tilefold.explore.workers import Inline
 from tilefold.tests.support import browser
 from tilefold.tests.support.designs import SPACE, Designs, evaluations, processes
 from tilefold.tests.support.exploring import sampler
+from tilefold.tests.support.outline import Outline
 from tilefold.tools.command import run_app
 from tilefold.tools.explore import explore_command
 from tilefold.tools.pictures.exploration import exploration_report, sections
@@ -250,30 +250,6 @@ def study_of(folder: Path, *goals: str) -> tuple[Study, Findings, str]:
         study = explore(designs, sampler("random", designs, 300), store, Inline(), question)
         found = findings(study, Inline())
         return study, found, exploration_report(study, found, "tilefold explore 'a b.onnx'")
-
-
-class Outline(HTMLParser):
-    """The text, the scripts and the ids of a page, and what it links to."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.ids, self.scripts, self.links, self.text = list[str](), list[str](), list[str](), ""
-        self._script = False
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._script = tag == "script"
-        self.ids += [value for key, value in attrs if key == "id" and value]
-        self.links += [value for key, value in attrs if key in ("src", "href") and value]
-
-    def handle_endtag(self, tag: str) -> None:
-        self._script = False
-
-    def handle_data(self, data: str) -> None:
-        if self._script:
-            self.scripts.append(data)
-        else:
-            self.text += data
 
 
 @pytest.mark.parametrize(

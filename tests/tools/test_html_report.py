@@ -3,9 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from tilefold.machines.model import Machine
 from tilefold.tests.emulator.test_recorder import MACHINES, fashion_run
 from tilefold.tests.support import browser
 from tilefold.tests.support.compiled_networks import shipped_on
+from tilefold.tests.support.outline import Outline
 from tilefold.tools.emulate import main
 from tilefold.tools.pictures import timeline as timeline_module
 from tilefold.tools.pictures.layers import energy, layers
@@ -206,33 +205,6 @@ def test_long_names_are_shortened_in_the_middle() -> None:
         shortened("/features/3/conv/2/depthwise/Conv_quant") == "/features/3/conv…hwise/Conv_quant"
     )
     assert shortened("<b>") == "&lt;b&gt;"
-
-
-class Outline(HTMLParser):
-    """The ids, attributes that lead elsewhere, scripts and text of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.links: list[str] = []
-        self.scripts: list[str] = []
-        self.text = ""
-        self._script = False
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
-        self._script = tag == "script"
-        self.ids += [value for key, value in attrs if key == "id" and value]
-        self.links += [value for key, value in attrs if key in ("src", "href") and value]
-
-    def handle_endtag(self, tag: str) -> None:
-        self._script = False
-
-    def handle_data(self, data: str) -> None:
-        if self._script:
-            self.scripts.append(data)
-        else:
-            self.text += data
 
 
 def page(name: str, with_energy: bool = False) -> str:

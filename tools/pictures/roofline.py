@@ -4,6 +4,7 @@ S. Williams, A. Waterman, D. Patterson: Roofline: an insightful visual performan
 multicore architectures. Communications of the ACM 52 (4), 2009.
 """
 
+from collections.abc import Sequence
 from html import escape
 from math import log10, sqrt
 from typing import Any, NamedTuple
@@ -29,15 +30,11 @@ def roofline(report: Report, machine: Machine) -> Figure:
     points = [point for row in report.layers if (point := _point(row, machine, report.hz))]
     peak = 2 * report.total.peak * report.hz / 1e9
     rate = machine.dram.bytes_per_cycle * report.hz / 1e9
-    ridge = peak / rate
-    low = min([ridge, *(point.x for point in points)]) / 2
-    high = max([ridge, *(point.x for point in points)]) * 4
-    lowest = min([low * rate, *(point.y for point in points)])
     groups: dict[str, list[Point]] = {}
     for point in points:
         times = split(point.row, machine, "array")
         groups.setdefault(max(times, key=lambda what: times[what], default=BUSY), []).append(point)
-    traces = [_roof([low, ridge, high], [low * rate, peak, peak])]
+    traces: list[dict[str, Any]] = []
     most = max((point.row.cycles for point in points), default=1)
     for what in (BUSY, *STALLS):
         if group := groups.get(what):
@@ -48,12 +45,26 @@ def roofline(report: Report, machine: Machine) -> Figure:
     if total := _point(report.total, machine, report.hz):
         star = {"symbol": "star", "size": 19, "color": INK, "line": {"color": "#fff", "width": 1}}
         traces.append(_markers("whole network", [total], star, peak, rate))
+    return under_roof(traces, [(point.x, point.y) for point in points], peak, rate)
+
+
+def under_roof(
+    traces: list[dict[str, Any]], places: Sequence[tuple[float, float]], peak: float, rate: float
+) -> Figure:
+    """A figure of `traces` at `places`, operations a byte and GOP/s, and the roof above them.
+
+    The roof is the arrays' `peak`, in GOP/s, and what the DRAM's `rate` in GB/s allows.
+    """
+    ridge = peak / rate
+    low = min([ridge, *(x for x, _ in places)]) / 2
+    high = max([ridge, *(x for x, _ in places)]) * 4
+    lowest = min([low * rate, *(y for _, y in places)])
     notes = [
         _note(f"peak {peak:,.1f} GOP/s", high, peak),
         _note(f"DRAM {rate:,.1f} GB/s", ridge / 5, peak / 5),
     ]
     return {
-        "data": traces,
+        "data": [_roof([low, ridge, high], [low * rate, peak, peak]), *traces],
         "layout": layout(
             500,
             margin={"l": 64, "r": 24, "t": 40, "b": 48},
