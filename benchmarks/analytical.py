@@ -1,16 +1,17 @@
 """The analytical evaluator beside what is compiled and emulated.
 
-`python benchmarks/analytical.py [--docs] [--json FILE]`. Designs are drawn from the family that
-`tilefold explore` searches, until of those that compute, the DRAM, the vector lanes and
-reconfiguration bind there are `EACH` for each; of those that are asked for reconfiguration, the
-slowest switches. Programs are compiled and emulated, time alone. `--docs` puts the tables into
-docs/exploration.md, which says what they show.
+`python benchmarks/analytical.py [--docs] [--json FILE]`. Designs are drawn from the families that
+`tilefold explore` searches: from that of folding units until of those that compute, the DRAM, the
+vector lanes and reconfiguration bind there are `EACH` for each, the last ones among the slowest
+switches; and as many pipelines and hybrids, of four images. Programs are compiled and emulated,
+time alone. `--docs` puts the tables into docs/exploration.md, which says what they show.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any
 
 # Before anything that imports numpy: it sets the number of threads.
@@ -28,6 +29,10 @@ from tilefold.explore.analytical.energy import Tariff
 from tilefold.explore.analytical.network import Network
 from tilefold.explore.families import Family
 from tilefold.explore.network_on_family import NetworkOnFamily
+from tilefold.explore.network_on_pipeline import NetworkOnPipeline
+from tilefold.explore.pipelines import PipelineFamily
+from tilefold.machines.model import Machine
+from tilefold.passes.nn_frames import FrameOrder
 from tilefold.tools.command import console, write_files
 
 PAGE = ROOT / "docs" / "exploration.md"
@@ -57,7 +62,7 @@ class Row:
 
     network: str
     design: int
-    folding: str
+    paradigm: str
     bound: str
     cycles: int
     analytical: int
@@ -81,8 +86,38 @@ def measured(network: NetworkOnFamily, family: Family, point: int) -> Row | None
     tariff = Tariff(family.machine, family.depends, load_technology(family.technology))
     run = network.run(values, tariff)
     machine = family.machine({name: column[0] for name, column in values.items()})
+    emulated = emulated_on(machine, network.name)
+    if emulated is None:
+        return None
+    bound, cycles, energy = emulated
+    folding = str(values["folding"][0])
+    paradigm = "reconfigurable" if folding == "mesh" else f"generic, {folding}"
+    analytical = int(run.timeline.cycles[0]), float(run.energy[0])
+    return Row(network.name, point, paradigm, bound, cycles, analytical[0], energy, analytical[1])
+
+
+def piped(network: NetworkOnPipeline, family: PipelineFamily, point: int) -> Row | None:
+    """One pipeline or hybrid; None where the network does not fit it."""
+    values = family.space.columns(np.array([point]))
+    tariff = Tariff(family.machine, family.depends, load_technology(family.technology))
+    run, name = network.run(values, tariff), network.name
+    machine = family.machine({name: column[0] for name, column in values.items()})
+    emulated = emulated_on(machine, name, family.frames, FrameOrder.PIPELINE)
+    if emulated is None:
+        return None
+    bound, cycles, energy = emulated
+    paradigm = "hybrid" if values["units"][0] > 1 else "pipeline"
+    analytical = int(run.cycles[0]), float(run.energy[0])
+    return Row(name, point, paradigm, bound, cycles, analytical[0], energy, analytical[1])
+
+
+def emulated_on(
+    machine: Machine, network: str, frames: int = 1, order: FrameOrder = FrameOrder.FRAME
+) -> tuple[str, int, float] | None:
+    """What binds a network on a machine, its cycles and its energy in pJ; None where it does not
+    fit."""
     try:
-        compiled = compile_levels(subject(network.name).quantised, machine)
+        compiled = compile_levels(subject(network).quantised, machine, frames=frames, order=order)
     except TilefoldError:
         return None
     report = emulate(compiled.program, {}, values=False, check=False).report
@@ -93,10 +128,7 @@ def measured(network: NetworkOnFamily, family: Family, point: int) -> Row | None
     del parts["stalls"]
     total = report.total
     assert total.picojoules
-    return Row(
-        network.name, point, str(values["folding"][0]), max(parts, key=parts.__getitem__),
-        total.cycles, int(run.timeline.cycles[0]), total.picojoules, float(run.energy[0]),
-    )  # fmt: skip
+    return max(parts, key=parts.__getitem__), total.cycles, total.picojoules
 
 
 def drawn(family: Family, where: Mapping[str, Sequence[Any]], seed: int) -> IntArray:
@@ -125,6 +157,32 @@ def rows_of(family: Family) -> Iterator[Row]:
                 yield row
 
 
+def staged_rows() -> Iterator[Row]:
+    """Pipelines and hybrids, the networks in turn."""
+    family = PipelineFamily()
+    networks = [NetworkOnPipeline(Network(n, subject(n).quantised), family) for n in NETWORKS]
+    counts: Counter[str] = Counter()
+    for seed, units in enumerate(((1,), (2, 4))):
+        some = family.space.restricted("units", units)
+        points = np.random.default_rng(seed).integers(0, some.size, TRIES)
+        places = family.space.points(
+            np.stack(
+                [
+                    [each.place_of(value) for value in some.columns(points)[each.name].tolist()]
+                    for each in family.space.parameters
+                ],
+                axis=1,
+            )
+        )
+        for number, point in enumerate(places.tolist()):
+            row = piped(networks[number % len(networks)], family, point)
+            if row is not None:
+                counts[row.paradigm] += 1
+                yield row
+            if counts[("pipeline", "hybrid")[seed]] >= EACH:
+                break
+
+
 def summary(name: str, rows: Sequence[Row]) -> list[str]:
     """A line of the table: errors of some rows, and how well designs are ordered."""
     errors = np.abs([row.error for row in rows])
@@ -149,10 +207,10 @@ def tables(rows: Sequence[Row]) -> dict[str, Cells]:
     """The tables of the page by name."""
     head = ["designs", "number", "mean", "95 %", "worst", "ranks", "energy, mean", "worst"]
     found = [head]
-    for title, key in (("bound by", "bound"), ("of", "network"), ("folding", "folding")):
+    for title, key in (("bound by", "bound"), ("of", "network"), ("", "paradigm")):
         for name in dict.fromkeys(getattr(row, key) for row in rows):
             some = [row for row in rows if getattr(row, key) == name]
-            found.append(summary(f"{title} {name}", some))
+            found.append(summary(f"{title} {name}".strip(), some))
     found.append(summary("all", rows))
     return {"analytical": found}
 
@@ -161,7 +219,7 @@ def main() -> None:
     """Measure, print and, where asked for, put the tables into the page."""
     options = options_of("Compares analytical with emulated cycles.", PAGE)
     rows: list[Row] = []
-    for row in rows_of(Family()):
+    for row in chain(rows_of(Family()), staged_rows()):
         rows.append(row)
         console().print(f"{row.network} {row.design}: {row.bound}, {row.error:+.1%}")
     found = tables(rows)

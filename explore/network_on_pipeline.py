@@ -70,6 +70,11 @@ class NetworkOnPipeline:
     )
     _shortlists: dict[Product, Shortlist] = field(default_factory=dict[Product, Shortlist])
 
+    @property
+    def name(self) -> str:
+        """The network's name."""
+        return self.network.name
+
     @cached_property
     def products(self) -> tuple[Product, ...]:
         """The products of a frame; where their tensors lie is not known yet."""

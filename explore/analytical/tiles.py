@@ -140,7 +140,9 @@ def costs_of(candidates: Candidates) -> Costs:
     )  # fmt: skip
     epilogue, results, tiles = candidates.epilogue_cycles(), candidates.results, candidates.tiles
     compute, latency = as_array(cost.occupancy) * tiles, as_array(cost.latency)
-    vector = (as_array(cost.drain) + epilogue) * results
+    # The last sums leave, and their epilogue runs, in what is exposed.
+    drain = as_array(cost.drain)
+    vector = (drain + epilogue) * results - epilogue - np.minimum(drain, latency)
     ring = as_array(0)
     if extras.epilogue:
         turns = (compute + (latency + epilogue) * results) // candidates.depth
