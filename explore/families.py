@@ -131,10 +131,8 @@ class Family:
     @cached_property
     def _folds(self) -> dict[tuple[str, int], tuple[Fold, ...]]:
         """The folds of machines by folding and units."""
-        columns = self.space.columns(np.zeros(1, np.int64))
-        first = {name: column[0] for name, column in columns.items()}
         return {
-            (folding, units): self.machine(first | {"folding": folding, "units": units}).folds(
+            (folding, units): self.machine(self.first | {"folding": folding, "units": units}).folds(
                 ARRAY
             )
             for folding in self.foldings
@@ -154,10 +152,15 @@ class Family:
         return parse_machine(self.text(values, name), f"{name}.mlir")
 
     @cached_property
+    def first(self) -> dict[str, Any]:
+        """The parameters of the first design."""
+        columns = self.space.columns(np.zeros(1, np.int64))
+        return {name: column[0] for name, column in columns.items()}
+
+    @cached_property
     def example(self) -> Machine:
         """The first design."""
-        first = self.space.columns(np.zeros(1, np.int64))
-        return self.machine({name: column[0] for name, column in first.items()})
+        return self.machine(self.first)
 
     def batch(self, columns: Mapping[str, npt.NDArray[Any]]) -> Machine:
         """Many designs as one machine: numbers are arrays [designs, 1]."""

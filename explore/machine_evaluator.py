@@ -22,7 +22,7 @@ class MachineEvaluator:
     `energy`, and `area` of the machine; and of each network its cycles and energy.
     """
 
-    version = 1
+    version = 2
     """Of the analytical evaluator: to be raised when its results change."""
 
     def __init__(self, networks: Sequence[Network], family: Family) -> None:

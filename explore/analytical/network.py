@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import prod
 from pathlib import Path
+from typing import Literal
 
 from onnx import ModelProto
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from ...compiler import context_for
+from ...costmodel.energy import What
 from ...dialects import nn
 from ...dialects.location import name_of
 from ...dialects.nn_network import network_of
@@ -55,7 +57,7 @@ class Movement:
     done for `elements` and makes `results`; so many bytes are loaded from DRAM and stored there.
     """
 
-    what: str
+    what: What | Literal[""]
     reads: int
     elements: int
     results: int
@@ -131,7 +133,7 @@ def _movement(op: Operation) -> Movement:
             window = prod(numbers(op.kernel))
             return Movement("pool", outputs * window, outputs * window, outputs, loads, stores)
         case nn.AddOp() | nn.MulOp():
-            what = "add" if isinstance(op, nn.AddOp) else "multiply"
+            what: What = "add" if isinstance(op, nn.AddOp) else "multiply"
             return Movement(what, 2 * outputs, outputs, outputs, loads, stores)
         case nn.LutOp():
             return Movement("table", outputs, outputs, outputs, loads, stores)

@@ -24,6 +24,12 @@ Bools = npt.NDArray[np.bool_]
 SHORTLIST = 8
 """Tilings of a layer that are tried on every machine."""
 
+_TILES = 1 << 20
+"""Cycles are multiplied by this and tiles added, so that tiles decide between equal cycles."""
+
+_COUNTS = ("macs", "input_reads", "weight_loads", "accumulator_writes", "register_writes")
+"""Of `ConvCost`, what energy is charged for."""
+
 
 @dataclass(frozen=True)
 class Shortlist:
@@ -52,8 +58,10 @@ class Shortlist:
         """Some of them."""
         return Shortlist(**{each.name: getattr(self, each.name)[which] for each in fields(self)})
 
-    def on(self, machine: Machine, place: Placement, product: Product, depth: int) -> Candidates:
-        """Their costs on a machine, with rings of so many slots."""
+    def on(
+        self, machine: Machine, place: Placement, product: Product, depth: int | IntArray
+    ) -> Candidates:
+        """Their costs on a machine, with rings of so many slots, for all or [machines, 1]."""
         return Candidates(
             machine, product.shape, place, product.extras, depth, Options(), self.order,
             self.rows, self.columns, self.k, self.c,
@@ -62,23 +70,24 @@ class Shortlist:
     def best(
         self, machine: Machine, place: Placement, product: Product
     ) -> tuple[IntArray, IntArray]:
-        """The cheapest tiling [machines], -1 where none fits, and the slots of its rings."""
-        found = depths = np.zeros(0, np.int64)
-        for depth in (2, 1):
-            candidates = self.on(machine, place, product, depth)
-            fits = candidates.fit()
-            cost = candidates.parts.cycles * (1 << 20) + np.minimum(candidates.tiles, (1 << 20) - 1)
-            cost = np.where(fits, cost, np.iinfo(np.int64).max)
-            cost = np.broadcast_to(cost, np.broadcast_shapes(cost.shape, (1, len(self.k))))
-            here = np.where(fits.any(axis=-1), cost.argmin(axis=-1), -1)
-            if depth == 2:
-                found, depths = here, np.full(len(here), 2)
-                if (here >= 0).all():
-                    break
-            else:
-                depths = np.where(found < 0, 1, 2)
-                found = np.where(found < 0, here, found)
-        return found, depths
+        """The cheapest tiling [machines], -1 where none fits, and the slots of its rings: two, or
+        one where nothing fits with two."""
+        deep = self._cheapest(machine, place, product, 2)
+        if (deep >= 0).all():
+            return deep, np.full(len(deep), 2)
+        flat = self._cheapest(machine, place, product, 1)
+        return np.where(deep >= 0, deep, flat), np.where(deep >= 0, 2, 1)
+
+    def _cheapest(
+        self, machine: Machine, place: Placement, product: Product, depth: int
+    ) -> IntArray:
+        """The cheapest tiling [machines] with rings of so many slots, -1 where none fits."""
+        candidates = self.on(machine, place, product, depth)
+        fits = candidates.fit()
+        cost = candidates.parts.cycles * _TILES + np.minimum(candidates.tiles, _TILES - 1)
+        cost = np.where(fits, cost, np.iinfo(np.int64).max)
+        cost = np.broadcast_to(cost, np.broadcast_shapes(cost.shape, (1, len(self.k))))
+        return np.where(fits.any(axis=-1), cost.argmin(axis=-1), -1)
 
 
 def shortlist(best: Sequence[IntArray], every: Shortlist) -> Shortlist:
@@ -167,11 +176,22 @@ def costs_of(candidates: Candidates) -> Costs:
     tile = np.maximum(weights.port, weights.dram)
     port = reduce(np.maximum, ports.values(), as_array(0))
     transfers = reduce(np.maximum, counts.values(), as_array(0))
-    found = (
-        compute, vector, ring, port, dram + (weights.count - once) * tile, exposed, transfers,
-        once * candidates.weight_bytes(), once, tile, read + weights.count * weights.moved, written,
-        loaded, stored,
-        *(as_array(getattr(cost, each.name)) * tiles for each in fields(Costs)[14:]),
-    )  # fmt: skip
+    found = {
+        "compute": compute,
+        "vector": vector,
+        "ring": ring,
+        "port": port,
+        "dram": dram + (weights.count - once) * tile,
+        "exposed": exposed,
+        "transfers": transfers,
+        "weights": once * candidates.weight_bytes(),
+        "tiles": once,
+        "tile": tile,
+        "read": read + weights.count * weights.moved,
+        "written": written,
+        "loaded": loaded,
+        "stored": stored,
+        **{name: as_array(getattr(cost, name)) * tiles for name in _COUNTS},
+    }
     flat = np.broadcast_shapes(candidates.k.shape, tile.shape, compute.shape)
-    return Costs(*(np.broadcast_to(each, flat)[:, 0] for each in found))
+    return Costs(**{name: np.broadcast_to(each, flat)[:, 0] for name, each in found.items()})
