@@ -12,7 +12,9 @@ from .analytical.energy import Tariff
 from .analytical.network import Network
 from .evaluator import Metric, digest_of
 from .families import Family
+from .machine_terms import explanation
 from .network_on_family import NetworkOnFamily
+from .terms import Explanation
 
 
 class MachineEvaluator:
@@ -78,3 +80,11 @@ class MachineEvaluator:
             results["energy"] += results[f"{network.name}_energy"]
         results["area"] = self._tariff.area(values)
         return results
+
+    def explained(self, points: IntArray) -> list[Explanation]:
+        """Why each of few valid `points` [n] has its metrics; see `explore.terms.Explains`."""
+        hz = self._family.example.hz
+        return [
+            explanation(self._networks, self._tariff, self.space.columns(points[[number]]), hz)
+            for number in range(len(points))
+        ]

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ...costmodel.area import leakages
+from ...costmodel.area import Component, leakages
 from ...costmodel.energy import Action, Prices, What
 from ...costmodel.integers import IntArray, as_array
 from ...costmodel.technology.table import Technology
@@ -54,6 +54,19 @@ class Tariff:
         """uW [machines] of all parts."""
         return sum((self._each(values, part, _leak_of(part)) for part in self.depends), np.zeros(1))
 
+    def prices(self, part: str, values: Values) -> Prices:
+        """The prices of a part of one machine, which has `values` [1]."""
+        return self._prices(part, {name: column[0] for name, column in values.items()})
+
+    def components(self, values: Values) -> dict[str, Component]:
+        """What the area and the leakage of one machine are of, which has `values` [1]."""
+        return {
+            name: component
+            for part in self.depends
+            for name, component in self.prices(part, values).components.items()
+            if _belongs(name, part)
+        }
+
     def _each(self, values: Values, part: str, ask: Callable[[Prices], float]) -> FloatArray:
         count = len(next(iter(values.values())))
         names = self.depends[part]
@@ -89,7 +102,11 @@ def _leak_of(part: str) -> Callable[[Prices], float]:
 
 def _sum_of(part: str, components: Mapping[str, float]) -> float:
     """What belongs to a part, whose name its components begin with."""
-    return sum(value for name, value in components.items() if name.split(" ")[0] == part)
+    return sum(value for name, value in components.items() if _belongs(name, part))
+
+
+def _belongs(component: str, part: str) -> bool:
+    return component.split(" ")[0] == part
 
 
 Spending = Sequence[tuple[Action, IntArray]]
