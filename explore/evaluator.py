@@ -124,7 +124,13 @@ def evaluated(evaluator: Evaluator, points: IntArray) -> dict[str, npt.NDArray[A
 
     Raises ValueError for results that are not what an evaluator promises.
     """
-    given = evaluator.evaluate(points)
+    return normalised(evaluator, points, evaluator.evaluate(points))
+
+
+def normalised(
+    evaluator: Evaluator, points: IntArray, given: Results
+) -> dict[str, npt.NDArray[Any]]:
+    """What `given` says of `points`, as `evaluated`."""
     names = [metric.name for metric in evaluator.metrics]
     if set(given) != {*names, "valid"}:
         raise ValueError(f"results are {', '.join(given)}; expected {', '.join(names)}, valid")

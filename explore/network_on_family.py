@@ -50,6 +50,10 @@ class Run:
     folds: IntArray
     valid: Bools
 
+    def charged(self, tariff: Tariff) -> "Run":
+        """The same, charged by another tariff."""
+        return replace(self, meter=replace(self.meter, tariff=tariff))
+
     @cached_property
     def leaked(self) -> npt.NDArray[np.float64]:
         """pJ [machines]."""
@@ -80,6 +84,13 @@ class NetworkOnFamily:
         for data in self.family.space.parameter("data").values:
             self.layers_at(int(data))
         return self.__dict__ | {"network": None, "_chosen": None}
+
+    def on(self, family: Family) -> "NetworkOnFamily":
+        """The network on a family whose machines have other numbers, but equal memories.
+
+        The tilings that are tried stay the same.
+        """
+        return replace(self, family=family, _chosen=None)
 
     def run(self, values: Values, tariff: Tariff) -> Run:
         """The network on some machines that have the same memory of inputs and outputs."""

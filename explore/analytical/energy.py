@@ -40,7 +40,9 @@ class Tariff:
     machine: Callable[[Mapping[str, Any]], Machine]
     depends: Mapping[str, Sequence[str]]
     technology: Technology
-    _known: dict[tuple[Any, ...], Prices] = field(default_factory=dict[tuple[Any, ...], Prices])
+    _known: dict[tuple[Any, ...], Prices] = field(
+        default_factory=dict[tuple[Any, ...], Prices], init=False, repr=False, compare=False
+    )
 
     def pj(self, values: Values, action: Action) -> FloatArray:
         """The price [machines] of an action."""
@@ -121,7 +123,9 @@ class Meter:
     values: Values
     machine: Machine
     array: str
-    _prices: dict[Action, FloatArray] = field(default_factory=dict[Action, FloatArray])
+    _prices: dict[Action, FloatArray] = field(
+        default_factory=dict[Action, FloatArray], init=False, repr=False, compare=False
+    )
 
     def pj(self, action: Action) -> FloatArray:
         """The price [machines] of an action."""
