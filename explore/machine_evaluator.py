@@ -100,6 +100,16 @@ class MachineEvaluator:
         results["area"] = tariff.area(values)
         return results
 
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """Of all networks, in order."""
+        return tuple(each.name for each in self._networks)
+
+    def machine_text(self, point: int) -> str:
+        """The machine file of a design."""
+        columns = self.space.columns(np.array([point]))
+        return self._family.text({name: column[0] for name, column in columns.items()})
+
     def explained(self, points: IntArray) -> list[Explanation]:
         """Why each of few valid `points` [n] has its metrics; see `explore.terms.Explains`."""
         hz = self._family.example.hz

@@ -112,7 +112,7 @@ def _rows(name: str, run: Run, mapped: Sequence[Mapping[str, Any]]) -> Table:
     nothing = dict.fromkeys(("compute", "memory", "vector", "reconfiguration"), 0)
     rows: Table = [
         {"network": name, "layer": "(start)", "cycles": start, **nothing, "stalls": start,
-         "bound": "", "pj": 0.0, "mode": "", "fold": "", "tiles": ""}
+         "bound": "", "pJ": 0.0, "mode": "", "fold": "", "tiles": ""}
     ]  # fmt: skip
     whole = zip(run.layers, run.timeline.steps, run.spending, mapped, strict=True)
     for layer, step, spending, how in whole:
@@ -125,7 +125,7 @@ def _rows(name: str, run: Run, mapped: Sequence[Mapping[str, Any]]) -> Table:
                 "cycles": int(step.cycles[0]),
                 **parts,
                 "bound": max(busy, key=busy.__getitem__) if any(busy.values()) else "",
-                "pj": float(run.meter.energy(spending)[0]),
+                "pJ": float(run.meter.energy(spending)[0]),
                 **how,
             }
         )

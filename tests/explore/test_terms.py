@@ -94,8 +94,8 @@ def test_energies_of_layers_and_leakage(
             *layers, leakage = network.parts[0].parts
             rows = [row for row in found.layers if row["network"] == network.name]
             assert [row["layer"] for row in rows[1:]] == [layer.name for layer in layers]
-            assert [row["pj"] for row in rows[1:]] == [layer.value for layer in layers]
-            whole = sum(row["pj"] for row in rows) + leakage.value
+            assert [row["pJ"] for row in rows[1:]] == [layer.value for layer in layers]
+            whole = sum(row["pJ"] for row in rows) + leakage.value
             assert whole / 1e9 == pytest.approx(results[f"{network.name}_energy"][number])
 
 
