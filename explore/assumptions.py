@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 import numpy as np
 
 from .evaluator import Metric, Results, evaluated, normalised, unrestricted
-from .findings import Table
+from .findings import Table, distinct
 from .pareto import distances, non_dominated
 from .space import IntArray
 from .study import Judged, Study
@@ -50,13 +50,13 @@ def sensitivity(
 
     Rows have the assumption, the metrics that are goals and how many times what they were ("NAME
     ratio"), and whether constraints are `kept`. Then, among so many `designs`, at most `MOST` of
-    the front and evenly taken: whether no other one dominates it (`on front`), which one is next to
-    the best of all objectives (`chosen then`), and whether it is no farther from there than the
-    `runner_up`, the second one now (`before runner-up`). No rows where the evaluator assumes
-    nothing.
+    the different ones on the front, evenly taken: whether no other one dominates it (`on front`),
+    which one is next to the best of all objectives (`chosen then`), and whether it is no farther
+    from there than the `runner_up`, the second one now (`before runner-up`). No rows where the
+    evaluator assumes nothing.
     """
     evaluator, question = study.evaluator, study.question
-    points = _some(study.front.points, [chosen, *([] if runner_up is None else [runner_up])])
+    points = _some(distinct(study.front)[0], [chosen, *([] if runner_up is None else [runner_up])])
     whole, there = unrestricted(evaluator, points)
     if not isinstance(whole, Assumes):
         return []
@@ -85,10 +85,9 @@ def sensitivity(
 
 
 def _some(points: IntArray, always: Sequence[int]) -> IntArray:
-    """At most `MOST` of `points`, evenly taken by number, and those that are `always` there."""
-    ordered = np.sort(points)
-    places = np.linspace(0, len(ordered) - 1, min(len(ordered), MOST)).round().astype(np.int64)
-    return np.union1d(ordered[places], np.array(always, np.int64))
+    """At most `MOST` of `points`, evenly taken, and those that are `always` there; ascending."""
+    places = np.linspace(0, len(points) - 1, min(len(points), MOST)).round().astype(np.int64)
+    return np.union1d(points[places], np.array(always, np.int64))
 
 
 def _place(points: IntArray, point: int | None) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from .constraints import Constraint
-from .pareto import distances
+from .pareto import FloatArray, Front, distances
 from .samplers import Listed
 from .space import IntArray, Space
 from .study import Study, explore
@@ -100,14 +100,18 @@ def runner_up(study: Study) -> int | None:
 
 
 def _nearest(study: Study) -> list[int]:
-    """The designs of the front by their distance, the first of equal ones."""
-    costs = study.front.costs
-    if not len(costs):
+    """The designs of the front by their distance, of equal ones the first."""
+    points, costs = distinct(study.front)
+    if not len(points):
         return []
-    _, first = np.unique(costs, axis=0, return_index=True)
-    far = distances(costs, costs)[first]
-    order = np.lexsort([study.front.points[first], far])
-    return study.front.points[first][order].tolist()
+    return points[np.lexsort([points, distances(costs, costs)])].tolist()
+
+
+def distinct(front: Front) -> tuple[IntArray, FloatArray]:
+    """Designs of a front and their costs, of those that are equal in all the lowest number; in
+    the order of costs."""
+    costs, first = np.unique(front.costs, axis=0, return_index=True)
+    return front.points[first], costs
 
 
 def by_value(study: Study) -> Table:

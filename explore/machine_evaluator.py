@@ -44,6 +44,7 @@ class MachineEvaluator:
         self.provenance: Mapping[str, str] = {
             "family": family.name,
             "technology": family.technology,
+            **({"edits": ", ".join(map(str, family.edits))} if family.edits else {}),
             **{f"network {network.name}": network.digest for network in networks},
             "analytical evaluator": str(self.version),
         }

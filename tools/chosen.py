@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -61,7 +62,7 @@ def tell(
         return Chosen()
     point: int = found.chosen["point"]
     update("explaining the chosen design", 0, None)
-    explained = explanation_of(study.evaluator, study.front.points[study.front.points == point])
+    explained = explanation_of(study.evaluator, np.array([point]))
     assumptions = sensitivity(study, point, runner_up(study), update)
     names, machine = machine_of(study.evaluator, point) or ((), "")
     carried = None
@@ -72,14 +73,18 @@ def tell(
 
 
 def strongest(goals: Sequence[Metric], rows: Rows) -> Rows:
-    """The rows of assumptions, those first that change an objective most."""
+    """The rows of assumptions: those first that take the design off the front, then those that put
+    another one before it, then those that change an objective most."""
     names = [f"{goal.name} ratio" for goal in goals]
 
     def effect(row: Mapping[str, Any]) -> float:
         known = [row[name] for name in names if row[name]]
         return max((max(each, 1 / each) for each in known), default=float("inf"))
 
-    return sorted(rows, key=lambda row: -effect(row))
+    def rank(row: Mapping[str, Any]) -> tuple[bool, bool, float]:
+        return row["on front"], row["before runner-up"] is not False, -effect(row)
+
+    return sorted(rows, key=rank)
 
 
 def show(screen: Console, goals: Sequence[Metric], chosen: Chosen) -> None:
