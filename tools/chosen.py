@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,11 +79,12 @@ def strongest(goals: Sequence[Metric], rows: Rows) -> Rows:
     names = [f"{goal.name} ratio" for goal in goals]
 
     def effect(row: Mapping[str, Any]) -> float:
-        known = [row[name] for name in names if row[name]]
-        return max((max(each, 1 / each) for each in known), default=float("inf"))
+        ratios = [row[name] for name in names]
+        return max(max(each, 1 / each) if each else inf for each in ratios)
 
-    def rank(row: Mapping[str, Any]) -> tuple[bool, bool, float]:
-        return row["on front"], row["before runner-up"] is not False, -effect(row)
+    def rank(row: Mapping[str, Any]) -> tuple[int, float]:
+        keeps = 1 if row["before runner-up"] is False else 2
+        return keeps if row["on front"] else 0, -effect(row)
 
     return sorted(rows, key=rank)
 
