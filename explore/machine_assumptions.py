@@ -6,6 +6,7 @@ and the sections of the technology, of which every number is from another node o
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ..costmodel.area import components
 from ..costmodel.energy import Action, sections
@@ -15,9 +16,9 @@ from ..machines.model import Array, Dma, Folds, Machine, Memory, Part
 from .assumptions import Assumption
 from .edits import Edit
 
-_FACTORS = (0.5, 2.0)
+_FACTORS: Final = (0.5, 2.0)
 
-_WORDS: Mapping[str, str] = {
+_WORDS: Final[Mapping[str, str]] = {
     "fixed": "multipliers",
     "scalable": "scalable multipliers",
     "register": "registers",

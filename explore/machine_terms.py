@@ -1,23 +1,26 @@
 """The metrics of one machine, opened: latency by layers, energy by actions, area by components."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
 
 import numpy as np
 
 from ..costmodel.area import Component
 from ..costmodel.energy import Action, Prices, sections
 from ..machines.model import Fold
+from ..passes.tilings import Candidates
 from .analytical.energy import Meter, Spending, Tariff
 from .analytical.network import Layer, Movement
-from .analytical.time import MovementTime
+from .analytical.tiles import Pieces, pieces_of
+from .analytical.time import PARTS, MovementTime, ProductTime
 from .analytical.time_terms import movement_term, product_term, start_term
 from .families import ARRAY
 from .findings import Table
 from .network_on_family import NetworkOnFamily, Run, Values
 from .terms import Explanation, Term
 
-_ACTIONS: Mapping[str, str] = {
+_ACTIONS: Final[Mapping[str, str]] = {
     "product": "products",
     "keep": "bits into registers",
     "sum": "sums into accumulators",
@@ -34,20 +37,31 @@ _ACTIONS: Mapping[str, str] = {
 """What is counted of each action (`costmodel.energy.What`)."""
 
 
+@dataclass(frozen=True)
+class _Mapped:
+    """A layer on the machine, when it ran and what it did; how it is mapped, as text, and its
+    tiles, where it multiplies."""
+
+    layer: Layer
+    step: ProductTime | MovementTime
+    spending: Spending
+    how: Mapping[str, str]
+    pieces: Pieces | None = None
+
+
 def explanation(
     networks: Sequence[NetworkOnFamily], tariff: Tariff, values: Values, hz: int
 ) -> Explanation:
     """Of the one machine that has `values` [1]."""
-    runs = {network.name: network.run(values, tariff) for network in networks}
-    layers: Table = []
+    rows: Table = []
     latencies: list[Term] = []
     energies: list[Term] = []
     for network in networks:
-        run = runs[network.name]
-        mapped = [_mapped(network, run, number) for number in range(len(run.layers))]
-        latencies.append(_latency(network, run, values, mapped, hz))
-        energies.append(_energy(network, run, values, tariff, hz))
-        layers += _rows(network.name, run, mapped)
+        run = network.run(values, tariff)
+        layers = list(_mapped(network, run))
+        latencies.append(_latency(network.name, run, layers, hz))
+        energies.append(_energy(network.name, run, layers, tariff, values, hz))
+        rows += _rows(network.name, run, layers)
     text = "one image through each network, one network after the other"
     return Explanation(
         {
@@ -55,97 +69,96 @@ def explanation(
             "energy": _sum("energy", energies, "mJ", text),
             "area": _area(tariff, values),
         },
-        layers,
+        rows,
     )
 
 
-def _sum(name: str, parts: Sequence[Term], unit: str, text: str = "") -> Term:
+def _sum(name: str, parts: Sequence[Term], unit: str, text: str) -> Term:
     return Term(name, sum(part.value for part in parts), unit, text, "sum", tuple(parts))
 
 
-def _mapped(network: NetworkOnFamily, run: Run, number: int) -> dict[str, Any]:
-    """How a layer is mapped: its mode and fold and its tiles, "" for one that has none."""
-    work = run.layers[number].work
-    if isinstance(work, Movement):
-        return {"mode": "", "fold": "", "tiles": ""}
-    place = sum(not isinstance(each.work, Movement) for each in run.layers[:number])
-    column = run.folds[:, place]
+def _mapped(network: NetworkOnFamily, run: Run) -> Iterator[_Mapped]:
+    """All layers."""
+    columns = iter(run.folds.T)
     modes, folds = network.configurations
-    mode = run.meter.machine.array(ARRAY).modes[int(modes[column[0]])]
-    ((_, tiling, _),) = network.tiled(run.meter.values, column, work)
-    sizes = (tiling.rows, tiling.columns, tiling.k, tiling.c)
-    order = np.asarray(tiling.order).ravel()[0]
-    tiles = f"{' x '.join(str(int(each.ravel()[0])) for each in sizes)}, {order}"
-    return {"mode": mode.name, "fold": _fold_text(folds[int(column[0])]), "tiles": tiles}
+    named = run.meter.machine.array(ARRAY).modes
+    for layer, step, spending in zip(run.layers, run.timeline.steps, run.spending, strict=True):
+        if isinstance(layer.work, Movement):
+            yield _Mapped(layer, step, spending, dict.fromkeys(("mode", "fold", "tiles"), ""))
+            continue
+        column = next(columns)
+        ((_, tiling, _),) = network.tiled(run.meter.values, column, layer.work)
+        how = {
+            "mode": named[int(modes[column[0]])].name,
+            "fold": _fold_text(folds[int(column[0])]),
+            "tiles": _tiles_text(tiling),
+        }
+        yield _Mapped(layer, step, spending, how, pieces_of(tiling)[0])
 
 
 def _fold_text(fold: Fold) -> str:
-    factors = (("chain", fold.chain), ("cols", fold.cols), ("pixels", fold.pixels))
-    several = [f"{name} {number}" for name, number in (*factors, ("groups", fold.groups))
-               if number > 1]  # fmt: skip
+    several = [f"{name} {number}" for name, number in asdict(fold).items() if number > 1]
     return ", ".join(several) or "one unit"
 
 
-def _latency(
-    network: NetworkOnFamily, run: Run, values: Values, mapped: list[dict[str, Any]], hz: int
-) -> Term:
-    columns = iter(run.folds.T)
-    layers = [start_term(run.timeline)]
-    for layer, step, how in zip(run.layers, run.timeline.steps, mapped, strict=True):
-        if isinstance(step, MovementTime):
-            layers.append(movement_term(layer, step))
-            continue
-        assert not isinstance(layer.work, Movement)
-        pieces = network.pieces(values, next(columns), layer.work)
-        text = f"mode {how['mode']}; {how['fold']}; tiles {how['tiles']}"
-        layers.append(product_term(layer, step, pieces, text))
-    cycles = Term(
-        "cycles", int(run.timeline.cycles[0]), "cycles", "layer after layer", "sum", tuple(layers)
-    )
+def _tiles_text(tiling: Candidates) -> str:
+    axes = (tiling.rows, tiling.columns, tiling.k, tiling.c)
+    sizes = " x ".join(str(int(axis.ravel()[0])) for axis in axes)
+    return f"{sizes}, {np.asarray(tiling.order).ravel()[0]}"
+
+
+def _latency(name: str, run: Run, layers: Sequence[_Mapped], hz: int) -> Term:
+    parts = [start_term(run.timeline)]
+    for each in layers:
+        if isinstance(each.step, MovementTime):
+            parts.append(movement_term(each.layer, each.step))
+        elif each.pieces is not None:
+            text = "; ".join(f"{what} {how}" for what, how in each.how.items())
+            parts.append(product_term(each.layer, each.step, each.pieces, text))
+    count = int(run.timeline.cycles[0])
+    cycles = Term("cycles", count, "cycles", "layer after layer", "sum", tuple(parts))
     clock = Term("clock", hz / 1e3, "cycles/ms", "hz of the machine")
-    return Term(network.name, cycles.value / hz * 1e3, "ms", "", "quotient", (cycles, clock))
+    return Term(name, count / hz * 1e3, "ms", "", "quotient", (cycles, clock))
 
 
-def _rows(name: str, run: Run, mapped: Sequence[Mapping[str, Any]]) -> Table:
+def _rows(name: str, run: Run, layers: Sequence[_Mapped]) -> Table:
     """What the cycles of each layer go to, those before the first one in a row of their own."""
     start = int(run.timeline.start[0])
-    nothing = dict.fromkeys(("compute", "memory", "vector", "reconfiguration"), 0)
+    first = {"network": name, "layer": "(start)", "cycles": start}
+    nothing = dict.fromkeys(PARTS, 0) | {"stalls": start}
     rows: Table = [
-        {"network": name, "layer": "(start)", "cycles": start, **nothing, "stalls": start,
-         "bound": "", "pJ": 0.0, "mode": "", "fold": "", "tiles": ""}
-    ]  # fmt: skip
-    whole = zip(run.layers, run.timeline.steps, run.spending, mapped, strict=True)
-    for layer, step, spending, how in whole:
-        parts = {part: int(cycles[0]) for part, cycles in step.parts.items()}
+        first | nothing | {"bound": "", "pJ": 0.0} | dict.fromkeys(("mode", "fold", "tiles"), "")
+    ]
+    for each in layers:
+        parts = {part: int(cycles[0]) for part, cycles in each.step.parts.items()}
         busy = {part: cycles for part, cycles in parts.items() if part != "stalls"}
         rows.append(
             {
                 "network": name,
-                "layer": layer.name,
-                "cycles": int(step.cycles[0]),
+                "layer": each.layer.name,
+                "cycles": int(each.step.cycles[0]),
                 **parts,
                 "bound": max(busy, key=busy.__getitem__) if any(busy.values()) else "",
-                "pJ": float(run.meter.energy(spending)[0]),
-                **how,
+                "pJ": float(run.meter.energy(each.spending)[0]),
+                **each.how,
             }
         )
     return rows
 
 
-def _energy(network: NetworkOnFamily, run: Run, values: Values, tariff: Tariff, hz: int) -> Term:
-    layers = [
-        _spent(layer, spending, run.meter, tariff, values)
-        for layer, spending in zip(run.layers, run.spending, strict=True)
-    ]
+def _energy(
+    name: str, run: Run, mapped: Sequence[_Mapped], tariff: Tariff, values: Values, hz: int
+) -> Term:
+    layers = [_spent(each, run.meter, tariff, values) for each in mapped]
     leaked = _leaked(run, tariff, values, hz)
     pj = Term("pJ", float(run.energy[0]), "pJ", "layers, and leakage", "sum", (*layers, leaked))
     scale = Term("pJ a mJ", 1e9, "pJ/mJ")
-    return Term(network.name, float(run.energy[0]) / 1e9, "mJ", "", "quotient", (pj, scale))
+    return Term(name, float(run.energy[0]) / 1e9, "mJ", "", "quotient", (pj, scale))
 
 
-def _spent(layer: Layer, spending: Spending, meter: Meter, tariff: Tariff, values: Values) -> Term:
+def _spent(mapped: _Mapped, meter: Meter, tariff: Tariff, values: Values) -> Term:
     actions: list[Term] = []
-    for action, times in spending:
+    for action, times in mapped.spending:
         count, prices = int(np.asarray(times).ravel()[0]), tariff.prices(action.where, values)
         if not count:
             continue
@@ -156,7 +169,8 @@ def _spent(layer: Layer, spending: Spending, meter: Meter, tariff: Tariff, value
         )
         name = f"{prices.of(action).component}, {_ACTIONS[action.what]}"
         actions.append(Term(name, count * price, "pJ", "", "product", parts))
-    return Term(layer.name, float(meter.energy(spending)[0]), "pJ", "", "sum", tuple(actions))
+    pj = float(meter.energy(mapped.spending)[0])
+    return Term(mapped.layer.name, pj, "pJ", "", "sum", tuple(actions))
 
 
 def _source(prices: Prices, action: Action) -> str:

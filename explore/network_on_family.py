@@ -17,7 +17,7 @@ from ..passes.tilings import Candidates
 from .analytical.energy import Meter, Spending, Tariff
 from .analytical.folds import Columns, choose
 from .analytical.network import Layer, Movement, Network, Product
-from .analytical.tiles import Costs, Pieces, Shortlist, costs_of, pieces_of, shortlist
+from .analytical.tiles import Costs, Shortlist, costs_of, shortlist
 from .analytical.time import Switch, Timeline, timeline
 from .families import ARRAY, Family
 from .space import Space
@@ -223,11 +223,6 @@ class NetworkOnFamily:
             result.put(which, costs_of(candidates))
             unfit[which] = ~fits
         return result, unfit
-
-    def pieces(self, values: Values, column: IntArray, product: Product) -> Pieces:
-        """The tiles of a product on one machine, which has `values` [1]."""
-        ((_, candidates, _),) = self.tiled(values, column, product)
-        return pieces_of(candidates)[0]
 
     def tiled(
         self, values: Values, columns: IntArray, product: Product

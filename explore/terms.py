@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isclose, prod
-from typing import Any, Final, Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from .evaluator import Evaluator, unrestricted
 from .findings import Table
@@ -146,8 +146,3 @@ def explanation_of(evaluator: Evaluator, points: IntArray) -> Sequence[Explanati
     """Explanations of `points` [n], valid ones; none where the evaluator has none."""
     whole, there = unrestricted(evaluator, points)
     return whole.explained(there) if isinstance(whole, Explains) else []
-
-
-def given(name: str, value: Any, unit: str, text: str = "") -> Term:
-    """A term without parts."""
-    return Term(name, value, unit, text)
