@@ -100,51 +100,58 @@ def tree_of(term: Term) -> Tree:
 def _assumptions(goals: Sequence[Metric], rows: Table) -> Section:
     heads = [name for name in rows[0] if name != "designs"]
     ranked = strongest(goals, rows)
+    cells = [
+        {**row, "chosen then": "-" if row["chosen then"] is None else str(row["chosen then"])}
+        for row in ranked
+    ]
     lost = sum(not row["on front"] for row in rows)
     others = sum(row["before runner-up"] is False for row in rows)
     return Section(
         "assumptions",
         "What the choice rests on",
         "Numbers that were not measured or published for these machines, each halved or doubled "
-        "with all others as they are: how the objectives of the chosen design change (bars), and, "
+        "with all others as they are: how the objectives of the chosen design change (bars, to "
+        "either side), and, "
         f"among {rows[0]['designs']:,} designs of the front, whether it is still on the front and "
         "still before the second one. Of "
         f"{len(rows)} changes {lost} take it off the front, and {others} put the second one "
         "before it.",
-        _tornado(goals, ranked[:_BARS]),
-        rows=[heads, *(tuple(_cell(row[name]) for name in heads) for row in ranked)],
+        _tornado(goals, ranked),
+        rows=[heads, *(tuple(_cell(row[name]) for name in heads) for row in cells)],
     )
 
 
 def _tornado(goals: Sequence[Metric], rows: Table) -> Figure:
-    """Change of each objective in per cent, the strongest on top."""
-    names = [f"{row['assumption']}: {row['assumed']} → {row['instead']}" for row in rows]
+    """Change of each objective in per cent: a row for each assumption, the strongest on top."""
+    names = list(dict.fromkeys(row["assumption"] for row in rows))[:_BARS]
+    shown = [row for row in rows if row["assumption"] in names]
     data: list[dict[str, Any]] = []
     for goal, colour in zip(goals, SERIES, strict=False):
-        ratios = [row[f"{goal.name} ratio"] for row in rows]
-        shown = [number for number, ratio in enumerate(ratios) if ratio is not None]
+        known = [row for row in shown if row[f"{goal.name} ratio"] is not None]
+        changes = [100 * (row[f"{goal.name} ratio"] - 1) for row in known]
         data.append(
             {
                 "type": "bar",
                 "orientation": "h",
                 "name": goal.name,
-                "y": shown,
-                "x": [100 * (ratios[number] - 1) for number in shown],
-                "marker": {"color": colour},
+                "y": [names.index(row["assumption"]) for row in known],
+                "x": changes,
+                "marker": {"color": colour, "opacity": 0.75},
                 "hovertext": [
-                    f"{escape(names[number])}<br>{goal.name} "
-                    f"<b>{_cell(rows[number][goal.name])}</b> {escape(goal.unit)}, "
-                    f"{ratios[number] - 1:+.1%}"
-                    for number in shown
+                    f"{escape(row['assumption'])}: {escape(row['assumed'])} → "
+                    f"{escape(row['instead'])}<br>{goal.name} <b>{_cell(row[goal.name])}</b> "
+                    f"{escape(goal.unit)}, {change:+.1f} %"
+                    for row, change in zip(known, changes, strict=True)
                 ],
                 "hoverinfo": "text",
             }
         )
-    texts = [escape(name) for name in names]
-    ticks = {"tickvals": list(range(len(rows))), "ticktext": texts}
-    up = axis("", **ticks, range=[len(rows) - 0.5, -0.5], zeroline=False, showgrid=False)
+    assumed = {row["assumption"]: row["assumed"] for row in shown}
+    texts = [escape(f"{name} ({assumed[name]})") for name in names]
+    ticks = {"tickvals": list(range(len(names))), "ticktext": texts}
+    up = axis("", **ticks, range=[len(names) - 0.5, -0.5], zeroline=False, showgrid=False)
     across = axis("change, %", zeroline=True, zerolinecolor="#6e7781")
-    height = 110 + (12 + 9 * len(goals)) * len(rows)
+    height = 110 + (12 + 9 * len(goals)) * len(names)
     return {"data": data, "layout": layout(height, bargap=0.25, xaxis=across, yaxis=up)}
 
 

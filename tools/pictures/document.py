@@ -42,7 +42,7 @@ div.term { font-size: 14px; padding-left: 15px; }
 .term code, .term small { color: $pale; font-size: 12px; }
 .wide { overflow: auto; max-height: 640px; }
 .wide td, .wide th, .wide td:first-child { white-space: nowrap; overflow-wrap: normal; }
-.wide td:last-child { white-space: normal; min-width: 220px; }
+.wide td:last-child { white-space: normal; min-width: 420px; }
 pre { overflow: auto; font-size: 12px; border: 1px solid $grid; border-radius: 8px; padding: 10px; }
 th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; }
 </style>
