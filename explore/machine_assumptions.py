@@ -16,6 +16,9 @@ from ..machines.model import Array, Dma, Folds, Machine, Memory, Part
 from .assumptions import Assumption
 from .edits import Edit
 
+PRICED: Final = frozenset({"banks"})
+"""Fields of machines that prices and areas depend on, but no cycles, as conflicts do not count."""
+
 _FACTORS: Final = (0.5, 2.0)
 
 _WORDS: Final[Mapping[str, str]] = {

@@ -15,9 +15,9 @@ from .analytical.energy import Tariff
 from .analytical.network import Network
 from .assumptions import Varied
 from .edits import Edit
-from .evaluator import Metric, digest_of
+from .evaluator import Metric, Results, digest_of
 from .families import Family
-from .machine_assumptions import machine_changes, price_changes
+from .machine_assumptions import PRICED, machine_changes, price_changes
 from .machine_terms import explanation
 from .network_on_family import NetworkOnFamily, Run, Values
 from .terms import Explanation
@@ -124,14 +124,20 @@ class MachineEvaluator:
 
         Folds and tiles are chosen anew, the latter among those that are tried anyway.
         """
-        machine, technology = self._family.example, self._tariff.technology
-        for assumption, edit in machine_changes(machine):
-            yield assumption, partial(self._edited(edit).evaluate, points)
         values = self.space.columns(points)
         runs = cache(lambda: self._runs(values))
-        for assumption, other in price_changes(machine, technology):
-            tariff = replace(self._tariff, technology=other)
-            yield assumption, lambda tariff=tariff: self._results(values, runs(), tariff)
+
+        def charged(tariff: Tariff) -> Results:
+            return self._results(values, runs(), tariff)
+
+        for assumption, edit in machine_changes(self._family.example):
+            other = self._edited(edit)
+            if edit.field in PRICED:
+                yield assumption, partial(charged, other._tariff)
+            else:
+                yield assumption, partial(other.evaluate, points)
+        for assumption, technology in price_changes(self._family.example, self._tariff.technology):
+            yield assumption, partial(charged, replace(self._tariff, technology=technology))
 
     def _edited(self, edit: Edit) -> "MachineEvaluator":
         """An evaluator of the same designs with another number."""

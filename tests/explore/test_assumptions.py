@@ -112,8 +112,13 @@ def test_where_numbers_are_from() -> None:
 
 
 @pytest.fixture(scope="module")
-def evaluator() -> MachineEvaluator:
-    return MachineEvaluator([Network("fashion", fashion.int8_model())], FAMILY)
+def source() -> Network:
+    return Network("fashion", fashion.int8_model())
+
+
+@pytest.fixture(scope="module")
+def evaluator(source: Network) -> MachineEvaluator:
+    return MachineEvaluator([source], FAMILY)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +178,7 @@ def test_machines_change_cycles(
 
 
 def test_a_machine_file_with_the_number_gives_the_same(
-    evaluator: MachineEvaluator, points: IntArray, varied: Found
+    source: Network, points: IntArray, varied: Found
 ) -> None:
     """But for the tilings that are tried, which stay those of the family."""
 
@@ -183,11 +188,26 @@ def test_a_machine_file_with_the_number_gives_the_same(
             assert text.count("latency_cycles = 80") == 1
             return text.replace("latency_cycles = 80", "latency_cycles = 160")
 
-    slow = MachineEvaluator([Network("fashion", fashion.int8_model())], Slow())
+    slow = MachineEvaluator([source], Slow())
     cycles = evaluated(slow, points)["fashion_cycles"]
     assert varied["@dram: latency", "160 cycles"]["fashion_cycles"] == pytest.approx(
         cycles, rel=0.05
     )
+
+
+def test_banks_change_prices_alone(
+    source: Network, evaluator: MachineEvaluator, points: IntArray, varied: Found
+) -> None:
+    edit = next(
+        edit for each, edit in CHANGES if (each.name, each.instead) == ("@data: banks", "64")
+    )
+    other = MachineEvaluator([source], Family(edits=(edit,)))
+    assert other.digest != evaluator.digest
+    expected, found = evaluated(other, points), varied["@data: banks", "64"]
+    for name, values in expected.items():
+        assert found[name] == pytest.approx(values), name
+    base = evaluated(evaluator, points)
+    assert (found["latency"] == base["latency"]).all() and (found["area"] > base["area"]).all()
 
 
 @dataclass(frozen=True)
