@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tilefold.examples import fashion
 from tilefold.explore.analytical.network import Network
+from tilefold.explore.analytical.time import ProductTime
 from tilefold.explore.evaluator import Restricted, evaluated
 from tilefold.explore.families import Family
 from tilefold.explore.machine_evaluator import MachineEvaluator
@@ -125,6 +126,18 @@ def test_a_part_of_the_space_explains_the_same_designs(
     places[:, part.names.index("units")] = 0
     (found,) = explanation_of(restricted, part.points(places))
     assert found == explanations[0]
+
+
+@pytest.mark.parametrize("name", ["work", "turns", "late", "body"])
+def test_a_formula_that_changes_is_noticed(
+    evaluator: MachineEvaluator, points: IntArray, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where cycles are computed otherwise, but their terms are not."""
+    formula = getattr(ProductTime, name).func
+    other = property(lambda self: formula(self) + 1)  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr(ProductTime, name, other)
+    with pytest.raises(ValueError, match="its parts make"):
+        evaluator.explained(points)
 
 
 def test_designs_that_are_not_explained() -> None:
