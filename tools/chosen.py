@@ -30,13 +30,15 @@ _STRONGEST: Final = 8
 class Chosen:
     """What is told of the chosen design; nothing where there is none, or its evaluator tells none.
 
-    `machine` is its machine file. `assumptions` are rows of `explore.assumptions.sensitivity`.
+    `machine` is its machine file. `assumptions` are rows of `explore.assumptions.sensitivity`, and
+    `second` is the runner-up there.
     """
 
     explanation: Explanation | None = None
     assumptions: Rows = field(default_factory=list[dict[str, Any]])
     machine: str = ""
     carried: Carried | None = None
+    second: int | None = None
 
     @property
     def tables(self) -> Mapping[str, Rows]:
@@ -64,13 +66,14 @@ def tell(
     point: int = found.chosen["point"]
     update("explaining the chosen design", 0, None)
     explained = explanation_of(study.evaluator, np.array([point]))
-    assumptions = sensitivity(study, point, runner_up(study), update)
+    second = runner_up(study)
+    assumptions = sensitivity(study, point, second, update)
     names, machine = machine_of(study.evaluator, point) or ((), "")
     carried = None
     if carry_to is not None and machine:
         models = dict(zip(names, networks, strict=True))
         carried = carry(machine, models, found.chosen, carry_to, update)
-    return Chosen(next(iter(explained), None), assumptions, machine, carried)
+    return Chosen(next(iter(explained), None), assumptions, machine, carried, second)
 
 
 def strongest(goals: Sequence[Metric], rows: Rows) -> Rows:

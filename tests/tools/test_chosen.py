@@ -63,7 +63,7 @@ TERM = Term(
 @pytest.fixture
 def chosen() -> Chosen:
     explanation = Explanation({"latency_ms": TERM}, LAYERS)
-    return Chosen(explanation, ASSUMPTIONS, f"// {STRANGE}", Carried([CARRIED]))
+    return Chosen(explanation, ASSUMPTIONS, f"// {STRANGE}", Carried([CARRIED]), 42)
 
 
 def figures(chosen: Chosen) -> dict[str, Any]:
@@ -105,6 +105,7 @@ def test_plotly_knows_every_property(chosen: Chosen) -> None:
 def test_what_the_section_says_is_counted(chosen: Chosen) -> None:
     (section,) = (each for each in chosen_sections(GOALS, chosen) if each.name == "assumptions")
     assert "among 7 designs of the front" in section.text
+    assert "still before the second one, design 42." in section.text
     assert (
         "Of 5 changes 2 take it off the front, and 2 put the second one before it" in section.text
     )

@@ -33,7 +33,7 @@ def chosen_sections(goals: Sequence[Metric], chosen: Chosen) -> list[Section]:
     if chosen.explanation:
         sections += [_bottlenecks(chosen.explanation), _opened(chosen.explanation)]
     if chosen.assumptions:
-        sections.append(_assumptions(goals, chosen.assumptions))
+        sections.append(_assumptions(goals, chosen))
     if chosen.carried:
         sections.append(_carried(chosen))
     return sections
@@ -97,7 +97,9 @@ def tree_of(term: Term) -> Tree:
     return Tree(term.name, text, term.formula, term.text, [tree_of(part) for part in term.parts])
 
 
-def _assumptions(goals: Sequence[Metric], rows: Table) -> Section:
+def _assumptions(goals: Sequence[Metric], chosen: Chosen) -> Section:
+    rows = chosen.assumptions
+    second = "" if chosen.second is None else f", design {chosen.second}"
     heads = [name for name in rows[0] if name != "designs"]
     ranked = strongest(goals, rows)
     cells = [
@@ -113,7 +115,7 @@ def _assumptions(goals: Sequence[Metric], rows: Table) -> Section:
         "with all others as they are: how the objectives of the chosen design change (bars, to "
         "either side), and, "
         f"among {rows[0]['designs']:,} designs of the front, whether it is still on the front and "
-        "still before the second one. Of "
+        f"still before the second one{second}. Of "
         f"{len(rows)} changes {lost} take it off the front, and {others} put the second one "
         "before it.",
         _tornado(goals, ranked),
