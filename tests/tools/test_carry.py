@@ -32,6 +32,12 @@ TEXT = FAMILY.text(FAMILY.first)
 METRICS = {"net_cycles": 20_000.0, "net_energy": 0.005}
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are not wrapped, whatever the terminal."""
+    monkeypatch.setenv("COLUMNS", "160")
+
+
 def quiet(_: str, __: int, ___: int | None) -> None:
     """No bar."""
 

@@ -21,6 +21,12 @@ GOALS = (Metric("latency_ms", "ms", "min"), Metric("energy_uj", "µJ", "min"))
 STRANGE = '</script><script>alert("$title")</script>'
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are not wrapped, whatever the terminal."""
+    monkeypatch.setenv("COLUMNS", "160")
+
+
 def layer(name: str, **cycles: int) -> dict[str, Any]:
     parts = dict.fromkeys(PARTS, 0) | cycles
     whole: dict[str, Any] = {"network": "net", "layer": name, "cycles": sum(parts.values())}
