@@ -1,5 +1,7 @@
 """Area and leakage of a machine in a technology; `docs/energy.md` says what is counted."""
 
+from dataclasses import dataclass
+
 from ..machines.model import Array, Machine, Memory
 from .technology.table import Macro, Multiplier, Technology
 
@@ -40,13 +42,25 @@ def accumulators(technology: Technology, array: Array) -> tuple[Macro, int]:
     return technology.sram.memory(array.accumulator.lines, SUM_BITS * columns), columns
 
 
+@dataclass(frozen=True)
+class Component:
+    """`count` equal pieces of a machine: `what` a piece is, um2 and uW of leakage of each, and the
+    `section` of the technology's table that these are from."""
+
+    count: int
+    what: str
+    um2: float
+    microwatts: float
+    section: str
+
+
 def area(machine: Machine, technology: Technology) -> dict[str, float]:
     """mm2 by component: multipliers, registers and accumulators of each array, vectors, SRAMs.
 
     Interconnect, DMA engines, control and pads are not counted.
     """
-    parts = {**_logic(machine, technology), **_srams(machine, technology, "um2")}
-    return {name: um2 / 1e6 for name, um2 in parts.items()}
+    every = components(machine, technology)
+    return {name: each.count * each.um2 / 1e6 for name, each in every.items()}
 
 
 def leakage(machine: Machine, technology: Technology) -> float:
@@ -56,23 +70,34 @@ def leakage(machine: Machine, technology: Technology) -> float:
 
 def leakages(machine: Machine, technology: Technology) -> dict[str, float]:
     """uW by component of what `area` counts."""
+    every = components(machine, technology)
+    return {name: each.count * each.microwatts for name, each in every.items()}
+
+
+def components(machine: Machine, technology: Technology) -> dict[str, Component]:
+    """All that `area` counts, by name, which begins with that of its part."""
+    return {**_logic(machine, technology), **_srams(machine, technology)}
+
+
+def _logic(machine: Machine, technology: Technology) -> dict[str, Component]:
+    """Everything but SRAM."""
     rate = technology.logic.leakage_uw_per_mm2 / 1e6
-    logic = {name: um2 * rate for name, um2 in _logic(machine, technology).items()}
-    return {**logic, **_srams(machine, technology, "leakage_uw")}
 
+    def of(count: int, what: str, um2: float, section: str) -> Component:
+        return Component(count, what, um2, um2 * rate, section)
 
-def _logic(machine: Machine, technology: Technology) -> dict[str, float]:
-    """um2 of everything but SRAM."""
-    parts: dict[str, float] = {}
+    parts: dict[str, Component] = {}
     for array in machine.arrays:
-        hardware, _ = multiplier(technology, array)
-        multipliers = array.count * array.multipliers
-        parts[f"{array.name} multipliers"] = multipliers * hardware.area(*widest(array))
+        hardware, scalable = multiplier(technology, array)
+        multipliers, um2 = array.count * array.multipliers, hardware.area(*widest(array))
+        kind = "scalable" if scalable else "fixed"
+        parts[f"{array.name} multipliers"] = of(multipliers, "multiplier", um2, kind)
         bits = sum(local.planes * _kept_bits(array, local.operand) for local in array.locals)
-        registers = multipliers * bits * technology.register.um2_per_bit
-        parts[f"{array.name} registers"] = registers
+        um2 = technology.register.um2_per_bit
+        parts[f"{array.name} registers"] = of(multipliers * bits, "bit", um2, "register")
     for vector in machine.vectors:
-        parts[vector.name] = vector.elements_per_cycle * technology.lane.um2
+        lanes, um2 = vector.elements_per_cycle, technology.lane.um2
+        parts[vector.name] = of(lanes, "lane", um2, "lane")
     return parts
 
 
@@ -81,17 +106,21 @@ def _kept_bits(array: Array, operand: str) -> int:
     return {"I": act, "W": wgt, "O": SUM_BITS}[operand]
 
 
-def _srams(machine: Machine, technology: Technology, quantity: str) -> dict[str, float]:
-    """`um2` or `leakage_uw` of everything that is SRAM."""
-    parts: dict[str, float] = {}
+def _srams(machine: Machine, technology: Technology) -> dict[str, Component]:
+    """Everything that is SRAM."""
+
+    def of(count: int, what: str, macro: Macro) -> Component:
+        return Component(count, what, macro.um2, macro.leakage_uw, "sram")
+
+    parts: dict[str, Component] = {}
     for array in machine.arrays:
         macro, _ = accumulators(technology, array)
         planes = array.count * array.accumulator.planes
-        parts[f"{array.name} accumulators"] = planes * getattr(macro, quantity)
-    tables = getattr(lane_table(technology), quantity)
+        parts[f"{array.name} accumulators"] = of(planes, "plane", macro)
     for vector in machine.vectors:
-        parts[f"{vector.name} tables"] = vector.elements_per_cycle * tables
+        lanes, table = vector.elements_per_cycle, lane_table(technology)
+        parts[f"{vector.name} tables"] = of(lanes, "table", table)
     for memory in machine.memories:
         if memory.kind == "sram":
-            parts[memory.name] = memory.banks * getattr(sram(technology, memory), quantity)
+            parts[memory.name] = of(memory.banks, "bank", sram(technology, memory))
     return parts

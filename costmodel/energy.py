@@ -10,7 +10,17 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from ..machines.model import Array, Machine, Memory
-from .area import accumulators, area, lane_table, leakage, multiplier, sram, widest
+from .area import (
+    Component,
+    accumulators,
+    area,
+    components,
+    lane_table,
+    leakage,
+    multiplier,
+    sram,
+    widest,
+)
 from .technology.table import Technology
 
 What = Literal[
@@ -72,6 +82,11 @@ class Prices:
     def area(self) -> dict[str, float]:
         """See `area.area`."""
         return area(self.machine, self.technology)
+
+    @cached_property
+    def components(self) -> dict[str, Component]:
+        """See `area.components`."""
+        return components(self.machine, self.technology)
 
     @cached_property
     def _microwatts(self) -> float:
@@ -160,6 +175,31 @@ def _array(technology: Technology, array: Array, action: Action) -> Price:
             return Price(f"{name} accumulators", energy)
         case _:
             return Price(f"{name} links", technology.interconnect.pj_per_bit_hop)
+
+
+def sections(machine: Machine, technology: Technology, action: Action) -> tuple[str, ...]:
+    """The sections of the technology's table that the price of an action is from."""
+    match action.what:
+        case "read" | "write":
+            memory = machine.memory(action.where)
+            return (
+                f"dram.{memory.standard or 'unspecified'}" if memory.kind == "dram" else "sram",
+            )
+        case "requantise" | "add" | "multiply":
+            return ("lane",)
+        case "pool":
+            return ("adder",)
+        case "table" | "drain":
+            return ("sram",)
+        case "sum":
+            return "sram", "adder"
+        case "product":
+            _, scalable = multiplier(technology, machine.array(action.where))
+            return ("scalable" if scalable else "fixed",)
+        case "keep":
+            return ("register",)
+        case "link":
+            return ("interconnect",)
 
 
 def precision(array: Array, act_bits: int, wgt_bits: int) -> tuple[int, int, int]:

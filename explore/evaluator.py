@@ -100,12 +100,23 @@ class Restricted:
 
     def evaluate(self, points: IntArray) -> Results:
         """What the whole says of the same designs."""
+        return self.whole.evaluate(self.whole_points(points))
+
+    def whole_points(self, points: IntArray) -> IntArray:
+        """The numbers that `points` [n] have in the whole space."""
         places = self.space.places(points)
         pairs = zip(self.space.parameters, self.whole.space.parameters, strict=True)
         for column, (part, whole) in enumerate(pairs):
             where = np.array([whole.place_of(value) for value in part.values])
             places[:, column] = where[places[:, column]]
-        return self.whole.evaluate(self.whole.space.points(places))
+        return self.whole.space.points(places)
+
+
+def unrestricted(evaluator: Evaluator, points: IntArray) -> tuple[Evaluator, IntArray]:
+    """The evaluator of the whole space, and the numbers that `points` [n] have there."""
+    while isinstance(evaluator, Restricted):
+        points, evaluator = evaluator.whole_points(points), evaluator.whole
+    return evaluator, points
 
 
 def evaluated(evaluator: Evaluator, points: IntArray) -> dict[str, npt.NDArray[Any]]:
@@ -113,7 +124,13 @@ def evaluated(evaluator: Evaluator, points: IntArray) -> dict[str, npt.NDArray[A
 
     Raises ValueError for results that are not what an evaluator promises.
     """
-    given = evaluator.evaluate(points)
+    return normalised(evaluator, points, evaluator.evaluate(points))
+
+
+def normalised(
+    evaluator: Evaluator, points: IntArray, given: Results
+) -> dict[str, npt.NDArray[Any]]:
+    """What `given` says of `points`, as `evaluated`."""
     names = [metric.name for metric in evaluator.metrics]
     if set(given) != {*names, "valid"}:
         raise ValueError(f"results are {', '.join(given)}; expected {', '.join(names)}, valid")

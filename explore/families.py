@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..costmodel.integers import IntArray, as_array
 from ..machines.model import Fold, Machine, parse_machine
 from .analytical.batch import Fields, batched
+from .edits import Edit, edited
 from .space import Parameter, Space
 
 ARRAY = "conv"
@@ -49,15 +50,19 @@ src = "explored"}}
 
 _KIB = 1024
 
+_parsed = lru_cache(maxsize=1024)(parse_machine)
+"""Machines are asked for again and again, and take long to be parsed."""
+
 
 @dataclass(frozen=True)
 class Family:
     """Machines like `dna_a600`: units of a square grid, folded at run time over a mesh.
 
-    `technology` is what energy and area are from.
+    `technology` is what energy and area are from; `edits` are made to every machine.
     """
 
     technology: str = "16nm"
+    edits: tuple[Edit, ...] = ()
 
     name = "reconfigurable"
     about = "Units that are folded layer by layer, in the manner of dna_a600."
@@ -131,10 +136,8 @@ class Family:
     @cached_property
     def _folds(self) -> dict[tuple[str, int], tuple[Fold, ...]]:
         """The folds of machines by folding and units."""
-        columns = self.space.columns(np.zeros(1, np.int64))
-        first = {name: column[0] for name, column in columns.items()}
         return {
-            (folding, units): self.machine(first | {"folding": folding, "units": units}).folds(
+            (folding, units): self.machine(self.first | {"folding": folding, "units": units}).folds(
                 ARRAY
             )
             for folding in self.foldings
@@ -151,13 +154,18 @@ class Family:
 
     def machine(self, values: Mapping[str, Any], name: str = "design") -> Machine:
         """One design."""
-        return parse_machine(self.text(values, name), f"{name}.mlir")
+        return edited(_parsed(self.text(values, name), f"{name}.mlir"), self.edits)
+
+    @cached_property
+    def first(self) -> dict[str, Any]:
+        """The parameters of the first design."""
+        columns = self.space.columns(np.zeros(1, np.int64))
+        return {name: column[0] for name, column in columns.items()}
 
     @cached_property
     def example(self) -> Machine:
         """The first design."""
-        first = self.space.columns(np.zeros(1, np.int64))
-        return self.machine({name: column[0] for name, column in first.items()})
+        return self.machine(self.first)
 
     def batch(self, columns: Mapping[str, npt.NDArray[Any]]) -> Machine:
         """Many designs as one machine: numbers are arrays [designs, 1]."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from .constraints import Constraint
-from .pareto import FloatArray
+from .pareto import FloatArray, Front, distances
 from .samplers import Listed
 from .space import IntArray, Space
 from .study import Study, explore
@@ -89,12 +89,29 @@ def rows(study: Study, points: IntArray) -> Table:
 def compromise(study: Study) -> int | None:
     """The design of the front that is next to the best of every objective, or None without any.
 
-    The distance is Euclidean, in costs over their range on the front (M. Zeleny, Compromise
-    programming, 1973); of equal designs it is the one of the lowest number.
+    The distance is that of `pareto.distances`; of equal designs it is the one of the lowest number.
     """
-    if not len(study.front.points):
-        return None
-    return int(study.front.points[np.argmin(_distances(study.front.costs))])
+    return next(iter(_nearest(study)), None)
+
+
+def runner_up(study: Study) -> int | None:
+    """The design of the front that would be the compromise without all that equal it, or None."""
+    return next(iter(_nearest(study)[1:]), None)
+
+
+def _nearest(study: Study) -> list[int]:
+    """The designs of the front by their distance, of equal ones the first."""
+    points, costs = distinct(study.front)
+    if not len(points):
+        return []
+    return points[np.lexsort([points, distances(costs, costs)])].tolist()
+
+
+def distinct(front: Front) -> tuple[IntArray, FloatArray]:
+    """Designs of a front and their costs, of those that are equal in all the lowest number; in
+    the order of costs."""
+    costs, first = np.unique(front.costs, axis=0, return_index=True)
+    return front.points[first], costs
 
 
 def by_value(study: Study) -> Table:
@@ -166,12 +183,6 @@ def _around(study: Study, chosen: int, workers: Workers) -> Table:
             names, judged.kept[1:].tolist(), better.tolist(), rows(study, points), strict=True
         )
     ]
-
-
-def _distances(costs: FloatArray) -> FloatArray:
-    low = costs.min(axis=0)
-    spread = costs.max(axis=0) - low
-    return np.linalg.norm((costs - low) / np.where(spread > 0, spread, 1.0), axis=1)
 
 
 def _sample(study: Study) -> Table:

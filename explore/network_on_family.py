@@ -13,7 +13,8 @@ from ..costmodel.integers import IntArray, as_array
 from ..costmodel.reconfigure import reconfigure_cost
 from ..machines.model import Fold, Machine, Memory
 from ..passes.folding.space import Placement
-from .analytical.energy import Meter, Tariff
+from ..passes.tilings import Candidates
+from .analytical.energy import Meter, Spending, Tariff
 from .analytical.folds import Columns, choose
 from .analytical.network import Layer, Movement, Network, Product
 from .analytical.tiles import Costs, Shortlist, costs_of, shortlist
@@ -36,11 +37,32 @@ BLOCK = 1024
 
 @dataclass(frozen=True)
 class Run:
-    """A network on machines: when its layers ran, its energy in pJ, where it fits; [machines]."""
+    """A network on machines: when its `layers` ran, its energy in pJ, where it fits; [machines].
 
+    `meter` has the prices of what each layer was `spending`; the others are by layer as well. What
+    all parts leaked meanwhile is `leaked` pJ. `folds` [machines, products] are configurations.
+    """
+
+    layers: tuple[Layer, ...]
     timeline: Timeline
-    energy: npt.NDArray[np.float64]
+    meter: Meter
+    spending: tuple[Spending, ...]
+    folds: IntArray
     valid: Bools
+
+    def charged(self, tariff: Tariff) -> "Run":
+        """The same, charged by another tariff."""
+        return replace(self, meter=replace(self.meter, tariff=tariff))
+
+    @cached_property
+    def leaked(self) -> npt.NDArray[np.float64]:
+        """pJ [machines]."""
+        return self.meter.leaked(self.timeline.cycles)
+
+    @cached_property
+    def energy(self) -> npt.NDArray[np.float64]:
+        """pJ [machines]."""
+        return sum((self.meter.energy(each) for each in self.spending), self.leaked)
 
 
 @dataclass
@@ -63,6 +85,13 @@ class NetworkOnFamily:
             self.layers_at(int(data))
         return self.__dict__ | {"network": None, "_chosen": None}
 
+    def on(self, family: Family) -> "NetworkOnFamily":
+        """The network on a family whose machines have other numbers, but equal memories.
+
+        The tilings that are tried stay the same.
+        """
+        return replace(self, family=family, _chosen=None)
+
     def run(self, values: Values, tariff: Tariff) -> Run:
         """The network on some machines that have the same memory of inputs and outputs."""
         (data,) = {int(each) for each in values["data"]}
@@ -72,12 +101,12 @@ class NetworkOnFamily:
         works: list[Costs | Movement] = []
         switches: dict[int, Switch] = {}
         known: dict[tuple[Product, bytes], tuple[Costs, Bools]] = {}
-        energy, before = np.zeros(count), np.full(count, -1)
-        columns = iter(folds.T)
+        before, columns = np.full(count, -1), iter(folds.T)
+        spending: list[Spending] = []
         for layer in layers:
             if isinstance(layer.work, Movement):
                 works.append(layer.work)
-                energy += meter.movement(layer.work)
+                spending.append(meter.movement(layer.work))
                 continue
             column = next(columns)
             key = layer.work, column.tobytes()
@@ -87,24 +116,18 @@ class NetworkOnFamily:
             valid &= ~unfit
             switches[len(works)] = self._switch(machine, before, column)
             works.append(cost)
-            energy += meter.product(layer.work, cost, self._factors[column, 0])
+            spending.append(meter.product(layer.work, cost, self._factors[column, 0]))
             before = column
         line = timeline(machine, works, switches, count)
-        return Run(line, energy + meter.leaked(line.cycles), valid)
+        return Run(layers, line, meter, tuple(spending), folds, valid)
 
     def layers_at(self, data: int) -> tuple[Layer, ...]:
         """The layers with so many KiB for inputs and outputs."""
         if data not in self._layers:
             assert self.network is not None, "layers are kept where the network is not"
-            machine = self.family.machine(self._first | {"data": data})
+            machine = self.family.machine(self.family.first | {"data": data})
             self._layers[data] = self.network.layers(machine)
         return self._layers[data]
-
-    @cached_property
-    def _first(self) -> dict[str, Any]:
-        """The parameters of the family's first machine."""
-        columns = self.family.space.columns(np.zeros(1, np.int64))
-        return {name: column[0] for name, column in columns.items()}
 
     @cached_property
     def configurations(self) -> tuple[IntArray, tuple[Fold, ...]]:
@@ -133,7 +156,7 @@ class NetworkOnFamily:
             for distinct, where in (np.unique(values[each.name], return_inverse=True),)
         ]
         points = self._fold_space.points(np.stack(places, axis=1))
-        data = int(self._first["data"])
+        data = int(self.family.first["data"])
         products = [each.work for each in self.layers_at(data) if isinstance(each.work, Product)]
         chosen = self._chosen
         if chosen is None:
@@ -142,7 +165,7 @@ class NetworkOnFamily:
         missing = np.unique(points[chosen[points, 0] < 0])
         for start in range(0, len(missing), BLOCK):
             block = missing[start : start + BLOCK]
-            some = {name: np.repeat(value, len(block)) for name, value in self._first.items()}
+            some = {name: np.repeat(value, len(block)) for name, value in self.family.first.items()}
             some |= self._fold_space.columns(block)
             columns = Columns(ARRAY, *self.configurations, self._legal(some))
             chosen[block] = choose(self.family.batch(some), columns, products)
@@ -195,24 +218,24 @@ class NetworkOnFamily:
 
     def _costs(self, values: Values, columns: IntArray, product: Product) -> tuple[Costs, Bools]:
         """The costs of a product on machines, and where it does not fit."""
-        listed, count = self._shortlist(product), len(columns)
-        result, unfit = Costs.empty(count), np.zeros(count, bool)
-        for which, machine, place in self._placed(values, columns, product):
-            if not len(listed.rows):
-                unfit[which] = True
-                continue
-            best, depths = listed.best(machine, place, product)
-            unfit[which] = best < 0
-            for depth in np.unique(depths):
-                some = np.flatnonzero((depths == depth) & (best >= 0))
-                if not len(some):
-                    continue
-                here = which[some]
-                own = {name: each[here] for name, each in values.items()}
-                ((_, part, at),) = self._placed(own, columns[here], product)
-                chosen = listed.take(best[some]).upright
-                result.put(here, costs_of(chosen.on(part, at, product, int(depth))))
+        result, unfit = Costs.empty(len(columns)), np.ones(len(columns), bool)
+        for which, candidates, fits in self.tiled(values, columns, product):
+            result.put(which, costs_of(candidates))
+            unfit[which] = ~fits
         return result, unfit
+
+    def tiled(
+        self, values: Values, columns: IntArray, product: Product
+    ) -> Iterator[tuple[IntArray, Candidates, Bools]]:
+        """Machines by the mode that a product runs in: which they are, the tiling [machines, 1]
+        that each takes, and whether it fits."""
+        listed = self._shortlist(product)
+        if not len(listed.rows):
+            return
+        for which, machine, place in self._placed(values, columns, product):
+            best, depths = listed.best(machine, place, product)
+            chosen = listed.take(best).upright
+            yield which, chosen.on(machine, place, product, depths[:, None]), best >= 0
 
     def _switch(self, machine: Machine, before: IntArray, column: IntArray) -> Switch:
         mesh, changed = machine.folds_for(ARRAY), before != column

@@ -178,7 +178,8 @@ class NetworkOnPipeline:
             if isinstance(layer.work, Movement):
                 stage = stages[frame]
                 items.append(Item(frame, stage, layer.work))
-                energy += meters[stage].movement(layer.work)
+                meter = meters[stage]
+                energy += meter.energy(meter.movement(layer.work))
                 continue
             number = seen[frame]
             seen[frame] += 1
@@ -195,7 +196,8 @@ class NetworkOnPipeline:
             switch = switch_to(machine, array, before.get(stage), column, units)
             before[stage] = column
             items.append(Item(frame, stage, cost, switch))
-            energy += meters[stage].product(layer.work, cost, factors[column, 0])
+            meter = meters[stage]
+            energy += meter.energy(meter.product(layer.work, cost, factors[column, 0]))
         finished = streamed(machine, items, count)
         leaked = meters[used[0]].leaked(finished.max(axis=1))
         return Streamed(finished, energy + leaked, valid)
@@ -233,21 +235,15 @@ class NetworkOnPipeline:
     ) -> tuple[Costs, Bools]:
         """The costs of a product on an array of machines, and where it does not fit."""
         count = len(columns)
-        result, unfit = Costs.empty(count), np.zeros(count, bool)
-        every = self._shortlist(product)
-        if not len(every.rows):
-            return result, ~unfit
+        result, unfit = Costs.empty(count), np.ones(count, bool)
+        listed = self._shortlist(product)
+        if not len(listed.rows):
+            return result, unfit
         for which, machine, at in self._placed(values, stage, columns, product):
-            best, depths = every.best(machine, at, product)
+            best, depths = listed.best(machine, at, product)
+            chosen = listed.take(best).upright
+            result.put(which, costs_of(chosen.on(machine, at, product, depths[:, None])))
             unfit[which] = best < 0
-            for depth in np.unique(depths):
-                some = np.flatnonzero((depths == depth) & (best >= 0))
-                if len(some):
-                    here = which[some]
-                    own = {name: each[here] for name, each in values.items()}
-                    ((_, part, place),) = self._placed(own, stage, columns[here], product)
-                    chosen = every.take(best[some]).upright
-                    result.put(here, costs_of(chosen.on(part, place, product, int(depth))))
         return result, unfit
 
     def _placed(

@@ -42,6 +42,17 @@ def non_dominated(costs: FloatArray) -> BoolArray:
     return result
 
 
+def distances(costs: FloatArray, front: FloatArray) -> FloatArray:
+    """How far `costs` [n, objectives] are from the least of each objective on a front [f,
+    objectives]: Euclidean, in costs over their range there [n].
+
+    After M. Zeleny, Compromise programming, 1973.
+    """
+    low = front.min(axis=0)
+    spread = front.max(axis=0) - low
+    return np.linalg.norm((costs - low) / np.where(spread > 0, spread, 1.0), axis=1)
+
+
 def _front(rows: FloatArray, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Those of `numbers` whose rows are on their front; rows differ and are in lexical order.
 

@@ -226,15 +226,16 @@ class Parts:
 class Candidates:
     """Tilings of one layer, one array element each, in one loop order or in one for each.
 
-    Numbers of the machine and of the fold may be arrays [machines, 1]: then all tilings [tilings]
-    are judged on all machines, and results are [machines, tilings].
+    Numbers of the machine and of the fold, and the slots of rings (`depth`), may be arrays
+    [machines, 1]: then all tilings [tilings] are judged on all machines, and results are
+    [machines, tilings].
     """
 
     machine: Machine
     shape: ConvShape
     place: Placement
     extras: Extras
-    depth: int
+    depth: int | IntArray
     options: Options
     order: str | npt.NDArray[np.str_]
     rows: IntArray
@@ -272,7 +273,8 @@ class Candidates:
         parts = {each.name: of(getattr(self.parts, each.name)) for each in fields(Parts)}
         moved = sum(of(each.count * each.moved) for each in self.transfers())
         tiles, cycles = of(self.tiles), of(self.parts.cycles)
-        return Ranked(self.tiling(index), self.depth, tiles, cycles, parts, moved, fits)
+        depth = of(as_array(self.depth))
+        return Ranked(self.tiling(index), depth, tiles, cycles, parts, moved, fits)
 
     def _window(self) -> tuple[IntArray, IntArray]:
         shape = self.shape

@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import TilefoldError
+from ..explore.builds import builds
 from ..explore.constraints import Constraint, parse_constraint
 from ..explore.evaluator import Evaluator, Options, Restricted
 from ..explore.findings import Findings, findings, to_json
@@ -26,6 +27,7 @@ from ..explore.samplers import SAMPLERS, Exhaustive, Listed, Sampler, sampler_of
 from ..explore.store import Store
 from ..explore.study import CHUNK, Question, State, Study, explore, objectives_of
 from ..explore.workers import workers_of
+from .chosen import Chosen, show, tell
 from .command import (
     CsvOption,
     JsonOption,
@@ -108,6 +110,21 @@ SchedulerOption = Annotated[
         show_default=False,
     ),
 ]
+CarryOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="carry the chosen design through compiler and emulator: where to put its machine "
+        "file, programs, inputs and traces",
+        metavar="DIR",
+        show_default=False,
+    ),
+]
+NoCarryOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-carry", help="with --html: do not compile and emulate the chosen design for it"
+    ),
+]
 ChunkOption = Annotated[int, typer.Option(min=1, help="designs that are evaluated at a time")]
 
 
@@ -171,6 +188,8 @@ def explore_command(evaluator_of: EvaluatorOf) -> Callable[..., None]:
         report: ReportOption = None,
         tables: CsvOption = None,
         export: ExportOption = None,
+        carry: CarryOption = None,
+        no_carry: NoCarryOption = False,
         as_json: JsonOption = False,
     ) -> None:
         """Search a space of machines for those that run some networks best.
@@ -179,12 +198,16 @@ def explore_command(evaluator_of: EvaluatorOf) -> Callable[..., None]:
         """
         if html is not None:
             load_plotly()
+        if carry and no_carry:
+            raise TilefoldError("--carry and --no-carry: give one of them")
         chosen = {**dict(map(_values, vary or [])), **dict(map(_value, fix or []))}
         names, limits = objective.split(","), constraint or []
         request = _Request(
             networks, chosen, names, limits, sampler, points, seed, store, technology
         )
         evaluator = _restricted(evaluator_of(networks, Options(technology)), chosen)
+        if carry and not builds(evaluator):
+            raise TilefoldError("--carry: these designs are no machines that can be compiled for")
         question = _question(evaluator, request)
         with (
             _opened(store, evaluator) as opened,
@@ -193,28 +216,34 @@ def explore_command(evaluator_of: EvaluatorOf) -> Callable[..., None]:
         ):
             which = _sampler(request, evaluator, question, opened)
             try:
-                show = _progress(update)
-                study = explore(evaluator, which, opened, workers, question, show, chunk)
+                told = _progress(update)
+                study = explore(evaluator, which, opened, workers, question, told, chunk)
                 found = findings(study, workers)
+                carry_to = carry or (Path("DIR") if html and not no_carry else None)
+                about = tell(study, found, networks, carry_to, update)
             except KeyboardInterrupt:
                 kept = "what was tried is kept, and the same command goes on"
                 lost = "nothing is kept without --store"
                 raise TilefoldError(f"interrupted: {kept if store else lost}") from None
-            record = json.dumps(to_json(study, found), indent=1)
+            record = json.dumps({**to_json(study, found), **about.tables}, indent=1)
             exhausted = isinstance(which, Exhaustive | Listed)
             command = None if exhausted else request.command()
-            files = csv_files(tables, found.tables) if tables else {}
+            files = csv_files(tables, {**found.tables, **about.tables}) if tables else {}
+            if carry and about.carried:
+                files |= about.carried.files
             if report is not None:
                 files[report] = f"{record}\n".encode()
             if html is not None:
-                files[html] = exploration_report(study, found, command).encode()
+                files[html] = exploration_report(study, found, command, about).encode()
             write_files(files)
             if export is not None:
                 opened.export(export)
         if as_json:
             typer.echo(record)
         else:
-            _show(study, found, command)
+            _show(study, found, about, command)
+        if about.carried and not about.carried.exact:
+            raise TilefoldError("the emulator and the interpreter differ; please report this")
 
     return explore_designs
 
@@ -279,8 +308,8 @@ def _progress(update: Update) -> Callable[[State], None]:
     return show
 
 
-def _show(study: Study, found: Findings, command: str | None) -> None:
-    """Print what was tried, the front, and how to go on."""
+def _show(study: Study, found: Findings, about: Chosen, command: str | None) -> None:
+    """Print what was tried, the front, what is known of the chosen design, and how to go on."""
     screen = console()
     rate = study.evaluated / study.seconds if study.seconds else 0.0
     screen.print(
@@ -292,6 +321,7 @@ def _show(study: Study, found: Findings, command: str | None) -> None:
     )
     if found.front:
         screen.print(_front_table(study, found))
+    show(screen, study.question.objectives, about)
     if command is not None:
         screen.print(f"for more: {command}", markup=False, highlight=False, soft_wrap=True)
 

@@ -86,7 +86,9 @@ def parse_technology(text: str, filename: str, load: Load) -> Technology:
         return Technology(**values, **sections, dram=dram)
     base = load(rule.base, filename)
     missing = tuple(name for name in SECTIONS if name not in given)
-    sections |= {name: _scale(getattr(base, name), rule) for name in missing}
+    sections |= {
+        name: scaled_section(getattr(base, name), rule.energy, rule.area) for name in missing
+    }
     how = f"{base.name} times {rule.energy:g} (energy), {rule.area:g} (area): {rule.source}"
     return Technology(**values, **sections, dram={**base.dram, **dram}, scaled=missing, rule=how)
 
@@ -138,21 +140,21 @@ def _check_sizes(values: Mapping[str, Any], filename: str, where: str) -> None:
             raise TilefoldError(f"{filename}: {where}.{name}: give {shape} numbers")
 
 
-def _scale(section: Any, rule: _Rule) -> Any:
-    """A section of the base at another node."""
+def scaled_section(section: _SectionT, energy: float, area: float) -> _SectionT:
+    """A section with its energies and its areas, leakage of SRAM included, times these factors."""
 
     def times(value: Any, factor: float) -> Any:
         if isinstance(value, tuple):
             return tuple(times(each, factor) for each in cast(tuple[Any, ...], value))
         return value * factor
 
-    factors = {"energy": rule.energy, "area": rule.area}
+    factors = {"energy": energy, "area": area}
     changed = {
         name: times(getattr(section, name), factors[how])
         for name, (_, how) in _kinds(cast(type[Any], type(section))).items()
         if how
     }
-    return replace(section, **changed)
+    return replace(cast(Any, section), **changed)
 
 
 def _check_keys(

@@ -159,6 +159,15 @@ class Technology:
     scaled: tuple[str, ...] = ()
     rule: str = ""
 
+    def source_of(self, section: str) -> str:
+        """Where the numbers of a section are from, and how they were scaled if they were; those of
+        a kind of DRAM are `dram.KIND`."""
+        name, _, kind = section.partition(".")
+        if kind:
+            return self.dram_kind(kind).source
+        source: str = getattr(self, name).source
+        return f"{source}; {self.rule}" if name in self.scaled else source
+
     def dram_kind(self, kind: str) -> Dram:
         """The DRAM of that kind ("": the entry `unspecified`); TilefoldError if there is none."""
         if (found := self.dram.get(kind or "unspecified")) is None:

@@ -6,14 +6,14 @@ asked for once for each choice of these.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ...costmodel.area import leakages
-from ...costmodel.energy import Action, Prices
-from ...costmodel.integers import IntArray
+from ...costmodel.area import Component, leakages
+from ...costmodel.energy import Action, Prices, What
+from ...costmodel.integers import IntArray, as_array
 from ...costmodel.technology.table import Technology
 from ...machines.model import Machine
 from .network import Movement, Product
@@ -25,6 +25,8 @@ Values = Mapping[str, npt.NDArray[Any]]
 SUM_BITS = 32
 ADD_READS = 2
 """Operands that an addition or product of an epilogue reads from memory for each element."""
+
+_EPILOGUES: Final[Mapping[str, What]] = {"vadd": "add", "vmul": "multiply", "vlut": "table"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class Tariff:
     machine: Callable[[Mapping[str, Any]], Machine]
     depends: Mapping[str, Sequence[str]]
     technology: Technology
-    _known: dict[tuple[Any, ...], Prices] = field(default_factory=dict[tuple[Any, ...], Prices])
+    _known: dict[tuple[Any, ...], Prices] = field(
+        default_factory=dict[tuple[Any, ...], Prices], init=False, repr=False, compare=False
+    )
 
     def pj(self, values: Values, action: Action) -> FloatArray:
         """The price [machines] of an action."""
@@ -51,6 +55,19 @@ class Tariff:
     def leakage(self, values: Values) -> FloatArray:
         """uW [machines] of all parts."""
         return sum((self._each(values, part, _leak_of(part)) for part in self.depends), np.zeros(1))
+
+    def prices(self, part: str, values: Values) -> Prices:
+        """The prices of a part of one machine, which has `values` [1]."""
+        return self._prices(part, {name: column[0] for name, column in values.items()})
+
+    def components(self, values: Values) -> dict[str, Component]:
+        """What the area and the leakage of one machine are of, which has `values` [1]."""
+        return {
+            name: component
+            for part in self.depends
+            for name, component in self.prices(part, values).components.items()
+            if _belongs(name, part)
+        }
 
     def _each(self, values: Values, part: str, ask: Callable[[Prices], float]) -> FloatArray:
         count = len(next(iter(values.values())))
@@ -87,69 +104,88 @@ def _leak_of(part: str) -> Callable[[Prices], float]:
 
 def _sum_of(part: str, components: Mapping[str, float]) -> float:
     """What belongs to a part, whose name its components begin with."""
-    return sum(value for name, value in components.items() if name.split(" ")[0] == part)
+    return sum(value for name, value in components.items() if _belongs(name, part))
+
+
+def _belongs(component: str, part: str) -> bool:
+    return component.split(" ")[0] == part
+
+
+Spending = Sequence[tuple[Action, IntArray]]
+"""What a layer does that costs energy, and how often on each machine [machines]."""
 
 
 @dataclass(frozen=True)
 class Meter:
-    """Adds up the energy of layers on a `batched` machine."""
+    """Counts what layers do on a `batched` machine, and adds up what that costs."""
 
     tariff: Tariff
     values: Values
     machine: Machine
     array: str
-    _prices: dict[Action, FloatArray] = field(default_factory=dict[Action, FloatArray])
+    _prices: dict[Action, FloatArray] = field(
+        default_factory=dict[Action, FloatArray], init=False, repr=False, compare=False
+    )
 
-    def _pj(self, what: Any, where: str, *bits: int) -> FloatArray:
-        action = Action(what, where, *bits)
+    def pj(self, action: Action) -> FloatArray:
+        """The price [machines] of an action."""
         if action not in self._prices:
             self._prices[action] = self.tariff.pj(self.values, action)
         return self._prices[action]
 
-    def product(self, work: Product, cost: Costs, chain: IntArray) -> FloatArray:
-        """pJ [machines] of a product whose units form chains of so many; see `emulator.actions`."""
+    def energy(self, spending: Spending) -> FloatArray:
+        """pJ [machines]."""
+        count = len(next(iter(self.values.values())))
+        return sum((self.pj(action) * times for action, times in spending), np.zeros(count))
+
+    def product(self, work: Product, cost: Costs, chain: IntArray) -> Spending:
+        """What a product does whose units form chains of so many; see `emulator.actions`."""
         act, wgt = work.bits
-        data, memory = self.machine.memory_for("O").name, self.machine.memory_for("W").name
-        drain = self.machine.drain_for(self.machine.array(self.array)).name
+        array, weights_in = self.array, self.machine.memory_for("W").name
+        data = self.machine.memory_for("O").name
+        drain = self.machine.drain_for(self.machine.array(array)).name
         results = work.shape.rows * work.shape.columns * work.shape.groups * work.shape.k
         inputs, weights = cost.input_reads * act, cost.weight_loads * wgt
         links = cost.accumulator_writes * SUM_BITS * (chain - 1)
-        several = np.asarray(self.machine.array(self.array).count).ravel() > 1
+        several = np.asarray(self.machine.array(array).count).ravel() > 1
         links = links + np.where(several, inputs + weights + results * SUM_BITS, 0)
         read = inputs // 8 + cost.stored
         written = results * work.shape.output_type.bits // 8 + cost.loaded
-        energy = (
-            self._pj("product", self.array, act, wgt) * cost.macs
-            + self._pj("keep", self.array) * cost.register_writes * wgt
-            + self._pj("sum", self.array) * cost.accumulator_writes
-            + self._pj("drain", self.array) * results
-            + self._pj("link", self.array) * links
-            + self._pj("requantise", drain) * results
-            + self._pj("write", memory) * cost.weights
-            + self._pj("read", memory) * (weights // 8)
-        )
+        spending: list[tuple[Action, IntArray]] = [
+            (Action("product", array, act, wgt), cost.macs),
+            (Action("keep", array), cost.register_writes * wgt),
+            (Action("sum", array), cost.accumulator_writes),
+            (Action("drain", array), as_array(results)),
+            (Action("link", array), links),
+            (Action("requantise", drain), as_array(results)),
+            (Action("write", weights_in), cost.weights),
+            (Action("read", weights_in), weights // 8),
+        ]
         if work.extras.epilogue:
-            what = {"vadd": "add", "vmul": "multiply", "vlut": "table"}[work.extras.epilogue]
+            what: What = _EPILOGUES[work.extras.epilogue]
             operands = 1 if what == "table" else ADD_READS
-            energy = energy + self._pj(what, drain) * results
+            spending.append((Action(what, drain), as_array(results)))
             read, written = read + operands * results, written + results
-        energy = energy + self._pj("read", data) * read + self._pj("write", data) * written
-        return energy + self._dram(cost.read, cost.written)
+        spending += [(Action("read", data), read), (Action("write", data), written)]
+        return [*spending, *self._dram(cost.read, cost.written)]
 
-    def movement(self, work: Movement) -> FloatArray:
-        """pJ [machines] of a layer of the vector lanes, or a copy."""
+    def movement(self, work: Movement) -> Spending:
+        """What a layer of the vector lanes does, or a copy."""
         memory = self.machine.memory_for("O").name
-        energy = self._dram(work.loads, work.stores)
-        energy = energy + self._pj("read", memory) * (work.reads + work.stores)
+        spending = [
+            *self._dram(as_array(work.loads), as_array(work.stores)),
+            (Action("read", memory), as_array(work.reads + work.stores)),
+            (Action("write", memory), as_array(work.loads + work.results)),
+        ]
         if work.what:
             lanes = self.machine.vector_for(memory, memory).name
-            energy = energy + self._pj(work.what, lanes) * work.elements
-        return energy + self._pj("write", memory) * (work.loads + work.results)
+            spending.append((Action(work.what, lanes), as_array(work.elements)))
+        return spending
 
     def leaked(self, cycles: IntArray) -> FloatArray:
         """pJ [machines] that all parts leak in so many cycles."""
         return self.tariff.leakage(self.values) * 1e6 * cycles / self.machine.hz
 
-    def _dram(self, read: IntArray | int, written: IntArray | int) -> FloatArray:
+    def _dram(self, read: IntArray, written: IntArray) -> Spending:
         dram = self.machine.dram.name
-        return self._pj("read", dram) * read + self._pj("write", dram) * written
+        return (Action("read", dram), read), (Action("write", dram), written)

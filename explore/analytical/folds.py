@@ -91,15 +91,18 @@ def _priced(
     shape = (len(columns.legal), len(products), len(columns.folds))
     cycles, latency = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     known: dict[object, int] = {}
+    by_mode = [(mode, np.flatnonzero(columns.mode == mode)) for mode in np.unique(columns.mode)]
+    placed = [
+        (int(mode), places, Factors.of([columns.folds[place] for place in places]))
+        for mode, places in by_mode
+    ]
     for layer, product in enumerate(products):
         same = known.setdefault((product.shape, product.bits), layer)
         if same != layer:
             cycles[:, layer], latency[:, layer] = cycles[:, same], latency[:, same]
             continue
-        for mode in np.unique(columns.mode):
-            places = np.flatnonzero(columns.mode == mode)
-            factors = Factors.of([columns.folds[place] for place in places])
-            place = Placement(columns.array, int(mode), factors, *product.bits)
+        for mode, places, factors in placed:
+            place = Placement(columns.array, mode, factors, *product.bits)
             cost = layer_cost(machine, place, product.shape)
             cycles[:, layer, places] = as_array(cost.occupancy) * product.shape.groups
             latency[:, layer, places] = cost.latency

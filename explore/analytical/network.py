@@ -11,12 +11,14 @@ from fractions import Fraction
 from hashlib import sha256
 from math import prod
 from pathlib import Path
+from typing import Literal
 
 from onnx import ModelProto
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.ir import Operation, SSAValue
 
 from ...compiler import context_for
+from ...costmodel.energy import What
 from ...dialects import nn
 from ...dialects.fabric import FoldAttr
 from ...dialects.frames import split_frame
@@ -65,7 +67,7 @@ class Movement:
     done for `elements` and makes `results`; so many bytes are loaded from DRAM and stored there.
     """
 
-    what: str
+    what: What | Literal[""]
     reads: int
     elements: int
     results: int
@@ -167,7 +169,7 @@ def _movement(op: Operation) -> Movement:
             window = prod(numbers(op.kernel))
             return Movement("pool", outputs * window, outputs * window, outputs, loads, stores)
         case nn.AddOp() | nn.MulOp():
-            what = "add" if isinstance(op, nn.AddOp) else "multiply"
+            what: What = "add" if isinstance(op, nn.AddOp) else "multiply"
             return Movement(what, 2 * outputs, outputs, outputs, loads, stores)
         case nn.LutOp():
             return Movement("table", outputs, outputs, outputs, loads, stores)

@@ -5,7 +5,7 @@ are the cheapest on one or another of some machines of the space.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import reduce
 
@@ -16,13 +16,19 @@ from ...costmodel.array import ConvCost
 from ...costmodel.integers import IntArray, as_array
 from ...machines.model import Machine
 from ...passes.folding.space import Placement, layer_cost
-from ...passes.tilings import ORDERS, Candidates, Options, tile_sizes
+from ...passes.tilings import ORDERS, Candidates, Options, Transfer, tile_sizes
 from .network import Product
 
 Bools = npt.NDArray[np.bool_]
 
 SHORTLIST = 8
 """Tilings of a layer that are tried on every machine."""
+
+_TILES = 1 << 20
+"""Cycles are multiplied by this and tiles added, so that tiles decide between equal cycles."""
+
+_COUNTS = ("macs", "input_reads", "weight_loads", "accumulator_writes", "register_writes")
+"""Of `ConvCost`, what energy is charged for."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,10 @@ class Shortlist:
         """Some of them."""
         return Shortlist(**{each.name: getattr(self, each.name)[which] for each in fields(self)})
 
-    def on(self, machine: Machine, place: Placement, product: Product, depth: int) -> Candidates:
-        """Their costs on a machine, with rings of so many slots."""
+    def on(
+        self, machine: Machine, place: Placement, product: Product, depth: int | IntArray
+    ) -> Candidates:
+        """Their costs on a machine, with rings of so many slots, for all or [machines, 1]."""
         return Candidates(
             machine, product.shape, place, product.extras, depth, Options(), self.order,
             self.rows, self.columns, self.k, self.c,
@@ -62,23 +70,24 @@ class Shortlist:
     def best(
         self, machine: Machine, place: Placement, product: Product
     ) -> tuple[IntArray, IntArray]:
-        """The cheapest tiling [machines], -1 where none fits, and the slots of its rings."""
-        found = depths = np.zeros(0, np.int64)
-        for depth in (2, 1):
-            candidates = self.on(machine, place, product, depth)
-            fits = candidates.fit()
-            cost = candidates.parts.cycles * (1 << 20) + np.minimum(candidates.tiles, (1 << 20) - 1)
-            cost = np.where(fits, cost, np.iinfo(np.int64).max)
-            cost = np.broadcast_to(cost, np.broadcast_shapes(cost.shape, (1, len(self.k))))
-            here = np.where(fits.any(axis=-1), cost.argmin(axis=-1), -1)
-            if depth == 2:
-                found, depths = here, np.full(len(here), 2)
-                if (here >= 0).all():
-                    break
-            else:
-                depths = np.where(found < 0, 1, 2)
-                found = np.where(found < 0, here, found)
-        return found, depths
+        """The cheapest tiling [machines], -1 where none fits, and the slots of its rings: two, or
+        one where nothing fits with two."""
+        deep = self._cheapest(machine, place, product, 2)
+        if (deep >= 0).all():
+            return deep, np.full(len(deep), 2)
+        flat = self._cheapest(machine, place, product, 1)
+        return np.where(deep >= 0, deep, flat), np.where(deep >= 0, 2, 1)
+
+    def _cheapest(
+        self, machine: Machine, place: Placement, product: Product, depth: int
+    ) -> IntArray:
+        """The cheapest tiling [machines] with rings of so many slots, -1 where none fits."""
+        candidates = self.on(machine, place, product, depth)
+        fits = candidates.fit()
+        cost = candidates.parts.cycles * _TILES + np.minimum(candidates.tiles, _TILES - 1)
+        cost = np.where(fits, cost, np.iinfo(np.int64).max)
+        cost = np.broadcast_to(cost, np.broadcast_shapes(cost.shape, (1, len(self.k))))
+        return np.where(fits.any(axis=-1), cost.argmin(axis=-1), -1)
 
 
 def shortlist(best: Sequence[IntArray], every: Shortlist) -> Shortlist:
@@ -131,49 +140,146 @@ class Costs:
             getattr(self, each.name)[where] = getattr(other, each.name)
 
 
-def costs_of(candidates: Candidates) -> Costs:
-    """The costs of one tiling [machines, 1] on each machine."""
-    shape, extras, machine = candidates.shape, candidates.extras, candidates.machine
+@dataclass(frozen=True)
+class Pieces:
+    """What the tiles of a product cost, one tiling [machines, 1] on each machine.
+
+    There are `tiles`, `results` of them with results, in rings of `depth` slots. Cycles of a tile:
+    `occupancy` of the array; `latency` until its last sums are out; of its results, `drain` through
+    the lanes and `epilogue` there. Tiles of `weights` are transferred, `once` of these ahead, and
+    those of `moves`; a transfer takes at least the `first` cycles, the DRAM's latency.
+    """
+
+    tiles: IntArray
+    results: IntArray
+    depth: IntArray
+    occupancy: IntArray
+    latency: IntArray
+    drain: IntArray
+    epilogue: IntArray
+    fused: bool
+    weights: Transfer
+    once: IntArray
+    moves: tuple[Transfer, ...]
+    first: int
+
+    @property
+    def compute(self) -> IntArray:
+        """Cycles of the array."""
+        return self.occupancy * self.tiles
+
+    @property
+    def lanes(self) -> IntArray:
+        """Cycles of the lanes."""
+        return (self.drain + self.epilogue) * self.results
+
+    @property
+    def last(self) -> IntArray:
+        """Those of them for what leaves last: they are exposed."""
+        return self.epilogue + np.minimum(self.drain, self.latency)
+
+    @property
+    def vector(self) -> IntArray:
+        """Cycles of the lanes beside the array's."""
+        return self.lanes - self.last
+
+    def lasts(self, move: Transfer) -> IntArray:
+        """Cycles of a transfer from its start to its end, alone."""
+        return np.maximum(move.port, move.dram) + self.first
+
+    @property
+    def rings(self) -> list[tuple[str, IntArray, IntArray, IntArray]]:
+        """Of each ring of tiles: its name, the tiles that go through, the cycles that each takes
+        besides the array's work on it, and those of the ring."""
+        every = [(_moved(move), move.count, self.lasts(move) + self.latency) for move in self.moves]
+        if self.fused:
+            every.insert(0, ("results of the array", self.results, self.latency + self.epilogue))
+        return [
+            (name, count, each, np.where(count > 1, (self.compute + each * count) // self.depth, 0))
+            for name, count, each in every
+        ]
+
+    def by_port(self, of: Callable[[Transfer], IntArray]) -> dict[str, IntArray]:
+        """Sums over the transfers of each DMA class but that of weights."""
+        sums: dict[str, IntArray] = {}
+        for move in self.moves:
+            sums[move.dma] = sums.get(move.dma, as_array(0)) + of(move)
+        return sums
+
+    @property
+    def weight_tile(self) -> IntArray:
+        """Cycles of a transfer of weights that follows another one."""
+        return np.maximum(self.weights.port, self.weights.dram)
+
+    @property
+    def dram(self) -> IntArray:
+        """Cycles of the DRAM, those for weights that come ahead left aside."""
+        again = (self.weights.count - self.once) * self.weight_tile
+        return sum((move.count * move.dram for move in self.moves), again)
+
+    @property
+    def exposed(self) -> IntArray:
+        """Cycles before the first tile and after the last one."""
+        return sum(map(self.lasts, self.moves), self.latency + self.epilogue)
+
+
+def _moved(move: Transfer) -> str:
+    return f"{move.operand} by {move.dma}"
+
+
+def pieces_of(candidates: Candidates) -> tuple[Pieces, ConvCost]:
+    """The tiles of one tiling [machines, 1] on each machine, and what the array does for one."""
+    shape, machine = candidates.shape, candidates.machine
     cost: ConvCost = layer_cost(
         machine, candidates.place, shape,
         {"rows": candidates.rows, "cols": candidates.columns, "k": candidates.k, "c": candidates.c},
     )  # fmt: skip
-    epilogue, results, tiles = candidates.epilogue_cycles(), candidates.results, candidates.tiles
-    compute, latency = as_array(cost.occupancy) * tiles, as_array(cost.latency)
-    # The last sums leave, and their epilogue runs, in what is exposed.
-    drain = as_array(cost.drain)
-    vector = (drain + epilogue) * results - epilogue - np.minimum(drain, latency)
-    ring = as_array(0)
-    if extras.epilogue:
-        turns = (compute + (latency + epilogue) * results) // candidates.depth
-        ring = np.where(results > 1, turns, 0)
-    exposed = latency + epilogue
-    ports: dict[str, IntArray] = {}
-    counts: dict[str, IntArray] = {}
-    dram = read = written = loaded = stored = as_array(0)
-    weights, *others = candidates.transfers()
-    for each in others:
-        cycles = each.cycles(machine)
-        turns = (each.count * (cycles + latency) + compute) // candidates.depth
-        ring = np.maximum(ring, np.where(each.count > 1, turns, 0))
-        ports[each.dma] = ports.get(each.dma, as_array(0)) + each.count * each.port
-        counts[each.dma] = counts.get(each.dma, as_array(0)) + each.count
-        dram = dram + each.count * each.dram
-        exposed = exposed + cycles
-        moved = each.count * each.moved
-        if each.operand == "O":
-            written, stored = written + moved, stored + moved
-        else:
-            read, loaded = read + moved, loaded + moved
-    once = shape.groups * candidates.k_trips * candidates.c_trips
-    tile = np.maximum(weights.port, weights.dram)
-    port = reduce(np.maximum, ports.values(), as_array(0))
-    transfers = reduce(np.maximum, counts.values(), as_array(0))
-    found = (
-        compute, vector, ring, port, dram + (weights.count - once) * tile, exposed, transfers,
-        once * candidates.weight_bytes(), once, tile, read + weights.count * weights.moved, written,
-        loaded, stored,
-        *(as_array(getattr(cost, each.name)) * tiles for each in fields(Costs)[14:]),
-    )  # fmt: skip
-    flat = np.broadcast_shapes(candidates.k.shape, tile.shape, compute.shape)
-    return Costs(*(np.broadcast_to(each, flat)[:, 0] for each in found))
+    weights, *moves = candidates.transfers()
+    pieces = Pieces(
+        candidates.tiles,
+        candidates.results,
+        as_array(candidates.depth),
+        as_array(cost.occupancy),
+        as_array(cost.latency),
+        as_array(cost.drain),
+        candidates.epilogue_cycles(),
+        bool(candidates.extras.epilogue),
+        weights,
+        shape.groups * candidates.k_trips * candidates.c_trips,
+        tuple(moves),
+        machine.dram.latency_cycles,
+    )
+    return pieces, cost
+
+
+def costs_of(candidates: Candidates) -> Costs:
+    """The costs of one tiling [machines, 1] on each machine."""
+    pieces, cost = pieces_of(candidates)
+    weights, zero = pieces.weights, as_array(0)
+
+    def most(values: Iterable[IntArray]) -> IntArray:
+        return reduce(np.maximum, values, zero)
+
+    def bytes_of(stored: bool) -> IntArray:
+        moves = (move for move in pieces.moves if (move.operand == "O") == stored)
+        return sum((move.count * move.moved for move in moves), zero)
+
+    found = {
+        "compute": pieces.compute,
+        "vector": pieces.vector,
+        "ring": most(cycles for *_, cycles in pieces.rings),
+        "port": most(pieces.by_port(lambda move: move.count * move.port).values()),
+        "dram": pieces.dram,
+        "exposed": pieces.exposed,
+        "transfers": most(pieces.by_port(lambda move: move.count).values()),
+        "weights": pieces.once * candidates.weight_bytes(),
+        "tiles": pieces.once,
+        "tile": pieces.weight_tile,
+        "read": bytes_of(stored=False) + weights.count * weights.moved,
+        "written": bytes_of(stored=True),
+        "loaded": bytes_of(stored=False),
+        "stored": bytes_of(stored=True),
+        **{name: as_array(getattr(cost, name)) * pieces.tiles for name in _COUNTS},
+    }
+    flat = np.broadcast_shapes(*(each.shape for each in found.values()))
+    return Costs(**{name: np.broadcast_to(each, flat)[:, 0] for name, each in found.items()})

@@ -157,6 +157,7 @@ def test_the_seed_decides_with_any_workers(tmp_path: Path) -> None:
         ("--sampler nsga3", "no sampler is named 'nsga3'; did you mean nsga2?"),
         ("--sampler stored", "no points are stored"),
         ("--scheduler nonsense", "--scheduler nonsense: no scheduler answers"),
+        ("--carry DIR/chosen", "--carry: these designs are no machines"),
         ("--export DIR/all.txt", "points are written to .csv, .json, .parquet files"),
     ],
 )

@@ -35,6 +35,15 @@ details { margin-top: 44px; }
 summary { font-size: 19px; font-weight: 600; cursor: pointer; }
 table { border-collapse: collapse; font-size: 13px; margin-top: 10px; width: 100%; }
 th, td { padding: 3px 10px; border-bottom: 1px solid $grid; text-align: right; }
+details.term { margin: 2px 0; }
+.term summary { font-size: 14px; font-weight: 400; }
+.term .term { margin-left: 20px; }
+div.term { font-size: 14px; padding-left: 15px; }
+.term code, .term small { color: $pale; font-size: 12px; }
+.wide { overflow: auto; max-height: 640px; }
+.wide td, .wide th, .wide td:first-child { white-space: nowrap; overflow-wrap: normal; }
+.wide td:last-child { white-space: normal; min-width: 420px; }
+pre { overflow: auto; font-size: 12px; border: 1px solid $grid; border-radius: 8px; padding: 10px; }
 th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; }
 </style>
 <script>$plotly</script>
@@ -63,13 +72,29 @@ _POLICY: Final = (
 """What the page may load: only what it holds itself, so that no browser reaches for a network."""
 
 
+class Tree(NamedTuple):
+    """A value that opens into its parts: what it is, how the parts make it, and a note."""
+
+    name: str
+    value: str
+    formula: str
+    text: str
+    parts: Sequence["Tree"]
+
+
 class Section(NamedTuple):
-    """A heading, what the figure below it shows, and the figure (None: there is none)."""
+    """A heading, what the figure below it shows, and the figure (None: there is none).
+
+    Below that are trees, a table (its `rows`, the first one a heading) and `lines` of plain text.
+    """
 
     name: str
     title: str
     text: str
     figure: Figure | None
+    trees: Sequence[Tree] = ()
+    rows: Sequence[Sequence[str]] = ()
+    lines: str = ""
 
 
 def load_plotly() -> ModuleType:
@@ -117,15 +142,37 @@ def _fact(fact: tuple[str, str, str]) -> str:
 
 
 def _section(section: Section) -> str:
-    figure = f'<div id="{section.name}"></div>' if section.figure else ""
-    return f"<h2>{escape(section.title)}</h2>\n<p>{escape(section.text)}</p>\n{figure}"
+    parts = [f"<h2>{escape(section.title)}</h2>", f"<p>{escape(section.text)}</p>"]
+    if section.figure:
+        parts.append(f'<div id="{section.name}"></div>')
+    parts += map(_tree, section.trees)
+    if section.rows:
+        parts.append(f'<div class="wide">{_cells(section.rows)}</div>')
+    if section.lines:
+        parts.append(f"<pre>{escape(section.lines)}</pre>")
+    return "\n".join(parts)
+
+
+def _tree(tree: Tree) -> str:
+    formula = f"= {escape(tree.formula)}" if tree.formula else ""
+    line = (
+        f"<b>{escape(tree.name)}</b> {escape(tree.value)} <code>{formula}</code> "
+        f"<small>{escape(tree.text)}</small>"
+    )
+    if not tree.parts:
+        return f'<div class="term">{line}</div>'
+    parts = "".join(map(_tree, tree.parts))
+    return f'<details class="term"><summary>{line}</summary>{parts}</details>'
 
 
 def _table(title: str, rows: Sequence[Sequence[str]]) -> str:
+    return f"<details><summary>{escape(title)}</summary>\n{_cells(rows)}\n</details>"
+
+
+def _cells(rows: Sequence[Sequence[str]]) -> str:
     header, *body = rows
     lines = [_row(header, "th"), *(_row(cells, "td") for cells in body)]
-    summary = f"<summary>{escape(title)}</summary>"
-    return f"<details>{summary}\n<table>{''.join(lines)}</table>\n</details>"
+    return f"<table>{''.join(lines)}</table>"
 
 
 def _row(cells: Sequence[str], tag: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any, Final
 from ...explore.evaluator import Metric
 from ...explore.findings import Findings, Table
 from ...explore.study import Question, Study
+from ..chosen import Chosen
+from .chosen import chosen_sections
 from .document import Section, document
 from .style import INK, SERIES, Figure, axis, layout
 
@@ -23,10 +25,12 @@ _SPREAD: Final = 20
 _COLUMNS: Final = {"fronts": 2, "values": 3}
 
 
-def exploration_report(study: Study, found: Findings, command: str | None) -> str:
+def exploration_report(
+    study: Study, found: Findings, command: str | None, chosen: Chosen | None = None
+) -> str:
     """The page for an exploration, which `command` carries on, unless there is nothing left.
 
-    Raises TilefoldError without plotly.
+    `chosen` is what else is known of the chosen design. Raises TilefoldError without plotly.
     """
     provenance = ", ".join(f"{name} {text}" for name, text in study.evaluator.provenance.items())
     return document(
@@ -34,7 +38,10 @@ def exploration_report(study: Study, found: Findings, command: str | None) -> st
         f"{provenance}. Sampler {study.run['sampler']}."
         + (f" To go on: {command}" if command else ""),
         _facts(study, found),
-        sections(study.evaluator.space.names, study.question, found),
+        [
+            *sections(study.evaluator.space.names, study.question, found),
+            *chosen_sections(study.question.objectives, chosen or Chosen()),
+        ],
         [
             (f"{title} ({len(table):,})", cells(table[:_ROWS]))
             for title, table in (
