@@ -40,9 +40,11 @@ class Metric:
 
 @dataclass(frozen=True)
 class Options:
-    """What an evaluator can be made with, besides networks: a technology's name or file."""
+    """What an evaluator can be made with, besides networks: a technology's name or file, and the
+    name of a family of designs."""
 
     technology: str | None = None
+    family: str | None = None
 
 
 class Evaluator(Protocol):

@@ -102,6 +102,15 @@ StoreOption = Annotated[
     ),
 ]
 JobsOption = Annotated[int, typer.Option(min=0, help="processes; 0 for one on each core")]
+FamilyOption = Annotated[
+    str | None,
+    typer.Option(
+        help="which machines: reconfigurable, whose units fold (the default), or pipeline, which "
+        "has an array for each stage of the layers",
+        metavar="NAME",
+        show_default=False,
+    ),
+]
 SchedulerOption = Annotated[
     str | None,
     typer.Option(
@@ -151,6 +160,7 @@ class _Request:
     seed: int
     store: Path | None
     technology: str | None
+    family: str | None
 
     def command(self) -> str:
         """The command for twice as many designs."""
@@ -162,6 +172,8 @@ class _Request:
             words += ["--constraint", text]
         if self.technology:
             words += ["--technology", self.technology]
+        if self.family:
+            words += ["--family", self.family]
         words += ["--sampler", self.sampler, "--points", str(2 * self.points)]
         words += ["--seed", str(self.seed), "--store", str(self.store or "DIR")]
         return shlex.join(words)
@@ -184,6 +196,7 @@ def explore_command(evaluator_of: EvaluatorOf) -> Callable[..., None]:
         scheduler: SchedulerOption = None,
         chunk: ChunkOption = CHUNK,
         technology: TechnologyOption = None,
+        family: FamilyOption = None,
         html: PageOption = None,
         report: ReportOption = None,
         tables: CsvOption = None,
@@ -203,9 +216,9 @@ def explore_command(evaluator_of: EvaluatorOf) -> Callable[..., None]:
         chosen = {**dict(map(_values, vary or [])), **dict(map(_value, fix or []))}
         names, limits = objective.split(","), constraint or []
         request = _Request(
-            networks, chosen, names, limits, sampler, points, seed, store, technology
+            networks, chosen, names, limits, sampler, points, seed, store, technology, family
         )
-        evaluator = _restricted(evaluator_of(networks, Options(technology)), chosen)
+        evaluator = _restricted(evaluator_of(networks, Options(technology, family)), chosen)
         if carry and not builds(evaluator):
             raise TilefoldError("--carry: these designs are no machines that can be compiled for")
         question = _question(evaluator, request)

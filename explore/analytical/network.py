@@ -11,7 +11,7 @@ from fractions import Fraction
 from hashlib import sha256
 from math import prod
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from onnx import ModelProto
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
@@ -27,6 +27,7 @@ from ...dialects.nn_network import network_of
 from ...dialects.nn_types import element_of, shape_of
 from ...dialects.store import Store, StoreContext
 from ...frontend import import_model
+from ...frontend.files import read_model
 from ...machines.model import Machine
 from ...passes.attach_machine import attach_machine
 from ...passes.choose_fold import START
@@ -91,11 +92,19 @@ class Network:
 
     def __init__(self, name: str, model: str | Path | ModelProto) -> None:
         self.name = name
+        self._model = model
         self.digest = digest_of_model(model)
         self.store = Store()
         self.context: StoreContext = context_for(self.store)
         self._module: ModuleOp = import_model(model, self.store)
         run_passes(nn_passes(), self.context, self._module)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The model, with all data of its own: IR is made anew."""
+        model = (
+            self._model if isinstance(self._model, ModelProto) else read_model(Path(self._model))
+        )
+        return _of_bytes, (self.name, model.SerializeToString(), self.digest)
 
     def layers(self, machine: Machine) -> tuple[Layer, ...]:
         """The layers in program order; of `machine` only the memory of "I" and "O" counts."""
@@ -149,6 +158,12 @@ class Network:
                 work = _movement(op)
                 if work.reads or work.loads or work.stores:
                     yield Layer(name_of(op), work)
+
+
+def _of_bytes(name: str, model: bytes, digest: str) -> Network:
+    network = Network(name, ModelProto.FromString(model))
+    network.digest = digest
+    return network
 
 
 def digest_of_model(model: str | Path | ModelProto) -> str:

@@ -1,5 +1,7 @@
 """The analytical evaluator of pipelines: partitions, batches of machines, what is emulated."""
 
+import json
+import pickle
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,15 +16,19 @@ from tilefold.costmodel.technology import load_technology
 from tilefold.dialects import nn
 from tilefold.dialects.fabric import FoldAttr
 from tilefold.emulator import emulate
+from tilefold.errors import TilefoldError
 from tilefold.explore.analytical.energy import Tariff
 from tilefold.explore.analytical.network import Network
 from tilefold.explore.analytical.stages import partitions
+from tilefold.explore.designs import evaluator_of
+from tilefold.explore.evaluator import Options as DesignOptions
 from tilefold.explore.network_on_pipeline import NetworkOnPipeline
 from tilefold.explore.pipelines import PipelineFamily
 from tilefold.machines.model import parse_machine
 from tilefold.passes.choose_fold import ChooseFoldPass
 from tilefold.passes.folding.stages import ILLEGAL, partition
 from tilefold.passes.nn_frames import FrameOrder
+from tilefold.tools.tilefold import main
 
 MODEL = Path(__file__).parents[2] / "examples" / "fashion" / "int8.onnx"
 FAMILY = PipelineFamily(frames=3)
@@ -102,3 +108,29 @@ def test_every_design_is_a_machine_whose_arrays_are_its_stages() -> None:
         assert len(machine.arrays) == values["stages"]
         assert machine.arrays[0].axes[0][1] == values["first"]
         assert machine.arrays[-1].count == values["units"]
+
+
+def test_pipelines_are_explored_by_one_process_as_by_two(tmp_path: Path) -> None:
+    evaluator = evaluator_of([MODEL], DesignOptions(family="pipeline"))
+    points = POINTS[:4]
+    here = evaluator.evaluate(points)
+    there = pickle.loads(pickle.dumps(evaluator)).evaluate(points)
+    for name, column in here.items():
+        assert np.array_equal(column, there[name]), name
+    assert (here["interval"] <= here["latency"]).all()
+    assert (here["interval"] * 4 >= here["latency"]).all()
+    with pytest.raises(TilefoldError, match="--family ring: there are reconfigurable and pipeline"):
+        evaluator_of([MODEL], DesignOptions(family="ring"))
+
+
+def test_the_tool_explores_pipelines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    arguments = ["--family", "pipeline", "--objective", "interval,area", "--points", "8", "--json"]
+    with pytest.raises(SystemExit) as stop:
+        main(["explore", str(MODEL), *arguments, "--sampler", "random"])
+    assert stop.value.code == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["front"]
+    assert all(1e-3 < design["interval"] < 1 for design in record["front"])
