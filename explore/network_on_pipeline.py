@@ -17,7 +17,7 @@ from ..passes.folding.choice import NEVER
 from ..passes.folding.space import Placement, layer_cost
 from ..passes.folding.stages import ILLEGAL
 from .analytical.energy import Meter, Tariff
-from .analytical.network import Layer, Movement, Network, Product
+from .analytical.network import Layer, Movement, Network, Product, Staged
 from .analytical.stages import partitions
 from .analytical.stream import Item, streamed
 from .analytical.tiles import Costs, Shortlist, costs_of, shortlist
@@ -27,8 +27,8 @@ from .pipelines import PipelineFamily
 Values = Mapping[str, npt.NDArray[Any]]
 Bools = npt.NDArray[np.bool_]
 
-Program = tuple[tuple[Layer, int], ...]
-"""Layers in program order, each with its frame."""
+Program = tuple[Staged, ...]
+"""Layers in program order."""
 
 SIZES = 6
 """Sizes of tiles in a dimension that shortlists are made of."""
@@ -174,10 +174,11 @@ class NetworkOnPipeline:
         seen = defaultdict[int, int](int)
         stages = defaultdict[int, int](int)
         before: dict[int, IntArray] = {}
-        for layer, frame in layers:
+        for each in layers:
+            layer, frame = each.layer, each.frame
             if isinstance(layer.work, Movement):
                 stage = stages[frame]
-                items.append(Item(frame, stage, layer.work))
+                items.append(Item(frame, stage, layer.work, each.after))
                 meter = meters[stage]
                 energy += meter.energy(meter.movement(layer.work))
                 continue
@@ -195,7 +196,7 @@ class NetworkOnPipeline:
             array = machine.arrays[stage].name
             switch = switch_to(machine, array, before.get(stage), column, units)
             before[stage] = column
-            items.append(Item(frame, stage, cost, switch))
+            items.append(Item(frame, stage, cost, each.after, switch))
             meter = meters[stage]
             energy += meter.energy(meter.product(layer.work, cost, factors[column, 0]))
         finished = streamed(machine, items, count)
@@ -205,13 +206,21 @@ class NetworkOnPipeline:
     def _factors(self, stage: int, stages: int) -> IntArray:
         return np.array([astuple(fold) for fold in self._columns(stage, stages)[1]], np.int64)
 
+    @cached_property
+    def _lengths(self) -> list[int]:
+        """How long each product takes on the first array of the family's first machine."""
+        first = self.family.space.columns(np.zeros(1, np.int64))
+        return self._cheapest(first, 0)[0][0].tolist()
+
     def program(self, data: int, ends: tuple[int, ...]) -> Program:
         """Layers in program order, each with its frame, of stages that begin at some layers."""
         key = data, *ends
         if key not in self._programs:
             machine = self.family.example(len(ends) - 1, data=data)
-            layers = self.network.staged(machine, ends, self.family.frames)
-            self._programs[key] = tuple((_rounded(layer), frame) for layer, frame in layers)
+            layers = self.network.staged(machine, ends, self._lengths, self.family.frames)
+            self._programs[key] = tuple(
+                replace(each, layer=_rounded(each.layer)) for each in layers
+            )
         return self._programs[key]
 
     def _shortlist(self, product: Product) -> Shortlist:

@@ -32,7 +32,7 @@ from ...machines.model import Machine
 from ...passes.attach_machine import attach_machine
 from ...passes.choose_fold import START
 from ...passes.choose_tile import extras_of
-from ...passes.fuse_epilogue import EPILOGUE, FuseEpiloguePass
+from ...passes.fuse_epilogue import EPILOGUE, Epilogue, FuseEpiloguePass, producer_of
 from ...passes.keep_on_chip import KeepOnChipPass, never_made, renamed, room_in, size_of
 from ...passes.lowering.convolution import conv_shape
 from ...passes.lowering.parts import place_in_concat
@@ -42,6 +42,7 @@ from ...passes.nn_frames import FrameOrder, NnFramesPass
 from ...passes.order_layers import OrderLayersPass
 from ...passes.pipelines import LINGER, nn_passes, run_passes
 from ...passes.tilings import Extras
+from .occupancy import waits
 
 _STAGE = 1 << 20
 """When the next stage begins, where all are equally long."""
@@ -84,6 +85,16 @@ class Layer:
     work: Product | Movement
 
 
+@dataclass(frozen=True)
+class Staged:
+    """A layer of a frame in a pipeline, and the layers `after` which, by their numbers, it may
+    write its result on chip."""
+
+    layer: Layer
+    frame: int
+    after: tuple[int, ...]
+
+
 class Network:
     """A quantised network, ready to be looked at on machines.
 
@@ -113,13 +124,13 @@ class Network:
         return tuple(self._layers(machine, list(network_of(module).function.body.ops)))
 
     def staged(
-        self, machine: Machine, ends: Sequence[int], frames: int
-    ) -> tuple[tuple[Layer, int], ...]:
-        """The layers of a pipeline in program order, each with its frame.
+        self, machine: Machine, ends: Sequence[int], lengths: Sequence[int], frames: int
+    ) -> "tuple[Staged, ...]":
+        """The layers of a pipeline in program order.
 
-        Array a of `machine` has the products from `ends[a]` to `ends[a + 1]`, and all stages are
-        taken to be equally long: of the machine only its arrays' names and the memory of "I" and
-        "O" count.
+        Array a of `machine` has the products from `ends[a]` to `ends[a + 1]`, of which each takes a
+        part of its stage as its `lengths` [products] say. All stages are taken to be equally long:
+        of the machine only its arrays' names and the memory of "I" and "O" count.
         """
         module = self.on(machine)
         NnFramesPass(frames, FrameOrder.PIPELINE.value).apply(self.context, module)
@@ -129,14 +140,21 @@ class Network:
                 name, frame = split_frame(name_of(op), frames)
                 number = places.setdefault(name, len(places))
                 stage = bisect_right(ends, number) - 1
-                within = Fraction(number - ends[stage], ends[stage + 1] - ends[stage])
+                before = sum(lengths[ends[stage] : number])
+                within = Fraction(before, sum(lengths[ends[stage] : ends[stage + 1]]))
                 start = int((frame + stage + within) * _STAGE)
                 op.attributes["fold"] = FoldAttr.get(machine.arrays[stage].name)
                 op.attributes[START] = IntegerAttr(start, i64)
         OrderLayersPass().apply(self.context, module)
         KeepOnChipPass(linger=LINGER).apply(self.context, module)
-        layers = self._layers(machine, list(network_of(module).function.body.ops))
-        return tuple((layer, split_frame(layer.name, frames)[1]) for layer in layers)
+        ops = list(network_of(module).function.body.ops)
+        made = list(self._layers(machine, ops))
+        numbers = _numbers(ops, [layer.name for layer in made])
+        after = waits(ops, numbers)
+        return tuple(
+            Staged(layer, split_frame(layer.name, frames)[1], tuple(sorted(after.get(number, ()))))
+            for number, layer in enumerate(made)
+        )
 
     def on(self, machine: Machine) -> ModuleOp:
         """The module with its machine, before anything is chosen."""
@@ -158,6 +176,17 @@ class Network:
                 work = _movement(op)
                 if work.reads or work.loads or work.stores:
                     yield Layer(name_of(op), work)
+
+
+def _numbers(ops: Sequence[Operation], names: Sequence[str]) -> dict[Operation, int]:
+    """Which layer, by the place of its name in `names`, computes each operation."""
+    places = {name: number for number, name in enumerate(names)}
+    numbers: dict[Operation, int] = {}
+    for op in ops:
+        maker = producer_of(op) if EPILOGUE in op.attributes and isinstance(op, Epilogue) else op
+        if maker is not None and op.results and name_of(maker) in places:
+            numbers[op] = places[name_of(maker)]
+    return numbers
 
 
 def _of_bytes(name: str, model: bytes, digest: str) -> Network:

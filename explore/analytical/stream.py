@@ -3,8 +3,8 @@
 All machines have the same program order. Each array takes its layers in that order, weights come
 through one queue in that order, and every layer of a frame waits for the one before it:
 
-    start = max(end of the layer before, end of the last layer on its array, its first weights)
-            + switch
+    start = max(end of the layer before, end of the last layer on its array, its first weights,
+                readers of what lay where its result will) + switch
     end = max(start + max(compute, vector, ring, port, dram), all its weights + its last tile)
           + exposed,
 
@@ -28,11 +28,13 @@ from .time import START, Switch, flat
 
 @dataclass(frozen=True)
 class Item:
-    """A layer of a frame on the array of a stage, what it costs there, and to come to."""
+    """A layer of a frame on the array of a stage, what it costs there, and to come to; and the
+    items `after` which, by their numbers, its place on chip is free."""
 
     frame: int
     stage: int
     work: Costs | Movement
+    after: tuple[int, ...] = ()
     switch: Switch | None = None
 
 
@@ -44,8 +46,11 @@ def streamed(machine: Machine, items: Sequence[Item], count: int) -> IntArray:
     free = np.zeros((count, stages), np.int64)
     done, before = np.zeros_like(free), np.zeros_like(free)
     weights = _Weights.of(machine, items, count)
+    each = np.zeros((count, len(items)), np.int64)
     for number, item in enumerate(items):
         ready = np.maximum(ends[:, item.frame], free[:, item.stage])
+        if item.after:
+            ready = np.maximum(ready, each[:, list(item.after)].max(axis=1))
         if item.switch:
             hidden = np.where(item.switch.ahead, before[:, item.stage], 0)
             stall = np.maximum(item.switch.fetch - hidden, 0)
@@ -64,7 +69,7 @@ def streamed(machine: Machine, items: Sequence[Item], count: int) -> IntArray:
             exposed = work.exposed
             done[:, item.stage], before[:, item.stage] = end + exposed, body
             weights.share(work.dram)
-        ends[:, item.frame] = end + exposed
+        ends[:, item.frame] = each[:, number] = end + exposed
         weights.complete(number, ends[:, item.frame])
     return ends
 

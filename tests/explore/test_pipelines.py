@@ -123,10 +123,7 @@ def test_pipelines_are_explored_by_one_process_as_by_two(tmp_path: Path) -> None
         evaluator_of([MODEL], DesignOptions(family="ring"))
 
 
-def test_the_tool_explores_pipelines(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
+def test_the_tool_explores_pipelines(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--family", "pipeline", "--objective", "interval,area", "--points", "8", "--json"]
     with pytest.raises(SystemExit) as stop:
         main(["explore", str(MODEL), *arguments, "--sampler", "random"])

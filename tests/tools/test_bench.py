@@ -31,7 +31,6 @@ TABLES = ("networks", "layers", "limits", "machines", "folds")
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs `tilefold explore` beside a small network: exit code, standard output and errors."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("COLUMNS", raising=False)
     builder = net()
     x = quantised(builder, builder.input((1, 4, 6, 6)))
     builder.output(quantised(builder, conv(builder, x, (4, 8), "only")))
