@@ -114,22 +114,38 @@ class Cluster:
             self._cluster.close()
 
     def _run(self, source: Iterator[IntArray], waiting: dict[Any, IntArray]) -> Iterator[Done]:
-        """As `run`; `waiting` has what is given out, by its future."""
+        """As `run`; `waiting` has what is given out, by its future.
+
+        The scheduler suspects every chunk that a worker had when it died. So those that it gives up
+        are tried again at the end, each alone.
+        """
         done: Any = as_completed(loop=self._client.loop)
+        suspects: list[IntArray] = []
+        alone = False
+
+        def submit(points: IntArray) -> None:
+            future = self._client.submit(_evaluate, self._plugin, points, pure=False)
+            waiting[future] = points
+            done.add(future)
+
         while True:
             wanted = AHEAD * max(1, sum(self._client.nthreads().values()))
             for points in islice(source, max(0, wanted - len(waiting))):
-                future = self._client.submit(_evaluate, self._plugin, points, pure=False)
-                waiting[future] = points
-                done.add(future)
+                submit(points)
             if not waiting:
-                return
+                if not suspects:
+                    return
+                alone = True
+                submit(suspects.pop())
             future = next(done)
             points = waiting.pop(future)
             try:
                 results = future.result()
             except KilledWorker as error:
-                raise lost(points, error.allowed_failures + 1) from None
+                if alone:
+                    raise lost(points, error.allowed_failures + 1) from None
+                suspects.append(points)
+                continue
             yield points, results
 
     def _send(self, evaluator: Evaluator) -> None:
