@@ -164,17 +164,9 @@ def staged_rows() -> Iterator[Row]:
     counts: Counter[str] = Counter()
     for seed, units in enumerate(((1,), (2, 4))):
         some = family.space.restricted("units", units)
-        points = np.random.default_rng(seed).integers(0, some.size, TRIES)
-        places = family.space.points(
-            np.stack(
-                [
-                    [each.place_of(value) for value in some.columns(points)[each.name].tolist()]
-                    for each in family.space.parameters
-                ],
-                axis=1,
-            )
-        )
-        for number, point in enumerate(places.tolist()):
+        drawn_here = np.random.default_rng(seed).integers(0, some.size, TRIES)
+        points = some.points_in(family.space, drawn_here)
+        for number, point in enumerate(points.tolist()):
             row = piped(networks[number % len(networks)], family, point)
             if row is not None:
                 counts[row.paradigm] += 1

@@ -36,15 +36,6 @@ def toured(space: Space) -> Space:
     return space
 
 
-def points_of(whole: Space, part: Space) -> npt.NDArray[np.int64]:
-    """The numbers in `whole` of all designs of `part`."""
-    places = part.places(np.arange(part.size))
-    for column, (own, all_values) in enumerate(zip(part.parameters, whole.parameters, strict=True)):
-        where = np.array([all_values.place_of(value) for value in own.values])
-        places[:, column] = where[places[:, column]]
-    return whole.points(places)
-
-
 def drawn(values: Mapping[str, npt.NDArray[Any]], results: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """Latency and area of every design as SVG, a colour for each folding, and the front."""
     import matplotlib as mpl
@@ -72,7 +63,8 @@ def drawn(values: Mapping[str, npt.NDArray[Any]], results: Mapping[str, npt.NDAr
 def main() -> None:
     """Evaluate, and draw."""
     evaluator = evaluator_of([fashion.int8_model()], Options())
-    points = points_of(evaluator.space, toured(evaluator.space))
+    part = toured(evaluator.space)
+    points = part.points_in(evaluator.space, np.arange(part.size))
     results = evaluator.evaluate(points)
     write_files({FIGURE: drawn(evaluator.space.columns(points), results)})
 

@@ -106,12 +106,7 @@ class Restricted:
 
     def whole_points(self, points: IntArray) -> IntArray:
         """The numbers that `points` [n] have in the whole space."""
-        places = self.space.places(points)
-        pairs = zip(self.space.parameters, self.whole.space.parameters, strict=True)
-        for column, (part, whole) in enumerate(pairs):
-            where = np.array([whole.place_of(value) for value in part.values])
-            places[:, column] = where[places[:, column]]
-        return self.whole.space.points(places)
+        return self.space.points_in(self.whole.space, points)
 
 
 def unrestricted(evaluator: Evaluator, points: IntArray) -> tuple[Evaluator, IntArray]:

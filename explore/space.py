@@ -100,6 +100,15 @@ class Space:
             points = points * radix + places[:, column]
         return points
 
+    def points_in(self, whole: "Space", points: IntArray) -> IntArray:
+        """The numbers that `points` [n] have in `whole`, of which this is a part."""
+        places = self.places(points)
+        pairs = zip(self.parameters, whole.parameters, strict=True)
+        for column, (own, every) in enumerate(pairs):
+            where = np.array([every.place_of(value) for value in own.values])
+            places[:, column] = where[places[:, column]]
+        return whole.points(places)
+
     def columns(self, points: IntArray) -> dict[str, npt.NDArray[Any]]:
         """The values of every parameter, by its name, at `points` [n]: arrays [n]."""
         places = self.places(points)
