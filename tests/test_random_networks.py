@@ -31,8 +31,10 @@ from xdsl.parser import Parser
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
+NO_STAGES = "cannot take the layers in the order of the machine's file"
+"""What is refused where an early layer has a precision that only a late array has."""
 CHUNK = 50
-QUICK, CASES = 250, 6200
+QUICK, CASES = 150, 6200
 EQUAL = 45
 """Cases of a chunk that must compile, run and agree; memories are too small in few others."""
 
@@ -59,7 +61,7 @@ def run_case(seed: int, schedule: Schedule = Schedule.OVERLAPPED, groups: bool =
         machine = random_machine(rng)
     network = module.clone()
     draw_cascade(rng, module)
-    frames, order = draw_frames(rng)
+    frames, order = draw_frames(rng, groups)
     images = [inputs, *(shuffled(inputs, number) for number in range(frames - rng.randint(0, 1)))]
     expected = joined([run(network, image, store) for image in images])
     try:
@@ -78,6 +80,8 @@ def run_case(seed: int, schedule: Schedule = Schedule.OVERLAPPED, groups: bool =
     except TilefoldError as error:
         if any(words in str(error) for words in TOO_SMALL) and seed % 4:
             return "too small"
+        if order is FrameOrder.PIPELINE and NO_STAGES in str(error):
+            return "no stages"
         raise
     actual = emulate(levels.program, joined(images), time=False).outputs
     assert actual.keys() == expected.keys()
@@ -114,10 +118,11 @@ def draw_cascade(rng: Random, module: ModuleOp) -> None:
         cascade(segment, min(rng.randint(2, 3), shape_of(segment[-1].results[0])[2]))
 
 
-def draw_frames(rng: Random) -> tuple[int, FrameOrder]:
-    """How many frames a program takes, most often one, and in which order."""
+def draw_frames(rng: Random, groups: bool) -> tuple[int, FrameOrder]:
+    """How many frames a program takes, most often one, and in which order; groups are no stages."""
     frames = rng.randint(2, 3) if rng.random() < 0.25 else 1
-    return frames, rng.choice(list(FrameOrder))
+    orders = [order for order in FrameOrder if not (groups and order is FrameOrder.PIPELINE)]
+    return frames, rng.choice(orders)
 
 
 def shuffled(inputs: Arrays, seed: int) -> Arrays:

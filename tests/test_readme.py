@@ -7,7 +7,7 @@ import tilefold
 from tilefold.tests.support.tour import commands, run
 
 ROOT = Path(next(iter(tilefold.__path__)))
-PAGES = ("README.md", "docs/benching.md")
+PAGES = ("README.md", pytest.param("docs/benching.md", marks=pytest.mark.long))
 
 
 @pytest.mark.parametrize("page", PAGES)

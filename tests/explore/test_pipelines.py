@@ -124,7 +124,7 @@ def test_pipelines_are_explored_by_one_process_as_by_two(tmp_path: Path) -> None
 
 
 def test_the_tool_explores_pipelines(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--family", "pipeline", "--objective", "interval,area", "--points", "8", "--json"]
+    arguments = ["--family", "pipeline", "--objective", "interval,area", "--points", "2", "--json"]
     with pytest.raises(SystemExit) as stop:
         main(["explore", str(MODEL), *arguments, "--sampler", "random"])
     assert stop.value.code == 0

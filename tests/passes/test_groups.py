@@ -25,8 +25,8 @@ from tilefold.tests.support.group_choices import (
 )
 from xdsl.parser import Parser
 
-CHUNK = 20
-QUICK, CASES = 20, 200
+CHUNK = 10
+QUICK, CASES = 10, 200
 """Random graphs for CP-SAT, and how many of them are one test."""
 
 

@@ -192,6 +192,7 @@ def test_an_interrupted_exploration(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 MAIN = """
+import signal
 import typer
 from pathlib import Path
 from tilefold.tests.support.designs import Designs
@@ -202,11 +203,13 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(explore_command(lambda paths, _: Designs(Path(paths[0]).parent / "log", seconds=0.2)))
 
 if __name__ == "__main__":
+    # Whatever runs the tests in the background may have it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run_app(app)
 """
 
 
-@pytest.mark.parametrize("kind", ["", "--scheduler=local"])
+@pytest.mark.parametrize("kind", ["", pytest.param("--scheduler=local", marks=pytest.mark.long)])
 def test_workers_leave_an_interrupt_to_the_program(tmp_path: Path, kind: str) -> None:
     """It reaches all processes of a terminal, and only one has something to say."""
     (tmp_path / "main.py").write_text(MAIN)
