@@ -172,7 +172,7 @@ class NetworkOnPipeline:
         energy, valid = np.zeros(count), np.ones(count, bool)
         known: dict[tuple[Product, int], tuple[Costs, Bools]] = {}
         seen = defaultdict[int, int](int)
-        stages = defaultdict[int, int](int)
+        stages = dict.fromkeys(range(self.family.frames), used[0])
         before: dict[int, IntArray] = {}
         for each in layers:
             layer, frame = each.layer, each.frame

@@ -76,7 +76,12 @@ def streamed(machine: Machine, items: Sequence[Item], count: int) -> IntArray:
 
 @dataclass
 class _Weights:
-    """The queue of weights: when those of each item come, [machines]."""
+    """The queue of weights: when those of each item come, [machines].
+
+    Of items [machines, items] in program order: the bytes up to each (`cumulative`), those of a
+    `tile`, and when all up to each are complete (`complete_at`). The `clock` is when the weights
+    so far are there; all before `oldest` need not be on chip any more.
+    """
 
     cumulative: IntArray
     complete_at: IntArray
@@ -84,7 +89,7 @@ class _Weights:
     rate: IntArray
     tile: IntArray
     clock: IntArray
-    first_kept: IntArray
+    oldest: IntArray
 
     @staticmethod
     def of(machine: Machine, items: Sequence[Item], count: int) -> "_Weights":
@@ -123,7 +128,7 @@ class _Weights:
     def _room(self, rows: IntArray, bytes: IntArray, number: int) -> IntArray:
         """When so many of all bytes may have come: items before this one are complete by then."""
         needed = bytes - self.capacity
-        kept = self.first_kept
+        kept = self.oldest
         while True:
             go = (kept < number) & (self.cumulative[rows, np.minimum(kept, number)] <= needed)
             if not go.any():
@@ -131,7 +136,7 @@ class _Weights:
             kept = kept + go
         # What is complete when the item that ends there is, in program order.
         kept = np.where(needed > 0, np.minimum(kept, number - 1), -1)
-        self.first_kept = np.maximum(self.first_kept, np.maximum(kept, 0))
+        self.oldest = np.maximum(self.oldest, np.maximum(kept, 0))
         return np.where(kept >= 0, self.complete_at[rows, np.maximum(kept, 0)], 0)
 
     def share(self, dram: IntArray) -> None:
