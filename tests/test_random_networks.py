@@ -34,7 +34,7 @@ Arrays = Mapping[str, npt.NDArray[np.generic]]
 NO_STAGES = "cannot take the layers in the order of the machine's file"
 """What is refused where an early layer has a precision that only a late array has."""
 CHUNK = 50
-QUICK, CASES = 150, 6200
+QUICK, CASES = 100, 6200
 EQUAL = 45
 """Cases of a chunk that must compile, run and agree; memories are too small in few others."""
 

@@ -24,7 +24,7 @@ from tilefold.tests.support.compiled_networks import compiled_network, shipped_o
 from tilefold.tests.support.programs import Builder, view
 
 CHUNK = 50
-QUICK, CASES = 150, 350
+QUICK, CASES = 100, 350
 
 
 def counted(program: Program, machine: Machine, shortcut: bool) -> tuple[Counters, int]:
