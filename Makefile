@@ -28,7 +28,9 @@ setup: $(READY) ## Make the virtual environment .venv
 demo: $(READY) ## Compile, run and check the shipped network; writes to out/
 	$(BIN)/tilefold demo
 
-test: style types ir units ## Run every quick check: style, types, IR tests, unit tests
+test: $(READY) ## Run every quick check: style, types, IR tests, unit tests
+	@$(MAKE) --no-print-directory --jobs 2 style types ir
+	@$(MAKE) --no-print-directory units
 
 style: $(READY)
 	$(BIN)/ruff check .
